@@ -1,0 +1,356 @@
+package block
+
+import (
+	"fmt"
+	"sort"
+	"sync"
+
+	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/scan"
+)
+
+// A ReadFunc returns n bytes of a data part from offset off. The block only
+// looks at them until it has decoded them.
+type ReadFunc func(off int64, n int) ([]byte, error)
+
+// Bytes reads from a data part that is in memory.
+func Bytes(data []byte) ReadFunc {
+	return func(off int64, n int) ([]byte, error) {
+		if off < 0 || n < 0 || off > int64(len(data)) || n > len(data)-int(off) {
+			return nil, damagedf("bytes %d to %d of a data part of %d", off, off+int64(n), len(data))
+		}
+		return data[off : off+int64(n)], nil
+	}
+}
+
+// A Pick asks for the rows of one run.
+type Pick struct {
+	Run    int // index in the runs of the block
+	Stream int // what the batch calls its stream
+}
+
+// A Question says what of a block is wanted.
+type Question struct {
+	Picks    []Pick // in ascending order of Run
+	Interval model.Interval
+	Columns  scan.Columns
+	Filters  []scan.LineFilter
+}
+
+// scratch holds the buffers of one Decode that do not end up in the batch.
+type scratch struct {
+	ints   intsReader
+	lens   intsReader
+	small  []byte
+	lines  []byte
+	ends   []uint32
+	shapes []uint16
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// maxScratch is how large a buffer may be and still be kept for the next block.
+const maxScratch = 8 << 20
+
+func (s *scratch) release() {
+	s.ints.d.Reset(nil)
+	s.lens.d.Reset(nil)
+	if cap(s.lines) <= maxScratch && cap(s.small) <= maxScratch && 4*cap(s.ends) <= maxScratch {
+		scratches.Put(s)
+	}
+}
+
+// Decode answers q. Runs are all the runs of the block, as [Encoder.Encode]
+// returned them. Of the data part, only the bytes of the wanted columns are
+// read. What the batch holds is its own.
+//
+// Line filters of the kinds Contains and Excludes are answered here; with
+// filters, lines are looked at even when they are not wanted back. The lines
+// of rows that are not selected are left empty.
+//
+// Damage is an error that wraps [scan.ErrDamaged].
+func (b *Block) Decode(read ReadFunc, runs []Run, q *Question) (*scan.Batch, error) {
+	s := scratches.Get().(*scratch)
+	defer s.release()
+	d := decoder{Block: b, s: s, batch: &scan.Batch{}}
+	if err := d.decode(read, runs, q); err != nil {
+		return nil, err
+	}
+	return d.batch, nil
+}
+
+// A decoder is one Decode under way.
+type decoder struct {
+	*Block
+	s     *scratch
+	f     fetched
+	spans []span
+	batch *scan.Batch
+}
+
+// A span is rows [start, end) of the block that go to the batch together.
+type span struct{ start, end int }
+
+func (d *decoder) decode(read ReadFunc, runs []Run, q *Question) error {
+	if err := d.checkRuns(runs); err != nil {
+		return err
+	}
+	filter := newLineFilter(q.Filters, &d.lines)
+	need := q.Columns
+	switch {
+	case filter.never:
+		need = 0 // nothing will be selected
+	case filter.reads():
+		need |= scan.Lines
+	}
+	d.f.small = d.s.small[:0]
+	err := d.f.fetch(d.Block, read, d.wants(need))
+	d.s.small = d.f.small
+	d.batch.ReadBytes = d.f.read
+	if err != nil {
+		return err
+	}
+
+	if err := d.decodeTimestamps(runs, q); err != nil {
+		return fmt.Errorf("timestamps: %w", err)
+	}
+	d.batch.Answered = filter.answered
+	if filter.never {
+		d.batch.Selected = scan.NewBitset(d.batch.Rows(), false)
+		if q.Columns.Has(scan.Lines) {
+			d.batch.Lines = make([]string, d.batch.Rows())
+		}
+		if q.Columns.Has(scan.Sizes) {
+			d.batch.Sizes = make([]uint32, d.batch.Rows())
+		}
+		return nil
+	}
+	if d.batch.Rows() == 0 {
+		return nil
+	}
+	if need.Has(scan.Lines) || need.Has(scan.Sizes) {
+		if err := d.decodeLines(need, q.Columns, filter); err != nil {
+			return fmt.Errorf("lines: %w", err)
+		}
+	}
+	if need.Has(scan.Metadata) && d.meta != nil {
+		if err := d.decodeMetadata(); err != nil {
+			return fmt.Errorf("metadata: %w", err)
+		}
+	}
+	return nil
+}
+
+// checkRuns makes sure that the runs are those of this block, as far as they
+// can be told apart.
+func (d *decoder) checkRuns(runs []Run) error {
+	rows := 0
+	for i := range runs {
+		if n := runs[i].Rows; n <= 0 || n > d.rows-rows {
+			return damagedf("run %d of %d rows, beyond the %d of its block", i, n, d.rows)
+		}
+		rows += runs[i].Rows
+	}
+	if rows != d.rows {
+		return damagedf("runs of %d rows in a block of %d", rows, d.rows)
+	}
+	return nil
+}
+
+// decodeTimestamps finds the rows of the picked runs that are in the interval.
+func (d *decoder) decodeTimestamps(runs []Run, q *Question) error {
+	data, err := d.f.bytes(&d.timestamps, nil)
+	if err != nil {
+		return err
+	}
+	d.batch.DecodedBytes += int64(d.timestamps.raw)
+	r := &d.s.ints
+	if err := r.open(data, d.rows-len(runs)); err != nil {
+		return err
+	}
+	total := 0
+	for _, p := range q.Picks {
+		if p.Run < 0 || p.Run >= len(runs) {
+			return fmt.Errorf("run %d of a block of %d", p.Run, len(runs))
+		}
+		if runs[p.Run].Interval.Overlaps(q.Interval) {
+			total += runs[p.Run].Rows
+		}
+	}
+	out := make([]int64, 0, total)
+	run, row := 0, 0
+	for _, p := range q.Picks {
+		for ; run < p.Run; run++ {
+			row += runs[run].Rows
+		}
+		if !runs[run].Interval.Overlaps(q.Interval) {
+			continue
+		}
+		start := len(out)
+		// Each run before this one has a row without a distance.
+		if out, err = appendTimes(out, r, &runs[run], row-run); err != nil {
+			return fmt.Errorf("run %d: %w", run, err)
+		}
+		times := out[start:]
+		lo := sort.Search(len(times), func(i int) bool { return times[i] >= q.Interval.Mint })
+		hi := lo + sort.Search(len(times)-lo, func(i int) bool { return times[lo+i] > q.Interval.Maxt })
+		if lo > 0 {
+			copy(times, times[lo:hi])
+		}
+		out = out[:start+hi-lo]
+		if hi > lo {
+			d.batch.Runs = append(d.batch.Runs, scan.BatchRun{Stream: p.Stream, Start: start, End: len(out)})
+			d.spans = append(d.spans, span{row + lo, row + hi})
+		}
+	}
+	d.batch.Timestamps = out
+	return nil
+}
+
+// appendTimes appends the timestamps of a run, whose distances begin at number first.
+func appendTimes(dst []int64, r *intsReader, run *Run, first int) ([]int64, error) {
+	ts := run.Interval.Mint
+	dst = append(dst, ts)
+	for left := run.Rows - 1; left > 0; {
+		deltas, err := r.at(first)
+		if err != nil {
+			return dst, err
+		}
+		deltas = deltas[:min(len(deltas), left)]
+		for _, delta := range deltas {
+			next := ts + int64(delta)
+			if next < ts {
+				return dst, damagedf("time runs backwards after %d", ts)
+			}
+			ts = next
+			dst = append(dst, ts)
+		}
+		first += len(deltas)
+		left -= len(deltas)
+	}
+	if ts != run.Interval.Maxt {
+		return dst, damagedf("the last timestamp is %d, want %d", ts, run.Interval.Maxt)
+	}
+	return dst, nil
+}
+
+// decodeLines fills in sizes, lines and the selection.
+func (d *decoder) decodeLines(need, want scan.Columns, filter *lineFilter) error {
+	if err := d.decodeEnds(); err != nil {
+		return err
+	}
+	ends := d.s.ends
+	if want.Has(scan.Sizes) {
+		d.batch.Sizes = make([]uint32, 0, d.batch.Rows())
+		for _, s := range d.spans {
+			for row := s.start; row < s.end; row++ {
+				d.batch.Sizes = append(d.batch.Sizes, ends[row+1]-ends[row])
+			}
+		}
+	}
+	if !need.Has(scan.Lines) {
+		return nil
+	}
+	wanted := 0 // bytes
+	for _, s := range d.spans {
+		wanted += int(ends[s.end] - ends[s.start])
+	}
+	// The batch keeps the decoded buffer alive, so it gets one of its own only
+	// when it will use a good part of it.
+	keep := want.Has(scan.Lines) && wanted >= d.lines.bytes.raw/2
+	own := keep && d.lines.bytes.place == placeFrame
+	var buf []byte
+	if !own {
+		buf = d.s.lines[:0]
+	}
+	text, err := d.f.bytes(&d.lines.bytes, buf)
+	if err != nil {
+		return err
+	}
+	if !own && d.lines.bytes.place == placeFrame {
+		d.s.lines = text[:0]
+	}
+	d.batch.DecodedBytes += int64(d.lines.bytes.raw)
+	if filter.reads() {
+		d.batch.Selected = scan.NewBitset(d.batch.Rows(), true)
+		base := 0
+		for _, s := range d.spans {
+			filter.run(text, ends, s, base, d.batch.Selected)
+			base += s.end - s.start
+		}
+	}
+	if want.Has(scan.Lines) {
+		d.appendLines(text, own)
+	}
+	return nil
+}
+
+// appendLines cuts text, which belongs to the batch or is copied from, into lines.
+func (d *decoder) appendLines(text []byte, own bool) {
+	ends, selected := d.s.ends, d.batch.Selected
+	d.batch.Lines = make([]string, d.batch.Rows())
+	each := func(fn func(i int, line []byte)) {
+		i := 0
+		for _, s := range d.spans {
+			for row := s.start; row < s.end; row++ {
+				if selected == nil || selected.Get(i) {
+					fn(i, text[ends[row]:ends[row+1]])
+				}
+				i++
+			}
+		}
+	}
+	if own {
+		each(func(i int, line []byte) { d.batch.Lines[i] = model.Borrow(line) })
+		return
+	}
+	size := 0
+	each(func(_ int, line []byte) { size += len(line) })
+	arena := make([]byte, 0, size)
+	each(func(i int, line []byte) {
+		start := len(arena)
+		arena = append(arena, line...)
+		d.batch.Lines[i] = model.Borrow(arena[start:])
+	})
+}
+
+// decodeEnds reads where each line begins and ends in the joined bytes:
+// line i is from ends[i] to ends[i+1].
+func (d *decoder) decodeEnds() error {
+	var err error
+	d.s.ends, err = d.valueEnds(&d.s.lens, &d.lines, d.lines.n, d.s.ends[:0])
+	return err
+}
+
+// valueEnds appends the bounds of n values of a column to ends.
+func (d *decoder) valueEnds(r *intsReader, c *column, n int, ends []uint32) ([]uint32, error) {
+	data, err := d.f.bytes(&c.lengths, nil)
+	if err != nil {
+		return nil, err
+	}
+	d.batch.DecodedBytes += int64(c.lengths.raw)
+	if err := r.open(data, n); err != nil {
+		return nil, err
+	}
+	end := uint64(0)
+	ends = append(ends, 0)
+	for i := 0; i < n; {
+		lengths, err := r.at(i)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range lengths {
+			end += l
+			// Compared one by one: a sum of several could wrap around.
+			if l > uint64(c.max) || end > uint64(c.bytes.raw) {
+				return nil, damagedf("values are longer than their column of %d bytes", c.bytes.raw)
+			}
+			ends = append(ends, uint32(end))
+		}
+		i += len(lengths)
+	}
+	if end != uint64(c.bytes.raw) {
+		return nil, damagedf("values of %d bytes in a column of %d", end, c.bytes.raw)
+	}
+	return ends, nil
+}
