@@ -1,0 +1,26 @@
+package cluster
+
+import (
+	"fmt"
+
+	"github.com/go-kit/log"
+	"github.com/grafana/dskit/ring"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// A Ring has a name, for logs and metrics, and a key in its store.
+type Ring struct{ Name, Key string }
+
+// Ingesters is the ring of the processes that hold the newest entries. The key
+// is the one that operators know from consul.
+var Ingesters = Ring{Name: "ingester", Key: "ring"}
+
+// NewRing returns a view of the whole ring, a service that follows its changes.
+// It also serves the ring's page.
+func NewRing(r Ring, cfg Config, logger log.Logger, reg prometheus.Registerer) (*ring.Ring, error) {
+	out, err := ring.New(cfg.ringConfig(), r.Name, r.Key, log.With(logger, "component", "ring"), reg)
+	if err != nil {
+		return nil, fmt.Errorf("open ring of %ss: %w", r.Name, err)
+	}
+	return out, nil
+}
