@@ -1,0 +1,32 @@
+package distributor
+
+import (
+	"errors"
+	"flag"
+
+	"github.com/skaldlogs/skald/pkg/limits"
+)
+
+// Config of the path that a push takes.
+type Config struct {
+	// MaxRecvMsgSize bounds the body of a push as it arrives.
+	MaxRecvMsgSize limits.Bytes `yaml:"max_recv_msg_size"`
+	// MaxDecompressedSize bounds it once it is decompressed.
+	MaxDecompressedSize limits.Bytes `yaml:"max_decompressed_size"`
+}
+
+// RegisterFlags adds the settings of c to f, each with its default.
+func (c *Config) RegisterFlags(f *flag.FlagSet) {
+	c.MaxRecvMsgSize = 100 << 20
+	f.Var(&c.MaxRecvMsgSize, "distributor.max-recv-msg-size", "Largest body of a push, as it arrives.")
+	c.MaxDecompressedSize = 5000 << 20
+	f.Var(&c.MaxDecompressedSize, "distributor.max-decompressed-size", "Largest body of a push, once it is decompressed.")
+}
+
+// Validate reports settings that cannot work together.
+func (c *Config) Validate() error {
+	if c.MaxRecvMsgSize == 0 || c.MaxDecompressedSize == 0 {
+		return errors.New("max_recv_msg_size and max_decompressed_size must not be 0")
+	}
+	return nil
+}
