@@ -1,0 +1,82 @@
+package scan
+
+import (
+	"context"
+	"errors"
+)
+
+// Join makes one snapshot of several, in the given order: their streams are
+// numbered anew, by labels, and their blocks follow each other. Closing it
+// closes all of them.
+func Join(snaps ...Snapshot) Snapshot {
+	if len(snaps) == 1 {
+		return snaps[0]
+	}
+	j := &joined{snaps: snaps}
+	numbers := map[string]int{}
+	for n, s := range snaps {
+		d := s.Directory()
+		j.dir.Generations = append(j.dir.Generations, d.Generations...)
+		j.dir.Warnings = append(j.dir.Warnings, d.Warnings...)
+		to := make([]int, len(d.Streams))
+		for i, stream := range d.Streams {
+			text := stream.Labels.String()
+			number, ok := numbers[text]
+			if !ok {
+				number = len(j.dir.Streams)
+				numbers[text] = number
+				j.dir.Streams = append(j.dir.Streams, stream)
+			}
+			to[i] = number
+		}
+		j.streams = append(j.streams, to)
+		for i, b := range d.Blocks {
+			runs := make([]Run, len(b.Runs))
+			for r, run := range b.Runs {
+				run.Stream = to[run.Stream]
+				runs[r] = run
+			}
+			j.dir.Blocks = append(j.dir.Blocks, Block{Order: b.Order, Runs: runs})
+			j.blocks = append(j.blocks, place{n, i})
+		}
+	}
+	return j
+}
+
+// A joined is several snapshots as one.
+type joined struct {
+	snaps   []Snapshot
+	dir     Directory
+	streams [][]int // by snapshot: the number of each of its streams in dir
+	blocks  []place // by block of dir
+}
+
+// A place is a block of one of the snapshots.
+type place struct{ snap, block int }
+
+func (j *joined) Directory() *Directory { return &j.dir }
+
+func (j *joined) Read(ctx context.Context, i int) (*Batch, error) {
+	at := j.blocks[i]
+	b, err := j.snaps[at.snap].Read(ctx, at.block)
+	if err != nil {
+		return nil, err
+	}
+	to := j.streams[at.snap]
+	runs := make([]BatchRun, len(b.Runs))
+	for n, r := range b.Runs {
+		r.Stream = to[r.Stream]
+		runs[n] = r
+	}
+	out := *b
+	out.Runs = runs
+	return &out, nil
+}
+
+func (j *joined) Close() error {
+	var errs []error
+	for _, s := range j.snaps {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}
