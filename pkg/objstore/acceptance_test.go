@@ -135,8 +135,8 @@ func accept(t *testing.T, open func(*testing.T) objstore.Bucket, torn bool) {
 		if got, err := objstore.ReadAll(ctx, b, "l", 10); err != nil || string(got) != "0123456789" {
 			t.Errorf("ReadAll to 10: %q, %v", got, err)
 		}
-		if got, err := objstore.ReadAll(ctx, b, "l", 9); err == nil {
-			t.Errorf("ReadAll to 9: %q, want an error", got)
+		if got, err := objstore.ReadAll(ctx, b, "l", 9); !errors.Is(err, objstore.ErrTooLarge) {
+			t.Errorf("ReadAll to 9: %q, %v, want %v", got, err, objstore.ErrTooLarge)
 		}
 	})
 

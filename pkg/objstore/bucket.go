@@ -15,6 +15,9 @@ var ErrNotFound = errors.New("object not found")
 // that name is there already.
 var ErrExists = errors.New("object exists")
 
+// ErrTooLarge is wrapped by the error of [ReadAll] for an object over the limit.
+var ErrTooLarge = errors.New("object too large")
+
 // A Bucket holds objects by name. Objects appear whole or not at all, and what a
 // returned put wrote is durable.
 type Bucket interface {
@@ -51,8 +54,8 @@ type Info struct {
 	Modified time.Time
 }
 
-// ReadAll reads a whole object of at most limit bytes. A larger one is an error,
-// and is not read.
+// ReadAll reads a whole object of at most limit bytes. A larger one is an
+// error that wraps [ErrTooLarge].
 func ReadAll(ctx context.Context, b Bucket, name string, limit int64) ([]byte, error) {
 	r, err := b.Get(ctx, name)
 	if err != nil {
@@ -66,7 +69,7 @@ func ReadAll(ctx context.Context, b Bucket, name string, limit int64) ([]byte, e
 		return nil, fmt.Errorf("read object %s: %w", name, err)
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("read object %s: larger than %d bytes", name, limit)
+		return nil, fmt.Errorf("read object %s: more than %d bytes: %w", name, limit, ErrTooLarge)
 	}
 	return data, nil
 }

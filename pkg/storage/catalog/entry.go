@@ -1,0 +1,174 @@
+package catalog
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/skaldlogs/skald/pkg/encbuf"
+	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/objstore"
+	"github.com/skaldlogs/skald/pkg/scan"
+)
+
+// An Entry makes one segment visible. It never changes once it was added.
+type Entry struct {
+	ID       ulid.ULID
+	Tenant   string
+	Object   string // name of the segment's object in the bucket
+	Size     int64  // of that object, in bytes
+	Interval model.Interval
+	// Level is 0 for what an ingester wrote, and higher for what was merged.
+	Level int
+	// Sources are the memtables whose rows are in a segment of level 0.
+	Sources []scan.Generation
+	// Replaces are the segments that this one makes dead. [Catalog.Add] adds
+	// those that they in turn replaced and that are still there.
+	Replaces []ulid.ULID
+	Stats    Stats
+	// Created is when the entry was made, by its writer's clock. Nothing but
+	// reports may depend on it.
+	Created time.Time
+	// Released says that the ingesters of the sources no longer hold them. It
+	// is not part of the entry's object, and [Catalog.Add] ignores it.
+	Released bool
+}
+
+// Stats says how much is in a segment.
+type Stats struct {
+	Streams       int   `json:"streams"`
+	Blocks        int   `json:"blocks"`
+	Rows          int64 `json:"rows"`
+	Bytes         int64 `json:"bytes"` // of the lines
+	MetadataBytes int64 `json:"metadata_bytes"`
+}
+
+// Objects of the catalog.
+const (
+	root        = "catalog/"
+	entrySuffix = ".entry"
+	markSuffix  = ".released"
+	markContent = "skald-released 1\n"
+	magic       = "skald-catalog"
+	version     = 1
+
+	maxEntrySize  = 8 << 20 // bytes: some 250,000 replaced segments
+	maxHeaderSize = 64
+)
+
+func folderOf(tenant string) string { return root + objstore.EncodeTenant(tenant) + "/" }
+
+func entryName(tenant string, id ulid.ULID) string {
+	return folderOf(tenant) + id.String() + entrySuffix
+}
+
+func markName(tenant string, id ulid.ULID) string {
+	return folderOf(tenant) + id.String() + markSuffix
+}
+
+// entryJSON is an Entry in its object.
+type entryJSON struct {
+	ID       ulid.ULID    `json:"id"`
+	Tenant   string       `json:"tenant"`
+	Object   string       `json:"object"`
+	Size     int64        `json:"size"`
+	Mint     int64        `json:"mint"`
+	Maxt     int64        `json:"maxt"`
+	Level    int          `json:"level"`
+	Sources  []sourceJSON `json:"sources,omitempty"`
+	Replaces []ulid.ULID  `json:"replaces,omitempty"`
+	Stats    Stats        `json:"stats"`
+	Created  int64        `json:"created"`
+}
+
+type sourceJSON struct {
+	Ingester   string `json:"ingester"`
+	Generation uint64 `json:"generation"`
+}
+
+// encode returns the object of e.
+func (e *Entry) encode() ([]byte, error) {
+	j := entryJSON{
+		ID: e.ID, Tenant: e.Tenant, Object: e.Object, Size: e.Size,
+		Mint: e.Interval.Mint, Maxt: e.Interval.Maxt,
+		Level: e.Level, Replaces: e.Replaces, Stats: e.Stats, Created: e.Created.UnixNano(),
+	}
+	for _, s := range e.Sources {
+		j.Sources = append(j.Sources, sourceJSON{s.Ingester, s.ID})
+	}
+	body, err := json.Marshal(j)
+	if err != nil {
+		return nil, err
+	}
+	object := slices.Concat([]byte(headerOf(body)), []byte("\n"), body)
+	if len(object) > maxEntrySize {
+		return nil, fmt.Errorf("entry of %d bytes, the limit is %d", len(object), maxEntrySize)
+	}
+	return object, nil
+}
+
+func headerOf(body []byte) string {
+	return fmt.Sprintf("%s %d %d %08x", magic, version, len(body), encbuf.Checksum(body))
+}
+
+// decode returns the entry whose object is data. All of its errors are damage.
+func decode(data []byte) (Entry, error) {
+	header, body, ok := bytes.Cut(data, []byte("\n"))
+	if !ok || len(header) > maxHeaderSize {
+		return Entry{}, errors.New("no header")
+	}
+	var v, length int
+	if _, err := fmt.Sscanf(string(header), magic+" %d %d", &v, &length); err != nil {
+		return Entry{}, fmt.Errorf("header: %w", err)
+	}
+	if v != version {
+		return Entry{}, fmt.Errorf("version %d, this program knows version %d", v, version)
+	}
+	// Scanning is lenient where a checksum is not.
+	if want := headerOf(body); string(header) != want {
+		return Entry{}, fmt.Errorf("header is %q, what follows it makes %q", header, want)
+	}
+	var j entryJSON
+	if err := json.Unmarshal(body, &j); err != nil {
+		return Entry{}, err
+	}
+	e := Entry{
+		ID: j.ID, Tenant: j.Tenant, Object: j.Object, Size: j.Size,
+		Interval: model.Interval{Mint: j.Mint, Maxt: j.Maxt},
+		Level:    j.Level, Replaces: j.Replaces, Stats: j.Stats, Created: time.Unix(0, j.Created).UTC(),
+	}
+	for _, s := range j.Sources {
+		e.Sources = append(e.Sources, scan.Generation{Ingester: s.Ingester, ID: s.Generation})
+	}
+	return e, e.check()
+}
+
+// check reports what no entry can be.
+func (e *Entry) check() error {
+	switch {
+	case e.ID == ulid.ULID{}:
+		return errors.New("no id")
+	case objstore.CheckName(e.Object) != nil:
+		return objstore.CheckName(e.Object)
+	case e.Size < 0 || e.Level < 0:
+		return fmt.Errorf("size %d and level %d: one is negative", e.Size, e.Level)
+	case e.Interval.Empty():
+		return fmt.Errorf("interval from %d to %d is empty", e.Interval.Mint, e.Interval.Maxt)
+	case e.Level == 0 && len(e.Replaces) > 0:
+		return errors.New("an entry of level 0 replaces others")
+	case !utf8.ValidString(e.Tenant):
+		return fmt.Errorf("tenant %q is not UTF-8", e.Tenant)
+	}
+	for _, s := range e.Sources {
+		if !utf8.ValidString(s.Ingester) {
+			return fmt.Errorf("ingester %q is not UTF-8", s.Ingester)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,234 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/oklog/ulid/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/skaldlogs/skald/pkg/objstore"
+)
+
+// readers is how many entries are read at once. Reading is waiting, for a
+// remote store.
+const readers = 16
+
+// Refresh brings what is known of a tenant up to date with the bucket: what
+// others had added, released or removed before the call is seen. For an Owner
+// there is nothing to do.
+func (c *Catalog) Refresh(ctx context.Context, tenant string) error {
+	if c.mode == Owner {
+		return nil
+	}
+	t := c.tenant(tenant)
+	t.refreshes.Lock()
+	wanted := t.refreshes.begun + 1
+	t.refreshes.Unlock()
+
+	if err := t.lock(ctx); err != nil {
+		return fmt.Errorf("refresh the catalog of tenant %s: %w", tenant, err)
+	}
+	defer t.unlock()
+	t.refreshes.Lock()
+	fresh := t.refreshes.done >= wanted // by a listing that began after this call
+	if !fresh {
+		t.refreshes.begun++
+	}
+	number := t.refreshes.begun
+	t.refreshes.Unlock()
+	if fresh {
+		return nil
+	}
+
+	found := newListing()
+	err := c.bucket.List(ctx, folderOf(tenant), func(i objstore.Info) error {
+		found.add(strings.TrimPrefix(i.Name, folderOf(tenant)))
+		return nil
+	})
+	if err == nil {
+		err = c.apply(ctx, t, found)
+	}
+	if err != nil {
+		return fmt.Errorf("refresh the catalog of tenant %s: %w", tenant, err)
+	}
+	t.refreshes.Lock()
+	t.refreshes.done = number
+	t.refreshes.Unlock()
+	return nil
+}
+
+// RefreshAll does the same for all tenants, those not yet known included.
+func (c *Catalog) RefreshAll(ctx context.Context) error {
+	if c.mode == Owner {
+		return nil
+	}
+	names := map[string]struct{}{}
+	for _, name := range c.Tenants() {
+		names[name] = struct{}{}
+	}
+	found, err := c.list(ctx)
+	if err != nil {
+		return fmt.Errorf("refresh the catalog: %w", err)
+	}
+	for name := range found {
+		names[name] = struct{}{}
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(readers)
+	for name := range names {
+		g.Go(func() error { return c.Refresh(gctx, name) })
+	}
+	return g.Wait()
+}
+
+// load reads the whole catalog, before anyone else uses it.
+func (c *Catalog) load(ctx context.Context) error {
+	found, err := c.list(ctx)
+	if err != nil {
+		return err
+	}
+	for name, l := range found {
+		if err := c.apply(ctx, c.tenant(name), l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// list returns the listings of all tenants.
+func (c *Catalog) list(ctx context.Context) (map[string]*listing, error) {
+	tenants := map[string]*listing{}
+	err := c.bucket.List(ctx, root, func(i objstore.Info) error {
+		folder, name, _ := strings.Cut(strings.TrimPrefix(i.Name, root), "/")
+		tenant, err := objstore.DecodeTenant(folder)
+		if err != nil {
+			return nil // put there by others
+		}
+		if tenants[tenant] == nil {
+			tenants[tenant] = newListing()
+		}
+		tenants[tenant].add(name)
+		return nil
+	})
+	return tenants, err
+}
+
+// A listing is the names of one tenant's objects, understood.
+type listing struct {
+	entries map[ulid.ULID]struct{}
+	marked  map[ulid.ULID]struct{}
+}
+
+func newListing() *listing {
+	return &listing{entries: map[ulid.ULID]struct{}{}, marked: map[ulid.ULID]struct{}{}}
+}
+
+// add takes the last element of an object's name. Names that are not ours mean
+// nothing.
+func (l *listing) add(name string) {
+	set := l.entries
+	text, ok := strings.CutSuffix(name, entrySuffix)
+	if !ok {
+		set = l.marked
+		text, ok = strings.CutSuffix(name, markSuffix)
+	}
+	if id, err := ulid.ParseStrict(text); ok && err == nil && id.String() == text {
+		set[id] = struct{}{}
+	}
+}
+
+// apply makes t what a listing says. The caller may change t.
+func (c *Catalog) apply(ctx context.Context, t *tenant, l *listing) error {
+	var (
+		mu      sync.Mutex // guards the maps below
+		entries = map[ulid.ULID]*Entry{}
+		damaged = map[ulid.ULID]Damage{}
+	)
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(readers)
+	for id := range l.entries {
+		if t.tried(id) {
+			continue
+		}
+		g.Go(func() error {
+			e, err := c.read(gctx, t.name, id)
+			mu.Lock()
+			defer mu.Unlock()
+			switch damage := (*damageError)(nil); {
+			case err == nil:
+				entries[id] = e
+			case errors.Is(err, objstore.ErrNotFound): // removed since the listing
+			case errors.As(err, &damage):
+				damaged[id] = Damage{Object: entryName(t.name, id), Err: damage.err}
+			default:
+				return err
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	t.update(func() {
+		for id := range t.entries {
+			if _, there := l.entries[id]; !there {
+				delete(t.entries, id)
+			}
+		}
+		for id := range t.damaged {
+			if _, there := l.entries[id]; !there {
+				delete(t.damaged, id)
+				c.damaged.Dec()
+			}
+		}
+		for id, e := range entries {
+			t.entries[id] = e
+		}
+		for id, d := range damaged {
+			t.damaged[id] = d
+			c.report(t, d)
+		}
+		t.marked = l.marked
+	})
+	return nil
+}
+
+// tried reports whether the entry of that id was read before, or found damaged.
+func (t *tenant) tried(id ulid.ULID) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	_, ok := t.entries[id]
+	if !ok {
+		_, ok = t.damaged[id]
+	}
+	return ok
+}
+
+// A damageError says that an entry was reached and is not what was written.
+type damageError struct{ err error }
+
+func (e *damageError) Error() string { return e.err.Error() }
+
+// read returns the entry of a segment from the bucket.
+func (c *Catalog) read(ctx context.Context, tenant string, id ulid.ULID) (*Entry, error) {
+	name := entryName(tenant, id)
+	data, err := objstore.ReadAll(ctx, c.bucket, name, maxEntrySize)
+	switch {
+	case errors.Is(err, objstore.ErrTooLarge):
+		return nil, &damageError{err}
+	case err != nil:
+		return nil, err
+	}
+	e, err := decode(data)
+	switch {
+	case err != nil:
+		return nil, &damageError{err}
+	case e.ID != id || e.Tenant != tenant:
+		return nil, &damageError{fmt.Errorf("is the entry of segment %s of tenant %q", e.ID, e.Tenant)}
+	}
+	return &e, nil
+}
