@@ -10,7 +10,6 @@ import (
 type order struct {
 	at      []uint32 // row numbers, sorted
 	streams map[uint32]int
-	starts  []int
 }
 
 // sort fills at. Rows of equal stream and time stay as they were.
@@ -146,4 +145,19 @@ func appendDistinct(kept, at []uint32, rows []Row) []uint32 {
 		}
 	}
 	return kept
+}
+
+// Sort sorts rows in place as a block does, by stream and time with equal times
+// in the order of their arrival, and drops those that equal an earlier one. It
+// returns the rows that are left and how many are not.
+func Sort(rows []Row) (sorted []Row, duplicates int) {
+	var o order
+	o.sort(rows)
+	duplicates = o.dedupe(rows)
+	out := make([]Row, len(o.at))
+	for i, r := range o.at {
+		out[i] = rows[r]
+	}
+	clear(rows[copy(rows, out):])
+	return rows[:len(out)], duplicates
 }
