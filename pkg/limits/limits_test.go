@@ -91,10 +91,8 @@ overrides:
     reject_old_samples_max_age: 1.5h
     discover_generic_fields: {fields: {org: [org_id]}}
   silent:
-configs:
-  blue: {log_push_request: true}
 multi_kv_config: {primary: memberlist}
-`), l, limits.Operations{LimitedLogPushErrors: true})
+`), l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,27 +119,24 @@ multi_kv_config: {primary: memberlist}
 	if o.For("green") != l || o.MaxLineSize("silent") != 256<<10 {
 		t.Error("a tenant without values does not have the defaults")
 	}
-	if got, ok := o.Operations("blue"); !ok || !got.LogPushRequest || !got.LimitedLogPushErrors {
-		t.Errorf("blue: what is logged = %+v, %v, want pushes on top of the defaults", got, ok)
-	}
 	if f.MultiKV.PrimaryStore != "memberlist" {
 		t.Errorf("multi_kv_config = %+v, want primary memberlist", f.MultiKV)
 	}
 
 	for _, bad := range []string{
 		"overrides: {a: {max_lime_size: 1}}",
-		"configs: {a: {log_push: true}}",
+		"configs: {a: {}}",
 		"overides: {}",
 		"overrides: {a: {max_line_size: big}}",
 		"overrides: {a: {deletion_mode: never}}",
 		"overrides: [a]",
 		"\tx",
 	} {
-		if _, err := limits.Load(strings.NewReader(bad), l, limits.Operations{}); err == nil {
+		if _, err := limits.Load(strings.NewReader(bad), l); err == nil {
 			t.Errorf("%q is accepted", bad)
 		}
 	}
-	if _, err := limits.Load(strings.NewReader(""), l, limits.Operations{}); err != nil {
+	if _, err := limits.Load(strings.NewReader(""), l); err != nil {
 		t.Errorf("an empty file: %v", err)
 	}
 }
@@ -157,7 +152,7 @@ func TestRuntimeStart(t *testing.T) {
 		}
 		reg := prometheus.NewRegistry()
 		cfg := runtimeconfig.Config{ReloadPeriod: time.Hour, LoadPath: flagext.StringSliceCSV{file}}
-		r, err := limits.NewRuntime(cfg, defaults(t), limits.Operations{}, log.NewNopLogger(), reg)
+		r, err := limits.NewRuntime(cfg, defaults(t), log.NewNopLogger(), reg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,12 +191,11 @@ func TestRuntimeStart(t *testing.T) {
 
 func FuzzLoad(f *testing.F) {
 	f.Add("overrides: {a: {max_line_size: 5KB, retention_stream: [{selector: '{}', period: 1d}]}}")
-	f.Add("configs: {a: {log_push_request: true}}")
 	f.Add("multi_kv_config: {primary: consul}")
 	var l limits.Limits
 	l.RegisterFlags(flag.NewFlagSet("", flag.ContinueOnError))
 	f.Fuzz(func(t *testing.T, text string) {
-		if file, err := limits.Load(strings.NewReader(text), &l, limits.Operations{}); err == nil {
+		if file, err := limits.Load(strings.NewReader(text), &l); err == nil {
 			for tenant, tl := range file.Overrides {
 				if err := tl.Validate(); err != nil {
 					t.Errorf("tenant %s has invalid values: %v", tenant, err)

@@ -44,17 +44,6 @@ func (o *Overrides) Tenants() iter.Seq2[string, *Limits] {
 	return func(func(string, *Limits) bool) {}
 }
 
-// Operations returns what is logged about a tenant, and false if the file has
-// nothing of its own to say about it.
-func (o *Overrides) Operations(tenant string) (Operations, bool) {
-	if f := o.file(); f != nil {
-		if c, ok := f.Configs[tenant]; ok {
-			return *c, true
-		}
-	}
-	return Operations{}, false
-}
-
 // Rates of a push.
 
 // IngestionRateStrategy is [GlobalRate] or [LocalRate], the same for all tenants.

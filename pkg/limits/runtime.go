@@ -19,24 +19,13 @@ type File struct {
 	// Overrides are the values of the tenants named, complete: what the file does
 	// not say is taken from the defaults.
 	Overrides map[string]*Limits
-	// Configs say what is logged about the tenants named.
-	Configs map[string]*Operations
 	// MultiKV moves rings from one store to another while running.
 	MultiKV kv.MultiRuntimeConfig
-}
-
-// Operations say what is logged about pushes.
-type Operations struct {
-	LogStreamCreation     bool `yaml:"log_stream_creation"`
-	LogPushRequest        bool `yaml:"log_push_request"`
-	LogPushRequestStreams bool `yaml:"log_push_request_streams"`
-	LimitedLogPushErrors  bool `yaml:"limited_log_push_errors"`
 }
 
 // fileOnDisk is a File before the defaults are filled in.
 type fileOnDisk struct {
 	Overrides map[string]yaml.Node  `yaml:"overrides"`
-	Configs   map[string]yaml.Node  `yaml:"configs"`
 	MultiKV   kv.MultiRuntimeConfig `yaml:"multi_kv_config"`
 }
 
@@ -49,15 +38,14 @@ type Runtime struct {
 }
 
 // NewRuntime returns a Runtime that has not read its file yet. cfg must name a
-// file. The tenants' values start from defaults, and what is logged about them
-// from operations.
-func NewRuntime(cfg runtimeconfig.Config, defaults *Limits, operations Operations, logger log.Logger, reg prometheus.Registerer) (*Runtime, error) {
+// file. The tenants' values start from defaults.
+func NewRuntime(cfg runtimeconfig.Config, defaults *Limits, logger log.Logger, reg prometheus.Registerer) (*Runtime, error) {
 	failures := promauto.With(reg).NewCounter(prometheus.CounterOpts{
 		Name: "runtime_config_reload_failures_total",
 		Help: "Times the runtime file was changed and could not be taken over.",
 	})
 	cfg.Loader = func(r io.Reader) (any, error) {
-		f, err := Load(r, defaults, operations)
+		f, err := Load(r, defaults)
 		if err != nil {
 			failures.Inc()
 			return nil, err
@@ -110,14 +98,13 @@ func (r *Runtime) MultiKV() <-chan kv.MultiRuntimeConfig {
 
 // Load reads a runtime file. Unknown keys are errors, and so are values that do
 // not pass [Limits.Validate]. An empty file is one without tenants.
-func Load(r io.Reader, defaults *Limits, operations Operations) (*File, error) {
+func Load(r io.Reader, defaults *Limits) (*File, error) {
 	var disk fileOnDisk
 	if err := decodeStrict(r, &disk); err != nil {
 		return nil, err
 	}
 	f := &File{
 		Overrides: make(map[string]*Limits, len(disk.Overrides)),
-		Configs:   make(map[string]*Operations, len(disk.Configs)),
 		MultiKV:   disk.MultiKV,
 	}
 	for tenant, node := range disk.Overrides {
@@ -130,13 +117,6 @@ func Load(r io.Reader, defaults *Limits, operations Operations) (*File, error) {
 			return nil, fmt.Errorf("overrides of tenant %s: %w", tenant, err)
 		}
 		f.Overrides[tenant] = &l
-	}
-	for tenant, node := range disk.Configs {
-		c := operations
-		if err := overlay(&node, &c); err != nil {
-			return nil, fmt.Errorf("configs of tenant %s: %w", tenant, err)
-		}
-		f.Configs[tenant] = &c
 	}
 	return f, nil
 }
