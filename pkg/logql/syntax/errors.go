@@ -67,13 +67,13 @@ func (e *ParseError) excerpt() string {
 	lead, tail := "", ""
 	if cut := int(e.Pos) - maxExcerpt; cut > start {
 		start, lead = cut, "…"
-		for !utf8.RuneStart(e.query[start]) {
+		for start < int(e.Pos) && !utf8.RuneStart(e.query[start]) {
 			start++
 		}
 	}
 	if cut := int(e.Pos) + maxExcerpt; cut < stop {
 		stop, tail = cut, "…"
-		for !utf8.RuneStart(e.query[stop]) {
+		for stop > int(e.Pos) && !utf8.RuneStart(e.query[stop]) {
 			stop--
 		}
 	}

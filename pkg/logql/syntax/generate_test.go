@@ -45,7 +45,13 @@ func genSelector(t *rapid.T, depth int) *syntax.LogSelector {
 		s.Matchers = append(s.Matchers, genMatcher(t))
 	}
 	for range rapid.IntRange(0, 4).Draw(t, "stages") {
-		s.Stages = append(s.Stages, genStage(t, depth))
+		stage := genStage(t, depth)
+		// `| drop x != "y"` is a drop with a matcher, so no query has a line filter
+		// that excludes right behind a drop or keep.
+		if f, ok := stage.(*syntax.LineFilter); ok && f.Op.Excludes() && len(s.Stages) > 0 {
+			s.Stages = append(s.Stages, &syntax.Decolorize{})
+		}
+		s.Stages = append(s.Stages, stage)
 	}
 	return s
 }
