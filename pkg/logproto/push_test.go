@@ -186,7 +186,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a second of nanoseconds", entry("\x0a\x06\x10\x80\x94\xeb\xdc\x03"), "protobuf: timestamp of 0 s and 1000000000 ns is out of range at offset 4"},
 		{"the year 2400", entry("\x0a\x06\x08\x80\xe6\xe6\x8f\x32"), "protobuf: timestamp of 13454914304 s and 0 ns is out of range at offset 4"},
 		{"bare text", "hello", "protobuf: field 13 of wire type 4 does not end at offset 3"},
-		{"streams without end", strings.Repeat("\x0a\x00", 4000), "protobuf: too many streams at offset 4129"},
+		{"streams without end", strings.Repeat("\x0a\x00", 4000), "protobuf: too many streams for a push of 8000 bytes at offset 4130"},
 		{"entries without end", "\x0a\x80\x40" + strings.Repeat("\x12\x00", 4096), ""},
 		{"metadata without end", entry(strings.Repeat("\x1a\x00", 4096)), ""},
 	} {
