@@ -1,0 +1,176 @@
+package loghttp
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// decompress reads the body and undoes its encoding; snappy is left, since it
+// belongs to the format. The result lies in a buffer of p.
+func (p *Push) decompress(body PushBody, lim PushLimits) ([]byte, error) {
+	src := &bodyReader{src: body.Reader, limit: lim.Received}
+	defer func() { p.ReceivedBytes = src.read }()
+	p.received, p.body = p.received[:0], p.body[:0]
+
+	var inflate func(*Push, *bodyReader, int64) error
+	switch body.ContentEncoding {
+	case "", "snappy":
+		var err error
+		p.received, err = appendAll(p.received, src, lim.Received)
+		if err = src.explain(err, "read body"); err != nil {
+			return nil, err
+		}
+		return p.received, nil
+	case "gzip":
+		inflate = (*Push).gunzip
+	case "deflate":
+		inflate = (*Push).inflate
+	case "zstd":
+		inflate = (*Push).unzstd
+	default:
+		return nil, unsupportedError(fmt.Sprintf("Content-Encoding %q not supported", body.ContentEncoding))
+	}
+	if err := src.explain(inflate(p, src, lim.Decompressed), body.ContentEncoding); err != nil {
+		return nil, err
+	}
+	return p.body, nil
+}
+
+// A bodyReader bounds what is read of a body, and keeps the error of the
+// connection apart from those of the decompressor above it.
+type bodyReader struct {
+	src   io.Reader
+	limit int64
+	read  int64
+	err   error // other than the end
+}
+
+func (r *bodyReader) Read(b []byte) (int, error) {
+	if r.err != nil {
+		return 0, r.err
+	}
+	// One byte beyond the limit tells a body at the limit from one past it.
+	n, err := r.src.Read(b[:min(int64(len(b)), r.limit-r.read+1)])
+	r.read += int64(n)
+	if r.read > r.limit {
+		err = tooLargef("body of more than %d bytes", r.limit)
+	}
+	if err != nil && err != io.EOF {
+		r.err = err
+	}
+	return n, err
+}
+
+// explain turns an error met while reading into what it is for the client: the
+// connection's error, a limit, or bytes that do not decompress.
+func (r *bodyReader) explain(err error, what string) error {
+	switch {
+	case r.err != nil && errors.Is(r.err, ErrTooLarge):
+		return r.err
+	case r.err != nil:
+		return fmt.Errorf("read body: %w", r.err)
+	case err == nil || errors.Is(err, ErrTooLarge):
+		return err
+	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
+		return malformedf("%s: the body is cut short", what)
+	default:
+		return malformedf("%s: %v", what, err)
+	}
+}
+
+// appendAll reads r to its end, or until there are more than limit bytes. The
+// buffer grows as they come, whatever anyone announced.
+func appendAll(dst []byte, r io.Reader, limit int64) ([]byte, error) {
+	const first = 64 << 10
+	for {
+		if len(dst) == cap(dst) {
+			grown := make([]byte, len(dst), max(first, 2*cap(dst)))
+			copy(grown, dst)
+			dst = grown
+		}
+		n, err := r.Read(dst[len(dst):cap(dst)])
+		dst = dst[:len(dst)+n]
+		if int64(len(dst)) > limit {
+			return dst, tooLargef("body of more than %d bytes after decompression", limit)
+		}
+		if err == io.EOF {
+			return dst, nil
+		}
+		if err != nil {
+			return dst, err
+		}
+	}
+}
+
+// A zipReader is a decompressor for gzip or deflate and the buffer below it,
+// both of which are costly to make.
+type zipReader struct {
+	in    *bufio.Reader
+	gzip  gzip.Reader
+	flate io.ReadCloser
+}
+
+var zipReaders = sync.Pool{New: func() any {
+	in := bufio.NewReaderSize(nil, 32<<10)
+	return &zipReader{in: in, flate: flate.NewReader(in)}
+}}
+
+func (p *Push) gunzip(src *bodyReader, limit int64) error {
+	z := zipReaders.Get().(*zipReader)
+	defer z.release()
+	z.in.Reset(src)
+	err := z.gzip.Reset(z.in)
+	if err == nil {
+		p.body, err = appendAll(p.body, &z.gzip, limit)
+	}
+	return err
+}
+
+// inflate reads raw DEFLATE, which is what clients of this API call deflate.
+func (p *Push) inflate(src *bodyReader, limit int64) error {
+	z := zipReaders.Get().(*zipReader)
+	defer z.release()
+	z.in.Reset(src)
+	err := z.flate.(flate.Resetter).Reset(z.in, nil)
+	if err == nil {
+		p.body, err = appendAll(p.body, z.flate, limit)
+	}
+	return err
+}
+
+func (z *zipReader) release() {
+	z.in.Reset(nil)
+	zipReaders.Put(z)
+}
+
+// maxZstdWindow is the window that every decoder of zstd over HTTP must take,
+// and so the largest that an encoder may use (RFC 9659).
+const maxZstdWindow = 8 << 20
+
+var zstdReaders = sync.Pool{New: func() any {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxZstdWindow))
+	if err != nil {
+		panic(err) // the options are wrong
+	}
+	return d
+}}
+
+func (p *Push) unzstd(src *bodyReader, limit int64) error {
+	d := zstdReaders.Get().(*zstd.Decoder)
+	defer func() {
+		_ = d.Reset(nil)
+		zstdReaders.Put(d)
+	}()
+	err := d.Reset(src)
+	if err == nil {
+		p.body, err = appendAll(p.body, d, limit)
+	}
+	return err
+}

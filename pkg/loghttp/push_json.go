@@ -1,0 +1,292 @@
+package loghttp
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/skaldlogs/skald/pkg/logproto"
+	"github.com/skaldlogs/skald/pkg/model"
+)
+
+// A jsonPush reads the JSON forms of a push. It changes the text it reads, and
+// what it builds points into that.
+type jsonPush struct {
+	r      jsonReader
+	build  logproto.BatchBuilder
+	lbls   []labels.Label // of the stream that is being read
+	labels []byte         // the label texts of all streams
+}
+
+func (p *jsonPush) reset(text []byte) {
+	p.r = jsonReader{buf: text}
+	p.build.Reset(len(text))
+	p.labels = p.labels[:0]
+}
+
+func (p *jsonPush) release() {
+	p.r = jsonReader{}
+	p.build.Release()
+	clear(p.lbls)
+	p.labels = kept(p.labels)
+}
+
+// streams reads {"streams": […]}, and each stream by read.
+func (p *jsonPush) streams(text []byte, read func(*jsonPush)) error {
+	p.reset(text)
+	r := &p.r
+	if !r.null() {
+		for r.open('{', "an object with streams"); r.more('}'); {
+			if string(r.key()) != "streams" {
+				r.skip()
+				continue
+			}
+			if r.null() {
+				continue
+			}
+			for r.open('[', "an array of streams"); r.more(']'); {
+				read(p)
+			}
+		}
+	}
+	r.end()
+	return r.err
+}
+
+// modern reads the body of /loki/api/v1/push:
+//
+//	{"streams": [{"stream": {"app": "web"}, "values": [["<ns>", "line", {"name": "value"}]]}]}
+func (p *jsonPush) modern(text []byte) error { return p.streams(text, (*jsonPush).modernStream) }
+
+func (p *jsonPush) modernStream() {
+	r := &p.r
+	r.peek()
+	at := r.pos
+	var stream, values, legacy bool
+	p.lbls = p.lbls[:0]
+	for r.open('{', "a stream"); r.more('}'); {
+		switch string(r.key()) {
+		case "stream":
+			stream = true
+			p.streamLabels()
+		case "values":
+			values = true
+			p.values()
+		case "labels", "entries":
+			legacy = true
+			r.skip()
+		default:
+			r.skip()
+		}
+	}
+	if legacy && !stream && !values {
+		r.fail(at, `a stream with "labels" and "entries", which belong in a push to /api/prom/push: use "stream" and "values" here`)
+	}
+	p.stream(at, p.labelText())
+}
+
+func (p *jsonPush) stream(at int, lbls string) {
+	if r := &p.r; r.err == nil && !p.build.Stream(lbls, 0) {
+		r.fail(at, "too many streams for a push of %d bytes", len(r.buf))
+	}
+}
+
+// streamLabels reads the object that "stream" is. Of labels with the same name
+// the last counts; numbers and booleans are taken for their text.
+func (p *jsonPush) streamLabels() {
+	r := &p.r
+	p.lbls = p.lbls[:0]
+	if r.null() {
+		return
+	}
+	for r.open('{', "an object of labels"); r.more('}'); {
+		l := labels.Label{Name: model.Borrow(r.key())}
+		switch c := r.peek(); {
+		case c == '"':
+			l.Value = r.text("")
+		case c == '{' || c == '[':
+			r.expected("a label value")
+		case !r.null():
+			l.Value = model.Borrow(r.literal())
+		}
+		if len(p.lbls) == logproto.MaxLabels {
+			r.fail(r.pos, "more than %d labels", logproto.MaxLabels)
+			return
+		}
+		p.lbls = append(p.lbls, l)
+	}
+}
+
+// labelText returns the labels just read in the form that they have in
+// protobuf, so that what comes after takes one way. A name that is none is put
+// in quotes, and refused there.
+func (p *jsonPush) labelText() string {
+	slices.SortStableFunc(p.lbls, func(a, b labels.Label) int { return strings.Compare(a.Name, b.Name) })
+	start := len(p.labels)
+	b := append(p.labels, '{')
+	for i, l := range p.lbls {
+		if i+1 < len(p.lbls) && p.lbls[i+1].Name == l.Name {
+			continue
+		}
+		if len(b)-start > 1 {
+			b = append(b, ", "...)
+		}
+		if isLabelName(l.Name) {
+			b = append(b, l.Name...)
+		} else {
+			b = strconv.AppendQuote(b, l.Name)
+		}
+		b = append(b, '=')
+		b = strconv.AppendQuote(b, l.Value)
+	}
+	p.labels = append(b, '}')
+	return model.Borrow(p.labels[start:len(p.labels):len(p.labels)])
+}
+
+func isLabelName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c != '_' && (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9' || i == 0) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// values reads the array of a stream's entries.
+func (p *jsonPush) values() {
+	r := &p.r
+	if r.null() {
+		return
+	}
+	for r.open('[', "an array of entries"); r.more(']'); {
+		p.value()
+	}
+}
+
+// value reads ["<ns>", "line", {metadata}, …]; all but the first may be missing.
+func (p *jsonPush) value() {
+	r := &p.r
+	r.peek()
+	at := r.pos
+	var (
+		ts   int64
+		line string
+		n    int
+	)
+	for r.open('[', "an entry"); r.more(']'); n++ {
+		switch n {
+		case 0:
+			ts = p.nanoseconds()
+		case 1:
+			line = r.text("a line in quotes")
+		case 2:
+			p.metadata()
+		default:
+			r.skip()
+		}
+	}
+	if n == 0 {
+		r.fail(at, "an entry without a timestamp")
+	}
+	p.entry(at, ts, line)
+}
+
+func (p *jsonPush) entry(at int, ts int64, line string) {
+	r := &p.r
+	switch {
+	case r.err != nil:
+	case len(line) > logproto.MaxRowBytes:
+		r.fail(at, "a line of %d bytes, more than %d", len(line), logproto.MaxRowBytes)
+	case !p.build.Entry(ts, line):
+		r.fail(at, "too many entries for a push of %d bytes", len(r.buf))
+	}
+}
+
+func (p *jsonPush) nanoseconds() int64 {
+	r := &p.r
+	r.peek()
+	at := r.pos
+	text := r.text("a timestamp in quotes")
+	ts, err := strconv.ParseInt(text, 10, 64)
+	if err != nil && r.err == nil {
+		r.fail(at, "timestamp %.40q is no count of nanoseconds", text)
+	}
+	return ts
+}
+
+// metadata reads an object of strings as the pairs of the next entry.
+func (p *jsonPush) metadata() {
+	r := &p.r
+	at := r.pos
+	size := 0
+	for r.open('{', "an object of structured metadata"); r.more('}'); {
+		name := model.Borrow(r.key())
+		value := r.text("a metadata value in quotes")
+		if size += len(name) + len(value); size > logproto.MaxRowBytes {
+			r.fail(at, "metadata of more than %d bytes", logproto.MaxRowBytes)
+		}
+		if r.err == nil && !p.build.Pair(name, value) {
+			r.fail(at, "too much metadata for a push of %d bytes", len(r.buf))
+		}
+	}
+}
+
+// legacy reads the body of /api/prom/push:
+//
+//	{"streams": [{"labels": "{app=\"web\"}", "entries": [{"ts": "<RFC 3339>", "line": "…", "structuredMetadata": {…}}]}]}
+func (p *jsonPush) legacy(text []byte) error { return p.streams(text, (*jsonPush).legacyStream) }
+
+func (p *jsonPush) legacyStream() {
+	r := &p.r
+	r.peek()
+	at := r.pos
+	var lbls string
+	for r.open('{', "a stream"); r.more('}'); {
+		switch string(r.key()) {
+		case "labels":
+			lbls = r.text("labels in quotes")
+		case "entries":
+			if r.null() {
+				break
+			}
+			for r.open('[', "an array of entries"); r.more(']'); {
+				p.legacyEntry()
+			}
+		default:
+			r.skip()
+		}
+	}
+	p.stream(at, lbls)
+}
+
+func (p *jsonPush) legacyEntry() {
+	r := &p.r
+	r.peek()
+	at := r.pos
+	var (
+		ts   string
+		line string
+	)
+	for r.open('{', "an entry"); r.more('}'); {
+		switch string(r.key()) {
+		case "ts":
+			ts = r.text("a timestamp in quotes")
+		case "line":
+			line = r.text("a line in quotes")
+		case "structuredMetadata":
+			p.metadata()
+		default:
+			r.skip()
+		}
+	}
+	t, err := time.Parse(time.RFC3339Nano, ts)
+	if r.err == nil && (err != nil || t.Unix() < minSeconds || t.Unix() >= maxSeconds) {
+		r.fail(at, "timestamp %.40q is not of RFC 3339", ts)
+		return
+	}
+	p.entry(at, t.UnixNano(), line)
+}
