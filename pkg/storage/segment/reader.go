@@ -1,0 +1,353 @@
+package segment
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/skaldlogs/skald/pkg/encbuf"
+	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/storage/block"
+	"github.com/skaldlogs/skald/pkg/storage/index"
+)
+
+// A Source gives the bytes of a segment. ReadAt is that of [io.ReaderAt], with a
+// context: it fills p or returns an error, and may be called by several
+// goroutines at once.
+type Source interface {
+	ReadAt(ctx context.Context, p []byte, off int64) (int, error)
+}
+
+// firstRead is how much of the end of a segment is read at once, in the hope
+// that the index is in it.
+const firstRead = 64 << 10
+
+// A Reader answers from one segment. It implements [scan.Source].
+type Reader struct {
+	src     Source
+	size    int64
+	id      ulid.ULID
+	tenant  string
+	sources []scan.Generation
+	groups  []string
+	streams *index.Reader
+	blocks  []entry
+	prune   int64 // offset of the first prune part
+	off     int64 // of the index
+	raw     int   // bytes of the index in memory
+	summary Summary
+
+	mu     sync.Mutex // guards opened, and is held while it is filled
+	opened []openedBlock
+}
+
+// An openedBlock is the prune part of a block, or what is wrong with it.
+type openedBlock struct {
+	*block.Block
+	err error
+}
+
+// Open reads the trailer and the index of a segment of size bytes. The reader
+// keeps src.
+func Open(ctx context.Context, src Source, size int64) (*Reader, error) {
+	if size < headerLen+trailerLen {
+		return nil, fmt.Errorf("open segment: %w", damagedf("it has %d bytes", size))
+	}
+	tail := make([]byte, min(size, firstRead))
+	tailOff := size - int64(len(tail))
+	if err := readFull(ctx, src, tail, tailOff); err != nil {
+		return nil, fmt.Errorf("open segment: read the last %d bytes: %w", len(tail), err)
+	}
+	end := tail[len(tail)-trailerLen:]
+	t, err := readTrailer(end, size)
+	if err != nil {
+		return nil, fmt.Errorf("open segment: %w", err)
+	}
+	var stored []byte
+	if t.off >= tailOff {
+		stored = tail[t.off-tailOff:][:t.len]
+	} else {
+		stored = make([]byte, t.len)
+		if err := readFull(ctx, src, stored, t.off); err != nil {
+			return nil, fmt.Errorf("open segment: read index: %w", err)
+		}
+	}
+	if got := trailerChecksum(end, stored); got != t.crc {
+		return nil, fmt.Errorf("open segment: %w", damagedf("index at offset %d: checksum %08x, want %08x", t.off, got, t.crc))
+	}
+	raw, err := decompressIndex(stored)
+	if err != nil {
+		return nil, fmt.Errorf("open segment: at offset %d: %w", t.off, err)
+	}
+	r := &Reader{src: src, size: size, off: t.off, raw: len(raw)}
+	if err := r.readIndex(raw); err != nil {
+		return nil, fmt.Errorf("open segment: index at offset %d: %w", t.off, err)
+	}
+	r.summary = summarize(r.blocks)
+	r.summary.ID, r.summary.Tenant, r.summary.Sources = r.id, r.tenant, r.sources
+	r.summary.Size, r.summary.Streams = size, r.streams.Len()
+	return r, nil
+}
+
+// readFull fills p. A source that ends too early has lost bytes.
+func readFull(ctx context.Context, src Source, p []byte, off int64) error {
+	n, err := src.ReadAt(ctx, p, off)
+	if n == len(p) {
+		return nil
+	}
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return damagedf("%d of %d bytes at offset %d", n, len(p), off)
+	}
+	return err
+}
+
+func (r *Reader) readIndex(raw []byte) error {
+	d := encbuf.NewDecoder(raw)
+	copy(r.id[:], d.Bytes(len(r.id)))
+	r.tenant = d.String()
+	r.sources = make([]scan.Generation, d.Count(d.Len(), 2))
+	for i := range r.sources {
+		r.sources[i] = scan.Generation{Ingester: d.String(), ID: d.Uvarint()}
+	}
+	r.groups = make([]string, d.Count(d.Len(), 1))
+	for i := range r.groups {
+		r.groups[i] = d.String()
+	}
+	streams := d.LenBytes()
+	if d.Err() != nil {
+		return damagedf("%v", d.Err())
+	}
+	var err error
+	if r.streams, err = index.Open(streams); err != nil {
+		return err
+	}
+	r.blocks = make([]entry, d.Count(d.Len(), minEntry))
+	for i := range r.blocks {
+		if err := r.blocks[i].read(&d, r); err != nil {
+			return damagedf("block %d: %v", i, err)
+		}
+	}
+	if n := d.Uvarint(); n != 0 && d.Err() == nil {
+		return damagedf("%d filters, this version knows none", n)
+	}
+	if err := d.End(); err != nil {
+		return damagedf("%v", err)
+	}
+	return r.checkTiling()
+}
+
+// checkTiling makes sure that the parts of the blocks fill the segment between
+// header and index, all data before all prune parts.
+func (r *Reader) checkTiling() error {
+	tile := func(what string, start int64, part func(e *entry) extent) (end int64, err error) {
+		parts := make([]extent, len(r.blocks))
+		for i := range r.blocks {
+			parts[i] = part(&r.blocks[i])
+		}
+		slices.SortFunc(parts, func(a, b extent) int { return cmp.Or(cmp.Compare(a.off, b.off), cmp.Compare(a.len, b.len)) })
+		for _, p := range parts {
+			if p.off != start {
+				return 0, damagedf("%s part at %d, the one before ends at %d", what, p.off, start)
+			}
+			start = p.end()
+		}
+		return start, nil
+	}
+	var err error
+	if r.prune, err = tile("data", headerLen, func(e *entry) extent { return e.data }); err != nil {
+		return err
+	}
+	end, err := tile("prune", r.prune, func(e *entry) extent { return e.prune })
+	if err != nil {
+		return err
+	}
+	if end != r.off {
+		return damagedf("prune parts end at %d, the index begins at %d", end, r.off)
+	}
+	return nil
+}
+
+// The least that a block and a run take in the directory.
+const (
+	minEntry = 13
+	minRun   = 6
+)
+
+func (e *entry) read(d *encbuf.Decoder, r *Reader) error {
+	group := d.Uvarint()
+	e.order.Generation = d.Uvarint()
+	place := d.Uvarint()
+	dataOff, dataLen := d.Uvarint(), d.Uvarint()
+	pruneOff, pruneLen := d.Uvarint(), d.Uvarint()
+	e.pruneCRC = d.U32()
+	e.runs = make([]block.Run, d.Count(block.MaxRows, minRun))
+	mint := d.Varint()
+	if d.Err() != nil {
+		return d.Err()
+	}
+	// Every end is compared with room to spare before anything is added up.
+	limit := uint64(r.off)
+	switch {
+	case group >= uint64(len(r.groups)):
+		return fmt.Errorf("group %d of %d", group, len(r.groups))
+	case place > 1<<32-1:
+		return fmt.Errorf("place %d", place)
+	case dataOff < headerLen || dataOff > limit || dataLen > limit-dataOff:
+		return fmt.Errorf("data of %d bytes at %d, before an index at %d", dataLen, dataOff, limit)
+	case pruneOff < headerLen || pruneOff > limit || pruneLen > limit-pruneOff:
+		return fmt.Errorf("prune part of %d bytes at %d, before an index at %d", pruneLen, pruneOff, limit)
+	case len(e.runs) == 0:
+		return errors.New("no runs")
+	}
+	e.group, e.order.Place = int(group), uint32(place)
+	e.data = extent{int64(dataOff), int(dataLen)}
+	e.prune = extent{int64(pruneOff), int(pruneLen)}
+	e.interval = model.Nothing
+	stream := int64(0)
+	for i := range e.runs {
+		run := &e.runs[i]
+		stream += d.Varint()
+		rows := d.Uvarint()
+		run.Interval.Mint = int64(uint64(mint) + d.Uvarint())
+		run.Interval.Maxt = int64(uint64(run.Interval.Mint) + d.Uvarint())
+		lines, metadata := d.Uvarint(), d.Uvarint()
+		switch {
+		case d.Err() != nil:
+			return d.Err()
+		case stream < 0 || stream >= int64(r.streams.Len()):
+			return fmt.Errorf("run %d: stream %d of %d", i, stream, r.streams.Len())
+		case rows == 0 || rows > uint64(block.MaxRows-e.rows):
+			return fmt.Errorf("run %d: %d rows", i, rows)
+		case run.Interval.Empty() || run.Interval.Mint < mint:
+			return fmt.Errorf("run %d: timestamps from %d to %d", i, run.Interval.Mint, run.Interval.Maxt)
+		case lines > block.MaxRowBytes || metadata > block.MaxRowBytes:
+			return fmt.Errorf("run %d: %d bytes of lines, %d of metadata", i, lines, metadata)
+		}
+		run.Stream, run.Rows = uint32(stream), int(rows)
+		run.Bytes, run.MetadataBytes = int64(lines), int64(metadata)
+		e.rows += run.Rows
+		e.interval = e.interval.Union(run.Interval)
+	}
+	return nil
+}
+
+// ID is the segment's name.
+func (r *Reader) ID() ulid.ULID { return r.id }
+
+// Summary says what is in the segment.
+func (r *Reader) Summary() Summary { return r.summary }
+
+// Memory estimates how many bytes the reader keeps in memory.
+func (r *Reader) Memory() int64 {
+	n := int64(r.raw) + r.streams.Bytes()
+	for i := range r.blocks {
+		// A run is 56 bytes, an opened block in layout 0 less than 1 KB.
+		n += 1<<10 + 56*int64(len(r.blocks[i].runs))
+	}
+	return n
+}
+
+// block returns the opened prune part of block i. The first call reads those of
+// all blocks at once.
+func (r *Reader) block(ctx context.Context, i int) (*block.Block, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.opened == nil {
+		if err := r.openBlocks(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return r.opened[i].Block, r.opened[i].err
+}
+
+func (r *Reader) openBlocks(ctx context.Context) error {
+	buf := make([]byte, r.off-r.prune)
+	if err := readFull(ctx, r.src, buf, r.prune); err != nil {
+		return fmt.Errorf("read the prune parts: %w", err)
+	}
+	opened := make([]openedBlock, len(r.blocks))
+	for i := range r.blocks {
+		e := &r.blocks[i]
+		opened[i].Block, opened[i].err = e.open(buf[e.prune.off-r.prune:][:e.prune.len])
+	}
+	r.opened = opened
+	return nil
+}
+
+// open checks that prune is the prune part of e and opens it.
+func (e *entry) open(prune []byte) (*block.Block, error) {
+	if got := encbuf.Checksum(prune); got != e.pruneCRC {
+		return nil, fmt.Errorf("prune part at offset %d: %w", e.prune.off, damagedf("checksum %08x, want %08x", got, e.pruneCRC))
+	}
+	b, err := block.Open(prune)
+	if err != nil {
+		return nil, fmt.Errorf("prune part at offset %d: %w", e.prune.off, err)
+	}
+	if b.Rows() != e.rows || b.DataLen() != e.data.len || b.Interval() != e.interval {
+		return nil, fmt.Errorf("prune part at offset %d: %w", e.prune.off,
+			damagedf("%d rows and %d bytes of data, want %d and %d", b.Rows(), b.DataLen(), e.rows, e.data.len))
+	}
+	return b, nil
+}
+
+// decode reads rows of block i.
+func (r *Reader) decode(ctx context.Context, i int, q *block.Question) (*scan.Batch, error) {
+	e := &r.blocks[i]
+	b, err := r.block(ctx, i)
+	if err == nil {
+		bufs := buffers.Get().(*readBuffers)
+		defer bufs.release()
+		read := func(off int64, n int) ([]byte, error) {
+			buf := bufs.take(n)
+			err := readFull(ctx, r.src, buf, e.data.off+off)
+			return buf, err
+		}
+		var batch *scan.Batch
+		if batch, err = b.Decode(read, e.runs, q); err == nil {
+			return batch, nil
+		}
+	}
+	return nil, fmt.Errorf("read segment %s: block %d at offset %d: %w", r.id, i, e.data.off, err)
+}
+
+// readBuffers are what the data of one block is read into, while it is decoded.
+type readBuffers struct {
+	free [][]byte
+	used [][]byte
+}
+
+var buffers = sync.Pool{New: func() any { return new(readBuffers) }}
+
+// maxKept is how much memory may wait for the next block.
+const maxKept = 8 << 20
+
+func (b *readBuffers) take(n int) []byte {
+	var buf []byte
+	if last := len(b.free) - 1; last >= 0 {
+		buf, b.free = b.free[last], b.free[:last]
+	}
+	if cap(buf) < n {
+		buf = make([]byte, n)
+	}
+	b.used = append(b.used, buf)
+	return buf[:n]
+}
+
+func (b *readBuffers) release() {
+	b.free = append(b.free, b.used...)
+	b.used = b.used[:0]
+	kept := 0
+	for _, buf := range b.free {
+		kept += cap(buf)
+	}
+	if kept <= maxKept {
+		buffers.Put(b)
+	}
+}

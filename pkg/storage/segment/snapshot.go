@@ -1,0 +1,138 @@
+package segment
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/RoaringBitmap/roaring/v2"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/storage/block"
+)
+
+// A snapshot is the answer to one request.
+type snapshot struct {
+	r      *Reader
+	req    *scan.Request
+	dir    scan.Directory
+	blocks []int          // of the reader, for each block of the directory
+	picks  [][]block.Pick // of each block of the directory
+}
+
+// Open implements [scan.Source]. It reads nothing: the index is in memory.
+func (r *Reader) Open(_ context.Context, req *scan.Request) (scan.Snapshot, error) {
+	if req.Tenant != r.tenant {
+		return nil, fmt.Errorf("open segment %s: it is of tenant %q, not of %q", r.id, r.tenant, req.Tenant)
+	}
+	s := &snapshot{r: r, req: req, dir: scan.Directory{Generations: r.sources}}
+	selected := r.streams.Select(req.Matchers)
+	numbers := map[uint32]int{} // in the directory
+	for i := range r.blocks {
+		s.add(i, selected, numbers)
+	}
+	return s, nil
+}
+
+// add lists the runs of block i that the request is about.
+func (s *snapshot) add(i int, selected *roaring.Bitmap, numbers map[uint32]int) {
+	e := &s.r.blocks[i]
+	if !e.interval.Overlaps(s.req.Interval) {
+		return
+	}
+	var runs []scan.Run
+	var picks []block.Pick
+	for j := range e.runs {
+		run := &e.runs[j]
+		if !run.Interval.Overlaps(s.req.Interval) || !selected.Contains(run.Stream) {
+			continue
+		}
+		n, ok := numbers[run.Stream]
+		if !ok {
+			n = len(s.dir.Streams)
+			numbers[run.Stream] = n
+			lbls, hash := s.r.streams.Labels(run.Stream)
+			s.dir.Streams = append(s.dir.Streams, scan.Stream{Labels: lbls, Hash: hash})
+		}
+		runs = append(runs, scan.Run{
+			Stream: n, Interval: run.Interval, Rows: run.Rows,
+			Bytes: run.Bytes, MetadataBytes: run.MetadataBytes,
+		})
+		picks = append(picks, block.Pick{Run: j, Stream: n})
+	}
+	if len(runs) > 0 {
+		s.dir.Blocks = append(s.dir.Blocks, scan.Block{Order: e.order, Runs: runs})
+		s.blocks = append(s.blocks, i)
+		s.picks = append(s.picks, picks)
+	}
+}
+
+// Directory implements [scan.Snapshot].
+func (s *snapshot) Directory() *scan.Directory { return &s.dir }
+
+// Read implements [scan.Snapshot].
+func (s *snapshot) Read(ctx context.Context, i int) (*scan.Batch, error) {
+	return s.r.decode(ctx, s.blocks[i], &block.Question{
+		Picks:    s.picks[i],
+		Interval: s.req.Interval,
+		Columns:  s.req.Columns,
+		Filters:  s.req.Filters,
+	})
+}
+
+// Close implements [scan.Snapshot]. The segment stays open.
+func (s *snapshot) Close() error { return nil }
+
+// inInterval returns the streams that the matchers select and that have a run
+// which overlaps the interval.
+func (r *Reader) inInterval(matchers []*labels.Matcher, iv model.Interval) *roaring.Bitmap {
+	selected := r.streams.Select(matchers)
+	if iv.Covers(r.summary.Interval) {
+		return selected
+	}
+	found := roaring.New()
+	for i := range r.blocks {
+		if !r.blocks[i].interval.Overlaps(iv) {
+			continue
+		}
+		for j := range r.blocks[i].runs {
+			if run := &r.blocks[i].runs[j]; run.Interval.Overlaps(iv) {
+				found.Add(run.Stream)
+			}
+		}
+	}
+	found.And(selected)
+	return found
+}
+
+// Streams returns the streams that the matchers select and that may have rows
+// in the interval.
+func (r *Reader) Streams(matchers []*labels.Matcher, iv model.Interval) []scan.Stream {
+	var out []scan.Stream
+	r.inInterval(matchers, iv).Iterate(func(ref uint32) bool {
+		lbls, hash := r.streams.Labels(ref)
+		out = append(out, scan.Stream{Labels: lbls, Hash: hash})
+		return true
+	})
+	return out
+}
+
+// LabelNames returns the label names of those streams, sorted.
+func (r *Reader) LabelNames(matchers []*labels.Matcher, iv model.Interval) []string {
+	return r.streams.LabelNames(r.unlessAll(matchers, iv))
+}
+
+// LabelValues returns the values that those streams have for a label, sorted.
+func (r *Reader) LabelValues(name string, matchers []*labels.Matcher, iv model.Interval) []string {
+	return r.streams.LabelValues(name, r.unlessAll(matchers, iv))
+}
+
+// unlessAll is nil when every stream is meant: then names and values are read
+// off the postings.
+func (r *Reader) unlessAll(matchers []*labels.Matcher, iv model.Interval) *roaring.Bitmap {
+	if len(matchers) == 0 && iv.Covers(r.summary.Interval) {
+		return nil
+	}
+	return r.inInterval(matchers, iv)
+}
