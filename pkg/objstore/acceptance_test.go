@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/prometheus/client_golang/prometheus"
 	thanos "github.com/thanos-io/objstore"
 	"github.com/thanos-io/objstore/providers/filesystem"
 
@@ -26,6 +27,9 @@ func TestAcceptance(t *testing.T) {
 		torn bool // a put that failed half-way may leave what it wrote
 	}{
 		{"memory", func(*testing.T) objstore.Bucket { return &objstore.Memory{} }, false},
+		{"metered", func(*testing.T) objstore.Bucket {
+			return objstore.NewMetered(&objstore.Memory{}, "b", "c", prometheus.NewRegistry())
+		}, false},
 		{"folder", func(t *testing.T) objstore.Bucket { return openFolder(t, vfs.OS, t.TempDir()) }, false},
 		{"folder in memory", func(t *testing.T) objstore.Bucket { return openFolder(t, vfs.NewMem(), "bucket") }, false},
 		{"remote", func(*testing.T) objstore.Bucket { return objstore.NewRemote(thanos.NewInMemBucket()) }, false},

@@ -158,3 +158,16 @@ func (c *Catalog) remove(ctx context.Context, tenant string, id ulid.ULID) error
 	t.update(func() { delete(t.marked, id) })
 	return nil
 }
+
+// Entered reports whether the bucket itself has an entry for a segment, be it
+// dead, damaged, or not known here.
+func (c *Catalog) Entered(ctx context.Context, tenant string, id ulid.ULID) (bool, error) {
+	_, err := c.bucket.Stat(ctx, entryName(tenant, id))
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, objstore.ErrNotFound):
+		return false, nil
+	}
+	return false, fmt.Errorf("look for segment %s of tenant %s in the catalog: %w", id, tenant, err)
+}
