@@ -1,0 +1,149 @@
+package plan
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/skaldlogs/skald/pkg/logql/syntax"
+	"github.com/skaldlogs/skald/pkg/scan"
+)
+
+// A Range is a range aggregation as the engine runs it.
+type Range struct {
+	Op       syntax.RangeOp
+	Param    float64
+	Range    time.Duration
+	Offset   time.Duration
+	Matchers []*labels.Matcher
+	Unwrap   *syntax.Unwrap
+	// Grouping tells which labels make a series; nil takes all of them.
+	Grouping *syntax.Grouping
+	// Stages are all that must be run for the answer to be right; Rest is what is
+	// left of them where storage has answered Filters.
+	Stages, Rest []syntax.Stage
+	Filters      []scan.LineFilter
+	// Written are the stages of the query itself, run or not: they must compile.
+	Written []syntax.Stage
+	// Key is the same for two ranges that have the same samples.
+	Key string
+}
+
+// AsRange returns the range that gives the samples of e, which is a range
+// aggregation or one that a vector aggregation can be merged into; ok is false
+// for anything else.
+func AsRange(e syntax.MetricExpr) (r *Range, ok bool) {
+	switch e := e.(type) {
+	case *syntax.RangeAggregation:
+		return newRange(e, e.Grouping), true
+	case *syntax.VectorAggregation:
+		inner, ok := e.Expr.(*syntax.RangeAggregation)
+		if !ok || inner.Grouping != nil || !merges(e.Op, inner) {
+			return nil, false
+		}
+		grouping := e.Grouping
+		if grouping == nil {
+			grouping = &syntax.Grouping{}
+		}
+		return newRange(inner, grouping), true
+	}
+	return nil, false
+}
+
+// merges reports whether op over the series of a range is the range's own
+// operator over the entries of all of them.
+func merges(op syntax.VectorOp, a *syntax.RangeAggregation) bool {
+	switch a.Op {
+	case syntax.CountOverTime, syntax.Rate, syntax.BytesOverTime, syntax.BytesRate, syntax.SumOverTime:
+		return op == syntax.Sum
+	case syntax.MinOverTime:
+		return op == syntax.Min
+	case syntax.MaxOverTime:
+		return op == syntax.Max
+	}
+	return false
+}
+
+func newRange(a *syntax.RangeAggregation, grouping *syntax.Grouping) *Range {
+	r := &Range{
+		Op: a.Op, Param: a.Param,
+		Range: a.Range.Range, Offset: a.Range.Offset,
+		Matchers: a.Range.Selector.Matchers,
+		Unwrap:   a.Range.Unwrap,
+		Grouping: grouping,
+		Written:  a.Range.Selector.Stages,
+	}
+	if a.Op == syntax.AbsentOverTime {
+		r.Grouping = &syntax.Grouping{} // only whether there is an entry counts
+	}
+	bytes := a.Op == syntax.BytesOverTime || a.Op == syntax.BytesRate
+	r.Stages = Prune(r.Written, r.Grouping, StreamLabels(r.Matchers), r.Unwrap != nil, bytes)
+	r.Filters, r.Rest = PushFilters(r.Stages)
+	r.Key = a.String()
+	if r.Grouping != a.Grouping {
+		r.Key += groupingKey(r.Grouping)
+	}
+	return r
+}
+
+func groupingKey(g *syntax.Grouping) string {
+	key := "\x00by"
+	if g.Without {
+		key = "\x00without"
+	}
+	for _, l := range g.Labels {
+		key += strconv.Quote(l)
+	}
+	return key
+}
+
+// StreamLabels returns the names that every stream has that matchers select.
+func StreamLabels(matchers []*labels.Matcher) []string {
+	var names []string
+	for _, m := range matchers {
+		if !m.Matches("") {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// ReadsLine reports whether stages look at the line, or at what is in it.
+func ReadsLine(stages []syntax.Stage) bool {
+	for _, s := range stages {
+		switch s.(type) {
+		case *syntax.Drop, *syntax.Keep, syntax.LabelFilter:
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// ReadsLabels reports whether some stage's outcome depends on the labels of an
+// entry.
+func ReadsLabels(stages []syntax.Stage) bool {
+	for _, s := range stages {
+		switch s.(type) {
+		case *syntax.LineFilter, *syntax.Decolorize:
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// FromStream reports whether the labels that make a series of r are those of
+// the stream alone, for a stream that has the labels named has.
+func (r *Range) FromStream(has func(name string) bool) bool {
+	if r.Unwrap != nil || ReadsLabels(r.Stages) || r.Grouping == nil || r.Grouping.Without {
+		return false
+	}
+	for _, l := range r.Grouping.Labels {
+		if !has(l) {
+			return false
+		}
+	}
+	return true
+}
