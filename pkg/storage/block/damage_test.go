@@ -1,0 +1,337 @@
+package block
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/skaldlogs/skald/pkg/encbuf"
+	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/scan"
+)
+
+// sample is a block that has every kind of column and of place.
+func sample() []Row {
+	rnd := rand.New(rand.NewPCG(1, 9))
+	rows := make([]Row, 1500)
+	for i := range rows {
+		r := &rows[i]
+		r.Stream = uint32(i % 5)
+		r.Timestamp = 1_700_000_000_000_000_000 + int64(i)*1_000_000 + rnd.Int64N(1000)
+		r.Line = fmt.Sprintf("GET /api/v1/orders/%d 200 %dms\n\x00\xff", rnd.IntN(1000), rnd.IntN(300))
+		switch i % 3 {
+		case 0:
+			r.Metadata = model.Metadata{
+				{Name: "detected_level", Value: []string{"info", "warn", "error"}[rnd.IntN(3)]},
+				{Name: "trace_id", Value: fmt.Sprintf("%032x", rnd.Uint64())},
+				{Name: "host", Value: "host-1"},
+			}
+		case 1:
+			r.Metadata = model.Metadata{
+				{Name: "host", Value: "host-1"},
+				{Name: "user", Value: fmt.Sprint("user-", i/8)},
+				{Name: "user", Value: "twice"},
+			}
+		}
+	}
+	return rows
+}
+
+func TestEveryByteIsChecked(t *testing.T) {
+	enc, err := new(Encoder).Encode(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	flip := func(b []byte, i int) []byte {
+		b = bytes.Clone(b)
+		b[i] ^= 1 << (i % 8)
+		return b
+	}
+	for i := range enc.Prune {
+		bad := enc
+		bad.Prune = flip(enc.Prune, i)
+		if _, err := decodeAll(&bad); !errors.Is(err, scan.ErrDamaged) && !errors.Is(err, ErrUnsupported) {
+			t.Fatalf("byte %d of the prune part: error %v", i, err)
+		}
+	}
+	for i := range enc.Data {
+		bad := enc
+		bad.Data = flip(enc.Data, i)
+		if _, err := decodeAll(&bad); !errors.Is(err, scan.ErrDamaged) {
+			t.Fatalf("byte %d of the data part: error %v", i, err)
+		}
+	}
+	for n := range enc.Prune {
+		if _, err := Open(enc.Prune[:n]); !errors.Is(err, scan.ErrDamaged) {
+			t.Fatalf("prune part of %d bytes: error %v", n, err)
+		}
+	}
+	if _, err := Open(append(bytes.Clone(enc.Prune), 0)); !errors.Is(err, scan.ErrDamaged) {
+		t.Errorf("a byte too many: error %v", err)
+	}
+}
+
+// A damaged column fails the questions about it and no others.
+func TestDamageIsLocal(t *testing.T) {
+	enc, err := new(Encoder).Encode(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := Open(enc.Prune)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.lines.bytes.place == placeSmall {
+		t.Fatal("the lines of the sample have no place of their own")
+	}
+	bad := bytes.Clone(enc.Data)
+	bad[b.lines.bytes.off]++
+	q := all(enc.Runs)
+	if _, err := b.Decode(Bytes(bad), enc.Runs, q); !errors.Is(err, scan.ErrDamaged) {
+		t.Errorf("lines: error %v", err)
+	}
+	q.Columns = scan.Metadata | scan.Sizes
+	if _, err := b.Decode(Bytes(bad), enc.Runs, q); err != nil {
+		t.Errorf("metadata and sizes: %v", err)
+	}
+}
+
+func TestRunsOfAnotherBlock(t *testing.T) {
+	enc, err := new(Encoder).Encode(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := Open(enc.Prune)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name   string
+		change func(runs []Run) []Run
+	}{
+		{"none", func([]Run) []Run { return nil }},
+		{"one fewer", func(r []Run) []Run { return r[1:] }},
+		{"a row more", func(r []Run) []Run { r[0].Rows++; return r }},
+		{"rows moved", func(r []Run) []Run { r[0].Rows++; r[1].Rows--; return r }},
+		{"no rows", func(r []Run) []Run { r[0].Rows = 0; return r }},
+		{"fewer than no rows", func(r []Run) []Run { r[0].Rows = -1 << 62; return r }},
+		{"other beginning", func(r []Run) []Run { r[2].Interval.Mint--; return r }},
+		{"other end", func(r []Run) []Run { r[2].Interval.Maxt++; return r }},
+	} {
+		runs := tc.change(append([]Run(nil), enc.Runs...))
+		if _, err := b.Decode(Bytes(enc.Data), runs, all(runs)); !errors.Is(err, scan.ErrDamaged) {
+			t.Errorf("%s: error %v", tc.name, err)
+		}
+	}
+}
+
+// forge puts checksums right, so that what a checksum would have caught is
+// seen by the code behind it: the schema is decompressed, changed by fn, and
+// stored.
+func forge(enc Encoded, fn func(schema, small []byte)) (Encoded, error) {
+	b, err := Open(enc.Prune)
+	if err != nil {
+		return enc, err
+	}
+	d := encbuf.NewDecoder(enc.Prune)
+	var h head
+	if err := h.read(&d); err != nil {
+		return enc, err
+	}
+	d.U32()
+	schema := d.Rest()
+	if h.schema != h.schemaRaw {
+		if schema, err = appendDecompressed(nil, schema, h.schemaRaw); err != nil {
+			return enc, err
+		}
+	}
+	small := enc.Data[:h.small]
+	if h.small != h.smallRaw {
+		if small, err = appendDecompressed(nil, small, h.smallRaw); err != nil {
+			return enc, err
+		}
+	}
+	schema, small = bytes.Clone(schema), bytes.Clone(small)
+	fn(schema, small)
+	big := enc.Data[b.small:]
+	h.schema, h.small, h.smallCRC = h.schemaRaw, h.smallRaw, encbuf.Checksum(small)
+	prune := h.append(nil)
+	prune = binary.LittleEndian.AppendUint32(prune, encbuf.UpdateChecksum(encbuf.Checksum(prune), schema))
+	enc.Prune = append(prune, schema...)
+	enc.Data = append(small, big...)
+	return enc, nil
+}
+
+// Whatever a schema says under a good checksum, decoding it ends in an error or
+// in rows, and does not panic.
+func TestForgedSchema(t *testing.T) {
+	enc, err := new(Encoder).Encode(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seed := range uint64(3000) {
+		rnd := rand.New(rand.NewPCG(seed, 5))
+		forged, err := forge(enc, func(schema, small []byte) {
+			for range 1 + rnd.IntN(3) {
+				part := schema
+				if len(small) > 0 && rnd.IntN(3) == 0 {
+					part = small
+				}
+				part[rnd.IntN(len(part))] = []byte{0, 1, 2, 9, 127, 128, 255, byte(rnd.Uint32())}[rnd.IntN(8)]
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := decodeAll(&forged); err != nil && !errors.Is(err, scan.ErrDamaged) && !errors.Is(err, ErrUnsupported) {
+			t.Fatalf("seed %d: error is not one of damage: %v", seed, err)
+		}
+	}
+}
+
+// A frame that holds more than its stream says is refused before it is allocated.
+func TestBomb(t *testing.T) {
+	frame := newZstdEncoder().EncodeAll(make([]byte, 64<<20), nil)
+	if _, err := appendDecompressed(nil, frame, 1000); !errors.Is(err, scan.ErrDamaged) {
+		t.Errorf("error %v", err)
+	}
+	// The same without the size in its header.
+	var out bytes.Buffer
+	w, err := zstd.NewWriter(&out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(make([]byte, 64<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := appendDecompressed(nil, out.Bytes(), 1000)
+	if !errors.Is(err, scan.ErrDamaged) || cap(got) > 1<<16 {
+		t.Errorf("error %v with %d bytes allocated", err, cap(got))
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	add := func(rows []Row) {
+		enc, err := new(Encoder).Encode(rows)
+		if err != nil {
+			f.Fatal(err)
+		}
+		enc, err = forge(enc, func(_, _ []byte) {}) // uncompressed, for the fuzzer to see
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(enc.Prune, enc.Data, len(enc.Runs), enc.Interval.Mint, enc.Interval.Maxt)
+	}
+	add([]Row{{Line: "a"}})
+	add(sample()[:40])
+	for seed := range uint64(4) {
+		rows := dirtyRows(rand.New(rand.NewPCG(seed, 7)))
+		add(rows[:min(len(rows), 60)])
+	}
+	f.Fuzz(func(t *testing.T, prune, data []byte, runs int, mint, maxt int64) {
+		prune = resum(prune)
+		b, err := Open(prune)
+		if err != nil {
+			if !errors.Is(err, scan.ErrDamaged) && !errors.Is(err, ErrUnsupported) {
+				t.Fatalf("error is not one of damage: %v", err)
+			}
+			return
+		}
+		// The checksums of the data are put right too.
+		if b.small <= len(data) {
+			b.smallCRC = encbuf.Checksum(data[:b.small])
+		}
+		for _, s := range b.wants(everything) {
+			if s.place != placeSmall && s.off+s.stored <= len(data) {
+				s.crc = encbuf.Checksum(data[s.off:][:s.stored])
+			}
+		}
+		dir := []Run{{Rows: b.rows, Interval: model.Interval{Mint: mint, Maxt: maxt}}}
+		for runs > 1 && dir[0].Rows > 1 {
+			runs, dir[0].Rows = runs-1, dir[0].Rows-1
+			dir = append(dir, Run{Rows: 1, Interval: model.Interval{Mint: maxt, Maxt: maxt}})
+		}
+		for _, cols := range []scan.Columns{0, scan.Sizes, scan.Lines, scan.Metadata, everything} {
+			q := all(dir)
+			q.Columns = cols
+			q.Filters = []scan.LineFilter{{Op: scan.Contains, Text: "a"}, {Op: scan.Excludes, Text: "zz"}}
+			batch, err := b.Decode(Bytes(data), dir, q)
+			if err != nil {
+				if !errors.Is(err, scan.ErrDamaged) {
+					t.Fatalf("error is not one of damage: %v", err)
+				}
+				continue
+			}
+			rowsOf(batch)
+		}
+	})
+}
+
+// resum puts the checksum of a prune part right.
+func resum(prune []byte) []byte {
+	prune = bytes.Clone(prune)
+	d := encbuf.NewDecoder(prune)
+	var h head
+	if h.read(&d) != nil {
+		return prune
+	}
+	at := d.Offset()
+	if d.Len() < encbuf.ChecksumLen {
+		return prune
+	}
+	crc := encbuf.UpdateChecksum(encbuf.Checksum(prune[:at]), prune[at+encbuf.ChecksumLen:])
+	binary.LittleEndian.PutUint32(prune[at:], crc)
+	return prune
+}
+
+var rewrite = flag.Bool("rewrite", false, "write the samples of the current version again")
+
+// Blocks of every version ever written can be read.
+func TestSampleVersion1(t *testing.T) {
+	rows := sample()
+	const name = "testdata/version1"
+	if *rewrite {
+		enc, err := new(Encoder).Encode(rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for ext, data := range map[string][]byte{".prune": enc.Prune, ".data": enc.Data} {
+			if err := os.WriteFile(name+ext, data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	prune, err := os.ReadFile(name + ".prune")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(name + ".data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := Open(prune)
+	if err != nil {
+		t.Fatal(err)
+	}
+	enc, err := new(Encoder).Encode(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch, err := b.Decode(Bytes(data), enc.Runs, all(enc.Runs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := diffRows(rowsOf(batch), sortedRows(rows)); err != nil {
+		t.Fatal(err)
+	}
+}
