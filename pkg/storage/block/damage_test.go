@@ -257,8 +257,8 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 		dir := []Run{{Rows: b.rows, Interval: model.Interval{Mint: mint, Maxt: maxt}}}
-		for runs > 1 && dir[0].Rows > 1 {
-			runs, dir[0].Rows = runs-1, dir[0].Rows-1
+		for runs = min(runs, 1000); runs > 1 && dir[0].Rows > 1; runs-- {
+			dir[0].Rows--
 			dir = append(dir, Run{Rows: 1, Interval: model.Interval{Mint: maxt, Maxt: maxt}})
 		}
 		for _, cols := range []scan.Columns{0, scan.Sizes, scan.Lines, scan.Metadata, everything} {

@@ -1,0 +1,45 @@
+// Command skaldtool looks at Skald's files from outside.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+)
+
+const usage = `skaldtool looks at Skald's files.
+
+Usage:
+
+  skaldtool segment inspect [-blocks] [-streams] FILE   say what is in a segment
+  skaldtool segment verify FILE                         read every byte and name what is damaged
+  skaldtool segment dump [-o text|jsonl] FILE           print all entries
+
+"skaldtool segment COMMAND -h" has more. The exit code is 0 if all is well, 1
+if something is damaged or cannot be read, and 2 for a command that makes no sense.
+`
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		fmt.Fprint(stderr, usage)
+		return exitUsage
+	}
+	switch args[0] {
+	case "segment":
+		return runSegment(args[1:], stdout, stderr)
+	case "help", "-h", "-help", "--help":
+		fmt.Fprint(stdout, usage)
+		return exitOK
+	}
+	fmt.Fprintf(stderr, "skaldtool: unknown command %q\n\n%s", args[0], usage)
+	return exitUsage
+}
