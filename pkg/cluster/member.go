@@ -37,7 +37,7 @@ type Member struct {
 // NewMember returns a Member that has not joined. Others reach this process at
 // the configured port, or at port where none is configured.
 func NewMember(r Ring, cfg Config, port int, logger log.Logger, reg prometheus.Registerer) (*Member, error) {
-	logger = log.With(logger, "component", "ring-member", "ring", r.Name)
+	logger = cfg.quiet(log.With(logger, "component", "ring-member", "ring", r.Name))
 	addr, err := cfg.address(port, logger)
 	if err != nil {
 		return nil, fmt.Errorf("join ring of %ss: %w", r.Name, err)

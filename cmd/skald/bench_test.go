@@ -1,0 +1,165 @@
+package main_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/golang/snappy"
+
+	"github.com/skaldlogs/skald/pkg/logproto"
+	"github.com/skaldlogs/skald/pkg/model"
+)
+
+// lifted are the flags that take the tenant's rates out of a measurement; all
+// else is as users get it.
+var lifted = []string{
+	"-distributor.ingestion-rate-limit-mb=100000", "-distributor.ingestion-burst-size-mb=100000",
+	"-ingester.per-stream-rate-limit=100GB", "-ingester.per-stream-rate-limit-burst=100GB",
+	"-validation.reject-old-samples=false",
+}
+
+// BenchmarkIngest answers: how many MB of lines does the real binary take per
+// second of its own CPU time? Two clients push snappy batches of about 1 MB over
+// HTTP, seven families of lines in 28 streams. B/op and the like are of the
+// clients and mean nothing; MB/cpu-s and the server's RSS are the figures.
+//
+// With SKALD_BENCH_SEAL=off blocks are not sealed while it runs, which shows the
+// path up to the log and the head alone.
+func BenchmarkIngest(b *testing.B) {
+	const size = 600 << 20
+	args := slices.Clone(lifted)
+	bodies, perBody := batches(b)
+	for b.Loop() {
+		s := newServer(b, b.TempDir(), args...)
+		s.start()
+		cpu0, began := s.cpu(), time.Now()
+		var next atomic.Int64
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				for {
+					n := int(next.Add(1)) - 1
+					if n*perBody >= size {
+						return
+					}
+					if err := s.send(b.Context(), bodies(n)); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		wall, cpu := time.Since(began).Seconds(), s.cpu()-cpu0
+		mb := float64(size) / 1e6
+		b.ReportMetric(mb/cpu, "MB/cpu-s")
+		b.ReportMetric(mb/wall, "MB/s")
+		b.ReportMetric(float64(s.peakRSS())/1e6, "peak-RSS-MB")
+		if name := os.Getenv("SKALD_BENCH_METRICS"); name != "" {
+			s.dump("/metrics", name)
+		}
+		s.stop()
+	}
+}
+
+// batches returns a maker of push bodies, each with timestamps of its own, and
+// how many bytes of lines one has.
+func batches(b *testing.B) (func(n int) []byte, int) {
+	const target = 1 << 20
+	lines := corpus(b)
+	families := make([]string, 0, len(lines))
+	for f := range lines {
+		families = append(families, f)
+	}
+	slices.Sort(families)
+	at := map[string]int{}
+	var batch model.Batch
+	bytes := 0
+	for bytes < target {
+		for _, f := range families {
+			s := model.Stream{Labels: fmt.Sprintf(`{app=%q, env="prod", pod="%s-%d"}`, f, f, len(batch.Streams)%4)}
+			for range 60 {
+				line := lines[f][at[f]%len(lines[f])]
+				at[f]++
+				s.Entries = append(s.Entries, model.Entry{Line: line})
+				bytes += len(line)
+			}
+			batch.Streams = append(batch.Streams, s)
+		}
+	}
+	var mu sync.Mutex
+	start := time.Now().Add(-time.Hour).UnixNano()
+	return func(n int) []byte {
+		mu.Lock()
+		defer mu.Unlock()
+		ts := start + int64(n)*1_000_000
+		for i := range batch.Streams {
+			for j := range batch.Streams[i].Entries {
+				batch.Streams[i].Entries[j].Timestamp = ts + int64(i)*1000 + int64(j)*10
+			}
+		}
+		return snappy.Encode(nil, logproto.AppendPush(nil, &batch))
+	}, bytes
+}
+
+// cpu is the CPU time of the process so far, in seconds.
+func (s *server) cpu() float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	f := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	var ticks float64
+	for _, i := range []int{11, 12} { // utime, stime
+		n, err := strconv.ParseFloat(f[i], 64)
+		if err != nil {
+			s.tb.Fatal(err)
+		}
+		ticks += n
+	}
+	return ticks / 100
+}
+
+// peakRSS is the most memory the process has had, in bytes.
+func (s *server) peakRSS() int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kb, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			if err != nil {
+				s.tb.Fatal(err)
+			}
+			return kb << 10
+		}
+	}
+	return 0
+}
+
+// dump saves a page of the server.
+func (s *server) dump(path, name string) {
+	resp, err := http.Get("http://" + s.http + path)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	if err := os.WriteFile(name, body, 0o644); err != nil {
+		s.tb.Fatal(err)
+	}
+}

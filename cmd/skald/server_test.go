@@ -1,0 +1,229 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/golang/snappy"
+
+	"github.com/skaldlogs/skald/pkg/logproto"
+	"github.com/skaldlogs/skald/pkg/model"
+)
+
+// binary builds skald as users run it, once for all tests.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "skald-test")
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Join(dir, "skald")
+	out, err := exec.Command("go", "build", "-o", name, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build skald: %w\n%s", err, out)
+	}
+	return name, nil
+})
+
+// A server is a real skald process over a data folder, which it can be started
+// on again and again.
+type server struct {
+	tb   testing.TB
+	dir  string
+	args []string
+	http string // host:port
+	grpc string
+
+	cmd    *exec.Cmd
+	exited chan error
+	log    *bytes.Buffer
+}
+
+// newServer prepares a server with its data in dir.
+func newServer(tb testing.TB, dir string, args ...string) *server {
+	return &server{tb: tb, dir: dir, args: args, http: freePort(tb), grpc: freePort(tb)}
+}
+
+func freePort(tb testing.TB) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func port(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
+
+// start runs the process and waits until it is ready.
+func (s *server) start() {
+	s.tb.Helper()
+	name, err := binary()
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	s.log = &bytes.Buffer{}
+	s.cmd = exec.Command(name, append([]string{
+		"-data.dir=" + s.dir,
+		"-server.http-listen-port=" + port(s.http),
+		"-server.grpc-listen-port=" + port(s.grpc),
+	}, s.args...)...)
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	// The process must not outlive a test that is killed.
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := s.cmd.Start(); err != nil {
+		s.tb.Fatal(err)
+	}
+	s.exited = make(chan error, 1)
+	go func(cmd *exec.Cmd, exited chan<- error) { exited <- cmd.Wait() }(s.cmd, s.exited)
+	s.tb.Cleanup(s.kill)
+
+	for range 6000 {
+		select {
+		case err := <-s.exited:
+			s.exited <- err
+			s.tb.Fatalf("skald stopped before it was ready: %v\n%s", err, s.log)
+		default:
+		}
+		if resp, err := http.Get("http://" + s.http + "/ready"); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		time.Sleep(10 * time.Millisecond) // another process: there is nothing to wait on
+	}
+	s.tb.Fatalf("skald is not ready\n%s", s.log)
+}
+
+// kill ends the process as a crash would, and waits until it is gone.
+func (s *server) kill() {
+	if s.cmd != nil {
+		_ = s.cmd.Process.Kill()
+		<-s.exited
+		s.cmd = nil
+	}
+}
+
+// stop ends the process as an operator would.
+func (s *server) stop() {
+	s.tb.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		s.tb.Fatal(err)
+	}
+	if err := <-s.exited; err != nil {
+		s.tb.Errorf("skald did not stop well: %v\n%s", err, s.log)
+	}
+	s.cmd = nil
+}
+
+// push sends entries of one stream as an agent does. It returns nil when they
+// were acknowledged.
+func (s *server) push(ctx context.Context, labels string, entries []model.Entry) error {
+	body := snappy.Encode(nil, logproto.AppendPush(nil, &model.Batch{Streams: []model.Stream{{Labels: labels, Entries: entries}}}))
+	return s.send(ctx, body)
+}
+
+func (s *server) send(ctx context.Context, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.http+"/loki/api/v1/push", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-protobuf")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusNoContent {
+		return fmt.Errorf("push: %s: %s", resp.Status, text)
+	}
+	return nil
+}
+
+// read returns every entry of a selector, oldest first, page by page.
+func (s *server) read(selector string, start, end int64) []model.Entry {
+	s.tb.Helper()
+	const page = 5000
+	var out []model.Entry
+	for {
+		got := s.query(selector, start, end, page)
+		if len(got) < page {
+			return append(out, got...)
+		}
+		// The last instant may go on in the next page.
+		last := got[len(got)-1].Timestamp
+		for len(got) > 0 && got[len(got)-1].Timestamp == last {
+			got = got[:len(got)-1]
+		}
+		out = append(out, got...)
+		start = last
+	}
+}
+
+func (s *server) query(selector string, start, end int64, limit int) []model.Entry {
+	s.tb.Helper()
+	q := url.Values{
+		"query":     {selector},
+		"start":     {strconv.FormatInt(start, 10)},
+		"end":       {strconv.FormatInt(end, 10)},
+		"limit":     {strconv.Itoa(limit)},
+		"direction": {"forward"},
+	}
+	resp, err := http.Get("http://" + s.http + "/loki/api/v1/query_range?" + q.Encode())
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	var answer struct {
+		Warnings []string
+		Data     struct {
+			Result []struct{ Values [][2]string }
+		}
+	}
+	if resp.StatusCode != http.StatusOK {
+		s.tb.Fatalf("query %s: %s: %s", selector, resp.Status, body)
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		s.tb.Fatalf("query %s: %v\n%s", selector, err, body)
+	}
+	if len(answer.Warnings) > 0 {
+		s.tb.Fatalf("query %s: warnings %q", selector, answer.Warnings)
+	}
+	var out []model.Entry
+	for _, r := range answer.Data.Result {
+		for _, v := range r.Values {
+			ts, err := strconv.ParseInt(v[0], 10, 64)
+			if err != nil {
+				s.tb.Fatal(err)
+			}
+			out = append(out, model.Entry{Timestamp: ts, Line: v[1]})
+		}
+	}
+	// Levels may split a stream in the answer.
+	sortEntries(out)
+	return out
+}

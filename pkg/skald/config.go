@@ -1,0 +1,143 @@
+package skald
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/grafana/dskit/kv/memberlist"
+	"github.com/grafana/dskit/runtimeconfig"
+	"github.com/grafana/dskit/server"
+
+	"github.com/skaldlogs/skald/pkg/cluster"
+	"github.com/skaldlogs/skald/pkg/distributor"
+	"github.com/skaldlogs/skald/pkg/ingester"
+	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/querier"
+)
+
+// Config of the whole program: one struct per component, under the names that
+// Loki's configuration file has for them.
+type Config struct {
+	Target           limits.Strings `yaml:"target"`
+	AuthEnabled      bool           `yaml:"auth_enabled"`
+	ShutdownDelay    time.Duration  `yaml:"shutdown_delay"`
+	MetricsNamespace string         `yaml:"metrics_namespace"`
+
+	Server        server.Config        `yaml:"server"`
+	Common        CommonConfig         `yaml:"common"`
+	Distributor   distributor.Config   `yaml:"distributor"`
+	Ingester      ingester.Config      `yaml:"ingester"`
+	Querier       querier.Config       `yaml:"querier"`
+	Limits        limits.Limits        `yaml:"limits_config"`
+	Memberlist    memberlist.KVConfig  `yaml:"memberlist"`
+	RuntimeConfig runtimeconfig.Config `yaml:"runtime_config"`
+}
+
+// CommonConfig is what components take when they are not told otherwise.
+type CommonConfig struct {
+	// PathPrefix is the folder under which everything lies that Skald writes.
+	PathPrefix string `yaml:"path_prefix"`
+	// PersistTokens keeps a ring's tokens in PathPrefix over a restart.
+	PersistTokens bool           `yaml:"persist_tokens"`
+	Ring          cluster.Config `yaml:"ring"`
+}
+
+// RegisterFlags adds the settings of c to f, each with its default.
+func (c *Config) RegisterFlags(f *flag.FlagSet) {
+	c.Target = limits.Strings{All}
+	f.Var(&c.Target, "target", "Roles that this process takes on. See -list-targets.")
+	f.BoolVar(&c.AuthEnabled, "auth.multitenancy-enabled", true, "Take the tenant of a request from its X-Scope-OrgID header, and refuse requests without one. Off: there is one tenant.")
+	f.DurationVar(&c.ShutdownDelay, "shutdown-delay", 0, "How long to go on serving after being told to stop, with /ready saying no, so that clients turn to others.")
+	f.StringVar(&c.MetricsNamespace, "metrics-namespace", "loki", "What the names of metrics begin with. Dashboards for Loki expect the default.")
+
+	c.Server.RegisterFlags(f)
+	c.Server.HTTPListenPort = 3100
+	f.Lookup("server.http-listen-port").DefValue = "3100"
+
+	f.StringVar(&c.Common.PathPrefix, "data.dir", "./skald-data", "Folder that everything is kept in.")
+	f.BoolVar(&c.Common.PersistTokens, "common.persist-tokens", false, "Keep this process's ring tokens in common.path_prefix over a restart.")
+	c.Common.Ring.RegisterFlags(f, "common.ring.")
+	c.Distributor.RegisterFlags(f)
+	c.Ingester.RegisterFlags(f)
+	c.Querier.RegisterFlags(f)
+	c.Limits.RegisterFlags(f)
+	c.Memberlist.RegisterFlags(f)
+	c.RuntimeConfig.RegisterFlags(f)
+}
+
+// local makes the defaults those of a process without a configuration file,
+// which somebody tries out on their machine: nobody else reaches it, and there
+// is one tenant.
+func (c *Config) local() {
+	c.Server.HTTPListenAddress = "127.0.0.1"
+	c.Server.GRPCListenAddress = "127.0.0.1"
+	c.AuthEnabled = false
+}
+
+// inherit makes what the common block says the default of every component.
+func (c *Config) inherit(common CommonConfig) {
+	c.Ingester.Ring = common.Ring
+	c.Memberlist.AdvertiseAddr = common.Ring.InstanceAddr
+	if common.PersistTokens {
+		c.Ingester.Ring.TokensFilePath = filepath.Join(common.PathPrefix, "ingester.tokens")
+	}
+}
+
+// resolve fills in what was left open, once everything was read.
+func (c *Config) resolve() error {
+	gossip := len(c.Memberlist.JoinMembers) > 0
+	for _, r := range c.rings() {
+		if err := r.config.Resolve(gossip); err != nil {
+			return fmt.Errorf("%s: %w", r.key, err)
+		}
+	}
+	if c.Ingester.WAL.Dir == "" {
+		c.Ingester.WAL.Dir = filepath.Join(c.Common.PathPrefix, "wal")
+	}
+	return nil
+}
+
+type ringOf struct {
+	key    string
+	config *cluster.Config
+}
+
+func (c *Config) rings() []ringOf {
+	return []ringOf{{"common.ring", &c.Common.Ring}, {"ingester.ring", &c.Ingester.Ring}}
+}
+
+// Validate reports settings that cannot work, all of them.
+func (c *Config) Validate() error {
+	var errs []error
+	wrong := func(where string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", where, err))
+		}
+	}
+	wrong("target", checkTargets(c.Target))
+	if c.Common.PathPrefix == "" {
+		wrong("common", errors.New("path_prefix is empty"))
+	}
+	for _, r := range c.rings() {
+		wrong(r.key, r.config.Validate())
+	}
+	if !slices.Contains([]string{"logfmt", "json"}, c.Server.LogFormat) {
+		wrong("server", fmt.Errorf("log_format: %q is neither logfmt nor json", c.Server.LogFormat))
+	}
+	if p := c.Server.PathPrefix; p != "" && (!strings.HasPrefix(p, "/") || strings.HasSuffix(p, "/")) {
+		wrong("server", fmt.Errorf("http_path_prefix: %q does not begin with / or ends with one", p))
+	}
+	wrong("distributor", c.Distributor.Validate())
+	wrong("ingester", c.Ingester.Validate())
+	wrong("querier", c.Querier.Validate())
+	wrong("limits_config", c.Limits.Validate())
+	if c.RuntimeConfig.ReloadPeriod <= 0 {
+		wrong("runtime_config", fmt.Errorf("period: %s is not more than 0", c.RuntimeConfig.ReloadPeriod))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,83 @@
+package skald
+
+// ringKeys are the keys of every ring.
+const ringKeys = `
+		kvstore.store kvstore.prefix kvstore.consul.host kvstore.consul.acl_token
+		kvstore.consul.http_client_timeout kvstore.consul.consistent_reads kvstore.consul.watch_rate_limit
+		kvstore.consul.watch_burst_size kvstore.consul.cas_retry_delay kvstore.etcd.endpoints
+		kvstore.etcd.dial_timeout kvstore.etcd.max_retries kvstore.etcd.tls_enabled
+		kvstore.etcd.tls_cert_path kvstore.etcd.tls_key_path kvstore.etcd.tls_ca_path
+		kvstore.etcd.tls_server_name kvstore.etcd.tls_insecure_skip_verify kvstore.etcd.tls_cipher_suites
+		kvstore.etcd.tls_min_version kvstore.etcd.username kvstore.etcd.password kvstore.multi.primary
+		kvstore.multi.secondary kvstore.multi.mirror_enabled kvstore.multi.mirror_timeout heartbeat_period
+		heartbeat_timeout replication_factor zone_awareness_enabled excluded_zones num_tokens
+		tokens_file_path observe_period min_ready_duration unregister_on_shutdown autoforget_unhealthy
+		instance_id instance_addr instance_port instance_interface_names instance_availability_zone
+		instance_enable_ipv6`
+
+// honoured lists the keys that do what they say.
+var honoured = []section{
+	{verdict: Honoured, keys: `target auth_enabled shutdown_delay metrics_namespace`},
+	{verdict: Honoured, under: "server", keys: `
+		http_listen_network http_listen_address http_listen_port http_listen_conn_limit
+		grpc_listen_network grpc_listen_address grpc_listen_port grpc_listen_conn_limit
+		grpc_collect_max_streams_by_conn proxy_protocol_enabled tls_cipher_suites tls_min_version
+		http_tls_config.cert http_tls_config.key http_tls_config.client_ca http_tls_config.cert_file
+		http_tls_config.key_file http_tls_config.client_auth_type http_tls_config.client_ca_file
+		grpc_tls_config.cert grpc_tls_config.key grpc_tls_config.client_ca grpc_tls_config.cert_file
+		grpc_tls_config.key_file grpc_tls_config.client_auth_type grpc_tls_config.client_ca_file
+		register_instrumentation report_grpc_codes_in_instrumentation_label_enabled
+		graceful_shutdown_timeout http_server_read_timeout http_server_read_header_timeout
+		http_server_write_timeout http_server_idle_timeout
+		http_log_closed_connections_without_response_enabled grpc_server_max_recv_msg_size
+		grpc_server_max_send_msg_size grpc_server_max_concurrent_streams grpc_server_max_connection_idle
+		grpc_server_max_connection_age grpc_server_max_connection_age_grace grpc_server_keepalive_time
+		grpc_server_keepalive_timeout grpc_server_min_time_between_pings
+		grpc_server_ping_without_stream_allowed grpc_server_num_workers grpc_server_stats_tracking_enabled
+		grpc_server_read_buffer_size grpc_server_write_buffer_size log_format log_level
+		log_source_ips_enabled log_source_ips_full log_source_ips_header log_source_ips_regex
+		log_request_headers log_request_at_info_level_enabled log_request_exclude_headers_list
+		http_path_prefix cluster_validation.label cluster_validation.additional_labels
+		cluster_validation.grpc.enabled cluster_validation.grpc.soft_validation
+		cluster_validation.http.enabled cluster_validation.http.soft_validation
+		cluster_validation.http.excluded_paths cluster_validation.http.excluded_user_agents`},
+	{verdict: Honoured, under: "common", keys: `path_prefix persist_tokens`},
+	{verdict: Honoured, under: "common.ring", keys: ringKeys},
+	{verdict: Honoured, under: "distributor", keys: `max_recv_msg_size max_decompressed_size`},
+	{verdict: Honoured, under: "ingester", keys: `
+		chunk_idle_period max_chunk_age max_returned_stream_errors memory_limit generation_age
+		generation_bytes generation_memory group_by wal.enabled wal.dir wal.sync wal.sync_interval
+		wal.flush_on_shutdown wal.disk_full_threshold`},
+	{verdict: Honoured, under: "ingester.ring", keys: ringKeys},
+	{verdict: Honoured, under: "querier", keys: `max_concurrent multi_tenant_queries_enabled`},
+	{verdict: Honoured, under: "limits_config", keys: `
+		ingestion_rate_strategy ingestion_rate_mb ingestion_burst_size_mb per_stream_rate_limit
+		per_stream_rate_limit_burst max_label_name_length max_label_value_length
+		max_label_names_per_series enforced_labels reject_old_samples reject_old_samples_max_age
+		creation_grace_period max_line_size max_line_size_truncate max_line_size_truncate_identifier
+		increment_duplicate_timestamp unordered_writes allow_structured_metadata
+		max_structured_metadata_size max_structured_metadata_entries_count discover_generic_fields.fields
+		discover_service_name discover_log_levels log_level_fields log_level_from_json_max_depth
+		block_ingestion_until block_ingestion_status_code max_streams_per_user max_global_streams_per_user
+		max_entries_limit_per_query max_query_series max_query_lookback max_query_length max_query_range
+		query_timeout split_queries_by_interval`},
+	{verdict: Honoured, under: "memberlist", keys: `
+		node_name randomize_node_name stream_timeout retransmit_factor pull_push_interval gossip_interval
+		gossip_nodes gossip_to_dead_nodes_time dead_node_reclaim_time compression_enabled notify_interval
+		received_messages_queue_size processed_messages_queue_size compression_algorithm advertise_addr
+		advertise_port cluster_label cluster_label_verification_disabled join_members min_join_backoff
+		max_join_backoff max_join_retries abort_if_cluster_fast_join_fails
+		abort_if_cluster_fast_join_fails_min_nodes abort_if_cluster_join_fails rejoin_interval
+		rejoin_seed_nodes left_ingesters_timeout obsolete_entries_timeout leave_timeout
+		broadcast_timeout_for_local_updates_on_shutdown message_history_buffer_bytes
+		watch_prefix_buffer_size bind_addr bind_port packet_dial_timeout packet_write_timeout
+		max_concurrent_writes acquire_writer_timeout tls_enabled tls_cert_path tls_key_path tls_ca_path
+		tls_server_name tls_insecure_skip_verify tls_cipher_suites tls_min_version
+		zone_aware_routing.enabled zone_aware_routing.instance_availability_zone zone_aware_routing.role
+		propagation_delay_tracker.enabled propagation_delay_tracker.beacon_interval
+		propagation_delay_tracker.beacon_lifetime
+		propagation_delay_tracker.log_beacons_latency_longer_than`},
+	{verdict: Honoured, under: "runtime_config", keys: `
+		period file http_client_timeout http_client_cluster_validation.label
+		http_client_disable_keep_alives`},
+}

@@ -1,0 +1,164 @@
+package skald
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"github.com/grafana/dskit/modules"
+	"github.com/grafana/dskit/ring"
+	"github.com/grafana/dskit/server"
+	"github.com/grafana/dskit/services"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
+	"github.com/prometheus/common/version"
+
+	"github.com/skaldlogs/skald/pkg/limits"
+)
+
+// A Skald is the whole program, or the part of it that its targets name.
+type Skald struct {
+	cfg      Config
+	logger   *Logger
+	registry *prometheus.Registry
+	reg      prometheus.Registerer // the registry under metrics_namespace
+
+	// Modules, in the order in which they are built; nil where the targets do
+	// not need them.
+	server    *server.Server
+	runtime   *limits.Runtime
+	overrides *limits.Overrides
+	ring      *ring.Ring
+
+	services map[string]services.Service
+	checks   []readyCheck
+	stopping atomic.Bool
+}
+
+// New builds the modules that cfg's targets name. The ports are open when it
+// returns, and nothing runs yet.
+func New(cfg Config, newLogger func(prometheus.Registerer) *Logger) (*Skald, error) {
+	s := &Skald{cfg: cfg, registry: prometheus.NewRegistry()}
+	s.reg = prometheus.WrapRegistererWithPrefix(cfg.MetricsNamespace+"_", s.registry)
+	s.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		versioncollector.NewCollector(cfg.MetricsNamespace),
+	)
+	s.logger = newLogger(s.reg)
+
+	m, err := s.buildModules()
+	if err != nil {
+		return nil, err
+	}
+	s.services, err = initModules(m, cfg.Target)
+	return s, err
+}
+
+func initModules(m *modules.Manager, targets []string) (map[string]services.Service, error) {
+	s, err := m.InitModuleServices(targets...)
+	if err != nil {
+		return nil, fmt.Errorf("build modules: %w", err)
+	}
+	return s, nil
+}
+
+// Logger is the program's logger.
+func (s *Skald) Logger() log.Logger { return s.logger }
+
+// Run runs the modules until ctx ends or one of them fails, then stops them
+// all. It returns why one failed, or nil.
+func (s *Skald) Run(ctx context.Context) error {
+	var all []services.Service
+	for _, svc := range s.services {
+		all = append(all, svc)
+	}
+	manager, err := services.NewManager(all...)
+	if err != nil {
+		return fmt.Errorf("start modules: %w", err)
+	}
+	failed := make(chan struct{}, 1)
+	manager.AddListener(services.NewManagerListener(
+		func() { level.Info(s.logger).Log("msg", "ready") },
+		nil,
+		func(services.Service) {
+			select {
+			case failed <- struct{}{}:
+			default:
+			}
+		},
+	))
+	s.banner()
+	if err := manager.StartAsync(context.Background()); err != nil {
+		return fmt.Errorf("start modules: %w", err)
+	}
+
+	select {
+	case <-failed:
+	case <-ctx.Done():
+		s.stopping.Store(true)
+		if d := s.cfg.ShutdownDelay; d > 0 {
+			level.Info(s.logger).Log("msg", "serving on until clients have turned to others", "shutdown_delay", d)
+			select {
+			case <-time.After(d):
+			case <-failed:
+			}
+		}
+	}
+	s.stopping.Store(true)
+	manager.StopAsync()
+	if err := manager.AwaitStopped(context.Background()); err != nil {
+		return fmt.Errorf("stop modules: %w", err)
+	}
+	err = s.failure()
+	if err == nil {
+		level.Info(s.logger).Log("msg", "stopped")
+	}
+	return err
+}
+
+// failure says which modules failed, and why.
+func (s *Skald) failure() error {
+	var errs []error
+	for name, svc := range s.services {
+		if err := svc.FailureCase(); err != nil && !errors.Is(err, modules.ErrStopProcess) {
+			errs = append(errs, fmt.Errorf("module %s: %w", name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// banner says what a person wants to know who has just started Skald.
+func (s *Skald) banner() {
+	auth := "off, everybody is the tenant \"" + noAuthTenant + "\""
+	if s.cfg.AuthEnabled {
+		auth = "on, by X-Scope-OrgID"
+	}
+	dir, err := filepath.Abs(s.cfg.Common.PathPrefix)
+	if err != nil {
+		dir = s.cfg.Common.PathPrefix
+	}
+	level.Info(s.logger).Log("msg", "starting Skald", "version", version.Version, "target", strings.Join(s.cfg.Target, ","))
+	level.Info(s.logger).Log("msg", "data is kept in", "dir", dir)
+	level.Info(s.logger).Log("msg", "listening", "http", hostPort(s.server.HTTPListenAddr()), "grpc", hostPort(s.server.GRPCListenAddr()), "multitenancy", auth)
+}
+
+// hostPort is an address as one would type it.
+func hostPort(a net.Addr) string {
+	if t, ok := a.(*net.TCPAddr); ok && t.IP.IsUnspecified() {
+		return net.JoinHostPort("", strconv.Itoa(t.Port))
+	}
+	return a.String()
+}
+
+// onlyWarnings hides what a library says at lower levels.
+func onlyWarnings(l log.Logger) log.Logger { return level.NewFilter(l, level.AllowWarn()) }
