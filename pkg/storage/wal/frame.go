@@ -10,6 +10,7 @@ import (
 const (
 	blockSize   = 32 << 10 // no frame crosses a multiple of it
 	frameHeader = 7        // CRC, length, type
+	checksummed = 6        // where in a frame begins what its CRC covers
 	fileHeader  = 24
 
 	magic   = "SKWL"
@@ -100,13 +101,10 @@ func (f *framer) room() int {
 }
 
 func (f *framer) frame(t frameType, b []byte) {
-	var h [frameHeader]byte
-	h[6] = byte(t)
-	crc := encbuf.UpdateChecksum(encbuf.UpdateChecksum(f.seed, h[6:]), b)
-	binary.LittleEndian.PutUint32(h[:], crc)
-	binary.LittleEndian.PutUint16(h[4:], uint16(len(b)))
-	f.buf = append(f.buf, h[:]...)
+	at := len(f.buf)
+	f.buf = append(f.buf, 0, 0, 0, 0, byte(len(b)), byte(len(b)>>8), byte(t))
 	f.buf = append(f.buf, b...)
+	binary.LittleEndian.PutUint32(f.buf[at:], encbuf.UpdateChecksum(f.seed, f.buf[at+checksummed:]))
 	f.off += int64(frameHeader + len(b))
 	if len(f.buf) >= flushBytes {
 		_ = f.flush()

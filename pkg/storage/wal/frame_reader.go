@@ -123,11 +123,11 @@ func (r *frameReader) at(pos, end int) (frame, bool) {
 	if n > end-pos-frameHeader || typ < fullFrame || typ > endFrame {
 		return frame{}, false
 	}
-	b := r.buf[pos+frameHeader : pos+frameHeader+n]
-	if binary.LittleEndian.Uint32(h) != encbuf.UpdateChecksum(encbuf.UpdateChecksum(r.seed, h[6:]), b) {
+	f := r.buf[pos : pos+frameHeader+n]
+	if binary.LittleEndian.Uint32(f) != encbuf.UpdateChecksum(r.seed, f[checksummed:]) {
 		return frame{}, false
 	}
-	return frame{typ: typ, bytes: b, off: r.start + int64(pos)}, true
+	return frame{typ: typ, bytes: f[frameHeader:], off: r.start + int64(pos)}, true
 }
 
 // resync returns where to go on after the bad frame at r.pos: at the frame that its
