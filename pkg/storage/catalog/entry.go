@@ -32,8 +32,8 @@ type Entry struct {
 	// those that they in turn replaced and that are still there.
 	Replaces []ulid.ULID
 	Stats    Stats
-	// Created is when the entry was made, by its writer's clock. Nothing but
-	// reports may depend on it.
+	// Created is when the entry was made, by its writer's clock. It decides when
+	// what the entry replaces may be swept, and nothing else.
 	Created time.Time
 	// Released says that the ingesters of the sources no longer hold them. It
 	// is not part of the entry's object, and [Catalog.Add] ignores it.

@@ -1,0 +1,73 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/storage/segment"
+)
+
+// Open fixes what a request sees of the store: the segments that are live now,
+// without those of level 0 that were made from the generations in exclude,
+// which the caller reads from memory.
+//
+// The directory names no generations: those whose rows are in segments are the
+// store's.
+func (s *Store) Open(ctx context.Context, req *scan.Request, exclude []scan.Generation) (scan.Snapshot, error) {
+	p, err := s.pin(ctx, req.Tenant, req.Interval, exclude)
+	if err != nil {
+		return nil, fmt.Errorf("open the store for tenant %s: %w", req.Tenant, err)
+	}
+	snaps := make([]scan.Snapshot, len(p.entries))
+	err = p.each(ctx, func(i int, r *segment.Reader) (err error) {
+		snaps[i], err = r.Open(ctx, req)
+		return err
+	})
+	there := snaps[:0]
+	for _, snap := range snaps {
+		if snap != nil {
+			there = append(there, snap)
+		}
+	}
+	joined := scan.Join(there...)
+	if err != nil {
+		_ = joined.Close()
+		p.unpin()
+		return nil, fmt.Errorf("open the store for tenant %s: %w", req.Tenant, err)
+	}
+	dir := *joined.Directory()
+	dir.Generations = nil
+	dir.Warnings = append(p.warnings, dir.Warnings...)
+	return &snapshot{Snapshot: joined, dir: dir, pinned: p}, nil
+}
+
+// A snapshot is several segments as one, pinned.
+type snapshot struct {
+	scan.Snapshot
+	dir    scan.Directory
+	pinned *pinned
+	once   sync.Once
+}
+
+// Directory implements [scan.Snapshot].
+func (s *snapshot) Directory() *scan.Directory { return &s.dir }
+
+// Read implements [scan.Snapshot].
+func (s *snapshot) Read(ctx context.Context, i int) (*scan.Batch, error) {
+	b, err := s.Snapshot.Read(ctx, i)
+	if err != nil {
+		return nil, fmt.Errorf("tenant %s: %w", s.pinned.tenant, damaged(err))
+	}
+	return b, nil
+}
+
+// Close implements [scan.Snapshot].
+func (s *snapshot) Close() (err error) {
+	s.once.Do(func() {
+		err = s.Snapshot.Close()
+		s.pinned.unpin()
+	})
+	return err
+}

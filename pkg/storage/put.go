@@ -1,0 +1,124 @@
+package storage
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/skaldlogs/skald/pkg/objstore"
+	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/storage/catalog"
+	"github.com/skaldlogs/skald/pkg/storage/segment"
+)
+
+// segmentsRoot is where the objects of segments are in the bucket.
+const segmentsRoot = "segments/"
+
+func objectName(tenant string, id ulid.ULID) string {
+	return segmentsRoot + objstore.EncodeTenant(tenant) + "/" + id.String()
+}
+
+// A NewSegment says what a segment is that is being put.
+type NewSegment struct {
+	Tenant string
+	// Labels tells the labels of the streams, which blocks refer to by any
+	// numbers. It is called once for each, while the segment is built.
+	Labels func(ref uint32) labels.Labels
+	// Level is 0 for what an ingester writes, and higher for what is merged.
+	Level int
+	// Sources are the memtables that the rows come from: one at level 0, so that
+	// a query which reads the memtable can leave the segment out.
+	Sources []scan.Generation
+	// Replaces are the segments that this one makes dead, at higher levels.
+	Replaces []ulid.ULID
+}
+
+// Put writes a segment and makes it visible. build adds its blocks to the writer,
+// at least one, while what it added is on its way to the bucket; it does not
+// finish the writer.
+//
+// When Put returns nil the segment is durable and in every snapshot opened from
+// now on. When it fails the segment is in none; what it wrote is swept later.
+func (s *Store) Put(ctx context.Context, n NewSegment, build func(*segment.Writer) error) (*catalog.Entry, error) {
+	e, err := s.put(ctx, n, build)
+	if err != nil {
+		return nil, fmt.Errorf("put segment of tenant %s: %w", n.Tenant, err)
+	}
+	return e, nil
+}
+
+func (s *Store) put(ctx context.Context, n NewSegment, build func(*segment.Writer) error) (*catalog.Entry, error) {
+	if n.Level == 0 && len(n.Sources) != 1 {
+		return nil, fmt.Errorf("%d sources at level 0, where there is one", len(n.Sources))
+	}
+	id, err := ulid.New(ulid.Now(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	object := objectName(n.Tenant, id)
+	summary, err := s.putObject(ctx, object, id, n, build)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.fault(SegmentWritten); err != nil {
+		return nil, err
+	}
+	e := catalog.Entry{
+		ID: id, Tenant: n.Tenant, Object: object, Size: summary.Size, Interval: summary.Interval,
+		Level: n.Level, Sources: n.Sources, Replaces: n.Replaces, Created: time.Now().UTC(),
+		Stats: catalog.Stats{
+			Streams: summary.Streams, Blocks: summary.Blocks, Rows: summary.Rows,
+			Bytes: summary.Bytes, MetadataBytes: summary.MetadataBytes,
+		},
+	}
+	// The object stays when this fails: should the entry be there all the same,
+	// it must not point at nothing.
+	if err := s.catalog.Add(ctx, e); err != nil {
+		return nil, err
+	}
+	s.metrics.put(&e)
+	return &e, s.fault(EntryWritten)
+}
+
+// putObject writes the object of a segment as it is built, so that no more of it
+// is in memory than the writer holds.
+func (s *Store) putObject(ctx context.Context, object string, id ulid.ULID, n NewSegment, build func(*segment.Writer) error) (segment.Summary, error) {
+	pr, pw := io.Pipe()
+	put := make(chan error, 1)
+	go func() {
+		err := s.bucket.Put(ctx, object, pr, -1)
+		// Whoever still writes is told, and does not wait for a reader.
+		_ = pr.CloseWithError(errors.Join(errPutEnded, err))
+		put <- err
+	}()
+	summary, err := writeSegment(pw, id, n, build)
+	_ = pw.CloseWithError(err) // nil ends the object
+	putErr := <-put
+	if putErr != nil && (err == nil || errors.Is(err, errPutEnded)) {
+		err = putErr
+	}
+	return summary, err
+}
+
+var errPutEnded = errors.New("the put has ended")
+
+func writeSegment(w io.Writer, id ulid.ULID, n NewSegment, build func(*segment.Writer) error) (segment.Summary, error) {
+	// A pipe hands over each write by itself; the small ones are gathered.
+	buffered := bufio.NewWriterSize(w, 256<<10)
+	sw := segment.NewWriter(buffered, id, n.Tenant, n.Labels)
+	if err := build(sw); err != nil {
+		return segment.Summary{}, err
+	}
+	summary, err := sw.Finish(n.Sources)
+	if err != nil {
+		return segment.Summary{}, err
+	}
+	return summary, buffered.Flush()
+}

@@ -1,0 +1,78 @@
+package storage
+
+import (
+	"sync"
+
+	"github.com/go-kit/log"
+	"github.com/oklog/ulid/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/skaldlogs/skald/pkg/objstore"
+	"github.com/skaldlogs/skald/pkg/storage/catalog"
+)
+
+// Options tune a [Store]. The zero value is ready to use.
+type Options struct {
+	// IndexCacheBytes is how much memory the footers and indexes of segments
+	// may take while no snapshot uses them.
+	//
+	// The default is 128 MiB.
+	IndexCacheBytes int64
+	// Logger hears of damaged segments. The default is silence.
+	Logger log.Logger
+	// Registerer takes the metrics. The default registers none.
+	Registerer prometheus.Registerer
+	// Fault is called as each step of a put is done, for tests of crashes. An
+	// error of its ends the put there, as a crash would. The default goes on.
+	Fault func(Step) error
+}
+
+// A Step is a point between the steps of a put, at which a crash is of interest.
+type Step string
+
+// The steps of [Store.Put].
+const (
+	SegmentWritten Step = "segment written" // the object is durable, nobody knows of it
+	EntryWritten   Step = "entry written"   // the segment is visible
+)
+
+// A Store is the segments of one bucket.
+type Store struct {
+	bucket  objstore.Bucket
+	catalog *catalog.Catalog
+	readers *readers
+	logger  log.Logger
+	metrics *metrics
+	fault   func(Step) error
+
+	sweeping sync.Mutex // held by the one sweep at a time
+
+	mu   sync.Mutex        // guards the field below; held while a snapshot of the catalog is pinned
+	pins map[ulid.ULID]int // how many open snapshots use a segment
+}
+
+// New returns the store of a bucket whose catalog is open.
+func New(bucket objstore.Bucket, c *catalog.Catalog, o Options) *Store {
+	if o.IndexCacheBytes == 0 {
+		o.IndexCacheBytes = 128 << 20
+	}
+	if o.Logger == nil {
+		o.Logger = log.NewNopLogger()
+	}
+	if o.Fault == nil {
+		o.Fault = func(Step) error { return nil }
+	}
+	m := newMetrics(o.Registerer)
+	return &Store{
+		bucket:  bucket,
+		catalog: c,
+		readers: newReaders(bucket, o.IndexCacheBytes, m),
+		logger:  log.With(o.Logger, "component", "store"),
+		metrics: m,
+		fault:   o.Fault,
+		pins:    map[ulid.ULID]int{},
+	}
+}
+
+// Catalog is the catalog that the store works with.
+func (s *Store) Catalog() *catalog.Catalog { return s.catalog }
