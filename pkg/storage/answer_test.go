@@ -156,16 +156,17 @@ func TestLabels(t *testing.T) {
 			testStreams[n].Range(func(l labels.Label) { names[l.Name] = true })
 			pods = append(pods, testStreams[n].Get("pod"))
 		}
-		series, warnings, err := s.Series(ctx, "t", tc.matchers, tc.interval)
-		if err != nil || len(warnings) > 0 || !slices.EqualFunc(series, want, labels.Equal) {
-			t.Errorf("%s: series %v, %v, %v, want %v", tc.name, series, warnings, err, want)
+		req := &scan.Request{Tenant: "t", Matchers: tc.matchers, Interval: tc.interval}
+		series, err := s.Series(ctx, req)
+		if err != nil || !slices.EqualFunc(series, want, labels.Equal) {
+			t.Errorf("%s: series %v, %v, want %v", tc.name, series, err, want)
 		}
-		got, _, err := s.LabelNames(ctx, "t", tc.matchers, tc.interval)
+		got, err := s.LabelNames(ctx, req)
 		if err != nil || len(got) != len(names) || !slices.IsSorted(got) {
 			t.Errorf("%s: names %v, %v, want %v", tc.name, got, err, names)
 		}
 		slices.Sort(pods)
-		got, _, err = s.LabelValues(ctx, "t", "pod", tc.matchers, tc.interval)
+		got, err = s.LabelValues(ctx, req, "pod")
 		if err != nil || !slices.Equal(got, pods) {
 			t.Errorf("%s: pods %v, %v, want %v", tc.name, got, err, pods)
 		}

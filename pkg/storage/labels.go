@@ -9,31 +9,31 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
-	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/scan"
 	"github.com/skaldlogs/skald/pkg/storage/segment"
 )
 
 // LabelNames returns the label names, sorted, of the streams that all matchers
-// select and that may have rows in the interval: a run of theirs overlaps it.
-// Warnings tell what could not be asked.
-func (s *Store) LabelNames(ctx context.Context, tenant string, matchers []*labels.Matcher, interval model.Interval) (names, warnings []string, err error) {
-	return s.gather(ctx, tenant, interval, func(r *segment.Reader) []string {
-		return r.LabelNames(matchers, interval)
+// of the request select and that may have rows in its interval: a run of theirs
+// overlaps it. Segments that cannot be asked are reported in the log.
+func (s *Store) LabelNames(ctx context.Context, req *scan.Request) ([]string, error) {
+	return s.gather(ctx, req, func(r *segment.Reader) []string {
+		return r.LabelNames(req.Matchers, req.Interval)
 	})
 }
 
 // LabelValues returns the values of one label, sorted, of the same streams.
-func (s *Store) LabelValues(ctx context.Context, tenant, name string, matchers []*labels.Matcher, interval model.Interval) (values, warnings []string, err error) {
-	return s.gather(ctx, tenant, interval, func(r *segment.Reader) []string {
-		return r.LabelValues(name, matchers, interval)
+func (s *Store) LabelValues(ctx context.Context, req *scan.Request, name string) ([]string, error) {
+	return s.gather(ctx, req, func(r *segment.Reader) []string {
+		return r.LabelValues(name, req.Matchers, req.Interval)
 	})
 }
 
 // gather puts together what segments know.
-func (s *Store) gather(ctx context.Context, tenant string, interval model.Interval, of func(*segment.Reader) []string) (found, warnings []string, err error) {
-	var mu sync.Mutex
+func (s *Store) gather(ctx context.Context, req *scan.Request, of func(*segment.Reader) []string) ([]string, error) {
+	var mu sync.Mutex // guards set
 	set := map[string]struct{}{}
-	warnings, err = s.eachSegment(ctx, tenant, interval, func(r *segment.Reader) {
+	err := s.eachSegment(ctx, req, func(r *segment.Reader) {
 		some := of(r)
 		mu.Lock()
 		defer mu.Unlock()
@@ -42,17 +42,18 @@ func (s *Store) gather(ctx context.Context, tenant string, interval model.Interv
 		}
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return slices.Sorted(maps.Keys(set)), warnings, nil
+	return slices.Sorted(maps.Keys(set)), nil
 }
 
 // Series returns the label sets of the same streams, in the order of labels.
-func (s *Store) Series(ctx context.Context, tenant string, matchers []*labels.Matcher, interval model.Interval) (series []labels.Labels, warnings []string, err error) {
-	var mu sync.Mutex
+func (s *Store) Series(ctx context.Context, req *scan.Request) ([]labels.Labels, error) {
+	var mu sync.Mutex // guards what follows
+	var series []labels.Labels
 	byHash := map[uint64][]labels.Labels{}
-	warnings, err = s.eachSegment(ctx, tenant, interval, func(r *segment.Reader) {
-		streams := r.Streams(matchers, interval)
+	err := s.eachSegment(ctx, req, func(r *segment.Reader) {
+		streams := r.Streams(req.Matchers, req.Interval)
 		mu.Lock()
 		defer mu.Unlock()
 		for _, stream := range streams {
@@ -64,26 +65,25 @@ func (s *Store) Series(ctx context.Context, tenant string, matchers []*labels.Ma
 		}
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	slices.SortFunc(series, labels.Compare)
-	return series, warnings, nil
+	return series, nil
 }
 
 // eachSegment calls fn for the segments of a tenant around an interval, several
 // at once.
-func (s *Store) eachSegment(ctx context.Context, tenant string, interval model.Interval, fn func(*segment.Reader)) (warnings []string, err error) {
-	p, err := s.pin(ctx, tenant, interval, nil)
-	if err != nil {
-		return nil, fmt.Errorf("list streams of tenant %s: %w", tenant, err)
+func (s *Store) eachSegment(ctx context.Context, req *scan.Request, fn func(*segment.Reader)) error {
+	p, err := s.pin(ctx, req.Tenant, req.Interval, nil)
+	if err == nil {
+		defer p.unpin()
+		err = p.each(ctx, func(_ int, r *segment.Reader) error {
+			fn(r)
+			return nil
+		})
 	}
-	defer p.unpin()
-	err = p.each(ctx, func(_ int, r *segment.Reader) error {
-		fn(r)
-		return nil
-	})
 	if err != nil {
-		return nil, fmt.Errorf("list streams of tenant %s: %w", tenant, err)
+		return fmt.Errorf("list streams of tenant %s: %w", req.Tenant, err)
 	}
-	return p.warnings, nil
+	return nil
 }
