@@ -1,0 +1,257 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/skaldlogs/skald/pkg/model"
+)
+
+// maxJSONDepth is how deep objects may lie in each other.
+const maxJSONDepth = 256
+
+// A jsonReader walks over the text of a JSON object, member by member. It is
+// strict about what it reads and lenient about what it skips. The first fault
+// ends the walk; its methods return at once from then on.
+type jsonReader struct {
+	text    string
+	fault   string
+	faultAt int
+	scratch *[]byte // for strings with escapes
+}
+
+// fail notes the first fault; it returns the end of the text.
+func (r *jsonReader) fail(at int, msg string) int {
+	if r.fault == "" {
+		r.fault, r.faultAt = msg, at
+	}
+	return len(r.text)
+}
+
+func (r *jsonReader) faultText() string { return fmt.Sprintf("%s at byte %d", r.fault, r.faultAt) }
+
+func (r *jsonReader) space(i int) int {
+	for i < len(r.text) {
+		switch r.text[i] {
+		case ' ', '\t', '\n', '\r':
+			i++
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+// at reports whether byte c stands at i.
+func (r *jsonReader) at(i int, c byte) bool { return i < len(r.text) && r.text[i] == c }
+
+// member reads the key of the next member of an object, from behind the brace
+// or the member before, and returns the place of its value. When ok is false
+// the object has ended before i, or there was a fault.
+func (r *jsonReader) member(i int, first bool) (key string, at int, ok bool) {
+	i = r.space(i)
+	if r.at(i, '}') {
+		return "", i + 1, false
+	}
+	if !first {
+		if !r.at(i, ',') {
+			return "", r.fail(i, "expected , or }"), false
+		}
+		i = r.space(i + 1)
+	}
+	if !r.at(i, '"') {
+		return "", r.fail(i, "expected the name of a member"), false
+	}
+	raw, escaped, i := r.str(i)
+	if escaped {
+		raw = r.unescape(raw, i)
+	}
+	i = r.space(i)
+	if r.fault == "" && !r.at(i, ':') {
+		r.fail(i, "expected :")
+	}
+	if r.fault != "" {
+		return "", len(r.text), false
+	}
+	return raw, r.space(i + 1), true
+}
+
+// str reads the string that begins at i. raw is what stands between the quotes.
+func (r *jsonReader) str(i int) (raw string, escaped bool, end int) {
+	rest := r.text[i+1:]
+	n := strings.IndexByte(rest, '"')
+	if n < 0 {
+		return "", false, r.fail(i, "string is not closed")
+	}
+	if strings.IndexByte(rest[:n], '\\') < 0 {
+		return rest[:n], false, i + n + 2
+	}
+	for j := strings.IndexByte(rest, '\\'); j < len(rest); j++ {
+		switch rest[j] {
+		case '\\':
+			j++
+		case '"':
+			return rest[:j], true, i + j + 2
+		}
+	}
+	return "", false, r.fail(i, "string is not closed")
+}
+
+// scalar reads the number, true, false or null that begins at i.
+func (r *jsonReader) scalar(i int) (text string, end int) {
+	j := i
+	for j < len(r.text) && isScalarByte(r.text[j]) {
+		j++
+	}
+	text = r.text[i:j]
+	if text != "true" && text != "false" && text != "null" && !isJSONNumber(text) {
+		return "", r.fail(i, "expected a value")
+	}
+	return text, j
+}
+
+// skip returns the end of the value that begins at i.
+func (r *jsonReader) skip(i int) int {
+	if i >= len(r.text) {
+		return r.fail(i, "expected a value")
+	}
+	switch r.text[i] {
+	case '"':
+		_, _, i = r.str(i)
+		return i
+	case '{', '[':
+		return r.skipNested(i)
+	default:
+		_, i = r.scalar(i)
+		return i
+	}
+}
+
+// skipNested finds the bracket that closes the one at i.
+func (r *jsonReader) skipNested(i int) int {
+	start, depth := i, 0
+	for i < len(r.text) {
+		switch r.text[i] {
+		case '"':
+			_, _, i = r.str(i)
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+		i++
+	}
+	return r.fail(start, "bracket is not closed")
+}
+
+func isScalarByte(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || c == '-' || c == '+' || c == '.'
+}
+
+// isJSONNumber reports whether s is a number as JSON writes it.
+func isJSONNumber(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	whole := digits(s)
+	if whole == 0 {
+		return false
+	}
+	if s = s[whole:]; strings.HasPrefix(s, ".") {
+		frac := digits(s[1:])
+		if frac == 0 {
+			return false
+		}
+		s = s[1+frac:]
+	}
+	if s != "" && s[0]|0x20 == 'e' {
+		s = s[1:]
+		if s != "" && (s[0] == '+' || s[0] == '-') {
+			s = s[1:]
+		}
+		exp := digits(s)
+		return exp > 0 && exp == len(s)
+	}
+	return s == ""
+}
+
+// digits counts the digits that s begins with.
+func digits(s string) int {
+	n := 0
+	for n < len(s) && isDigit(s[n]) {
+		n++
+	}
+	return n
+}
+
+// unescape returns what the inside of a string means. end is where the string
+// ends, for faults.
+func (r *jsonReader) unescape(raw string, end int) string {
+	b := *r.scratch
+	start := len(b)
+	for i := 0; i < len(raw); {
+		n := strings.IndexByte(raw[i:], '\\')
+		if n < 0 {
+			b = append(b, raw[i:]...)
+			break
+		}
+		b = append(b, raw[i:i+n]...)
+		i += n + 1
+		if i == len(raw) {
+			r.fail(end, "escape is not complete")
+			break
+		}
+		c := raw[i]
+		i++
+		if k := strings.IndexByte(`"\/bfnrt`, c); k >= 0 {
+			b = append(b, "\"\\/\b\f\n\r\t"[k])
+			continue
+		}
+		if c != 'u' {
+			r.fail(end, "unknown escape in a string")
+			break
+		}
+		u, ok := hex4(raw[i:])
+		if !ok {
+			r.fail(end, "\\u without four hexadecimal digits")
+			break
+		}
+		i += 4
+		if utf16.IsSurrogate(u) {
+			low, ok := rune(0), false
+			if strings.HasPrefix(raw[i:], `\u`) {
+				low, ok = hex4(raw[i+2:])
+			}
+			if u = utf16.DecodeRune(u, low); ok && u != utf8.RuneError {
+				i += 6
+			}
+		}
+		b = utf8.AppendRune(b, u)
+	}
+	*r.scratch = b
+	return model.Borrow(b[start:])
+}
+
+// hex4 reads the four hexadecimal digits that s begins with.
+func hex4(s string) (rune, bool) {
+	if len(s) < 4 {
+		return 0, false
+	}
+	var v rune
+	for i := range 4 {
+		c := s[i]
+		switch {
+		case isDigit(c):
+			c -= '0'
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			c = c | 0x20 - 'a' + 10
+		default:
+			return 0, false
+		}
+		v = v<<4 | rune(c)
+	}
+	return v, true
+}

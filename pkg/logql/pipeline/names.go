@@ -1,0 +1,128 @@
+package pipeline
+
+import (
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/skaldlogs/skald/pkg/model"
+)
+
+// A parsedName is what becomes of the name of a parsed label in a stream.
+type parsedName struct {
+	own     string // valid, before the stream's labels are looked at
+	final   string // with a suffix if the stream has own
+	clashes bool   // the stream has own
+	needed  bool   // somebody may look at it
+}
+
+// maxNames bounds a name table: a stream whose lines hold ever new names must
+// not fill memory.
+const maxNames = 16 << 10
+
+// A nameTable remembers what becomes of names, so that looking at a name again
+// writes no memory.
+type nameTable struct {
+	stream []labels.Label
+	needs  *needs
+	parsed map[string]*parsedName
+	suffix map[string]string
+}
+
+func newNameTable(stream []labels.Label, needs *needs) *nameTable {
+	return &nameTable{stream: stream, needs: needs, parsed: map[string]*parsedName{}}
+}
+
+func (t *nameTable) inStream(name string) bool {
+	for i := range t.stream {
+		if t.stream[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// lookup is the name for a key found in a line. The key may be borrowed.
+func (t *nameTable) lookup(key []byte) *parsedName {
+	if n, ok := t.parsed[string(key)]; ok {
+		return n
+	}
+	return t.add(string(key))
+}
+
+// lookupString is lookup for a key that is a string.
+func (t *nameTable) lookupString(key string) *parsedName {
+	if n, ok := t.parsed[key]; ok {
+		return n
+	}
+	return t.lookup(model.BorrowBytes(key))
+}
+
+func (t *nameTable) add(key string) *parsedName {
+	n := &parsedName{own: sanitize(key)}
+	// A line cannot say that it failed: these names are always taken.
+	n.clashes = t.inStream(n.own) || n.own == ErrorLabel || n.own == ErrorDetailsLabel || n.own == PreserveErrorLabel
+	n.final = n.own
+	if n.clashes {
+		n.final += duplicateSuffix
+	}
+	n.needed = t.needs.has(n.final) || t.needs.has(n.own+duplicateSuffix)
+	if len(t.parsed) >= maxNames {
+		clear(t.parsed)
+	}
+	t.parsed[key] = n
+	return n
+}
+
+// metadata is the name of structured metadata in the stream.
+func (t *nameTable) metadata(name string) string {
+	if t.inStream(name) {
+		return t.suffixed(name)
+	}
+	return name
+}
+
+// suffixed is the name with the suffix of labels that gave way.
+func (t *nameTable) suffixed(name string) string {
+	if s, ok := t.suffix[name]; ok {
+		return s
+	}
+	if t.suffix == nil || len(t.suffix) >= maxNames {
+		t.suffix = map[string]string{}
+	}
+	// name may be a part of a line that is soon gone.
+	s := name + duplicateSuffix
+	t.suffix[s[:len(name)]] = s
+	return s
+}
+
+// sanitize makes a name a label can have: other characters than letters, digits
+// and _ become _, and a digit in front gets one before it.
+func sanitize(key string) string {
+	if validName(key) {
+		return key
+	}
+	out := make([]byte, 0, len(key)+1)
+	for i, r := range key {
+		switch {
+		case r == '_', 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z':
+			out = append(out, byte(r))
+		case '0' <= r && r <= '9':
+			if i == 0 {
+				out = append(out, '_')
+			}
+			out = append(out, byte(r))
+		default:
+			out = append(out, '_')
+		}
+	}
+	return string(out)
+}
+
+func validName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c != '_' && (c|0x20 < 'a' || 'z' < c|0x20) && (c < '0' || '9' < c || i == 0) {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,80 @@
+package pipeline
+
+import "github.com/skaldlogs/skald/pkg/logql/syntax"
+
+// jsonStage makes a label of each member of an object; the names of nested
+// members are joined by _. Arrays and nulls are left out, and the first of
+// members with one name counts.
+type jsonStage struct{ parser }
+
+func newJSON(s *syntax.JSONParser) (stage, error) {
+	if len(s.Fields) > 0 {
+		return newJSONPaths(s.Fields)
+	}
+	return jsonStage{}, nil
+}
+
+func (jsonStage) process(e *entry) bool {
+	r := jsonReader{text: e.line, scratch: &e.scratch}
+	i := r.space(0)
+	if !r.at(i, '{') {
+		e.fail(ErrJSON, "line is not a JSON object")
+		return true
+	}
+	e.path = e.path[:0]
+	extractMembers(e, &r, i+1, 0)
+	if r.fault != "" {
+		e.fail(ErrJSON, r.faultText())
+	}
+	return true
+}
+
+// extractMembers extracts the members of the object whose brace is before i. It
+// returns the place behind the object. e.path is the names of the objects around.
+func extractMembers(e *entry, r *jsonReader, i, depth int) int {
+	if depth >= maxJSONDepth {
+		return r.fail(i, "objects lie too deep in each other")
+	}
+	outer := len(e.path)
+	for first := true; ; first = false {
+		key, at, ok := r.member(i, first)
+		if !ok {
+			return at
+		}
+		i = at
+		switch {
+		case key == "" || r.at(i, '['):
+			i = r.skip(i)
+		case r.at(i, '{'):
+			e.path = append(append(e.path, key...), '_')
+			i = extractMembers(e, r, i+1, depth+1)
+			e.path = e.path[:outer]
+		case r.at(i, '"'):
+			name := memberName(e, key)
+			raw, escaped, end := r.str(i)
+			if i = end; escaped && name.needed {
+				raw = r.unescape(raw, end)
+			}
+			if r.fault == "" {
+				e.extract(name, raw)
+			}
+		default:
+			text, end := r.scalar(i)
+			if i = end; r.fault == "" && text != "null" {
+				e.extract(memberName(e, key), text)
+			}
+		}
+	}
+}
+
+// memberName is the name of a member of the object at e.path.
+func memberName(e *entry, key string) *parsedName {
+	if len(e.path) == 0 {
+		return e.names.lookupString(key)
+	}
+	outer := len(e.path)
+	e.path = append(e.path, key...)
+	n := e.names.lookup(e.path)
+	e.path = e.path[:outer]
+	return n
+}

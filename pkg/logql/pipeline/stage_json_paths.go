@@ -1,0 +1,299 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/skaldlogs/skald/pkg/logql/syntax"
+)
+
+// jsonPathsStage makes labels of the values at given paths. A path that leads
+// nowhere, or to null, gives an empty label.
+type jsonPathsStage struct {
+	parser
+	labels []string
+	root   *pathNode
+	want   int // how many paths there are
+}
+
+// A pathNode is a value on the way of some path.
+type pathNode struct {
+	keys    []pathKey
+	indexes []pathIndex
+	labels  []int // of the paths that end here
+}
+
+type pathKey struct {
+	key  string
+	node *pathNode
+}
+
+type pathIndex struct {
+	index int
+	node  *pathNode
+}
+
+// A finding is the value of an extraction.
+type finding struct {
+	value string
+	ok    bool
+}
+
+func newJSONPaths(fields []syntax.Extraction) (stage, error) {
+	s := &jsonPathsStage{root: &pathNode{}, want: len(fields)}
+	for i, f := range fields {
+		steps, err := parsePath(f.Path)
+		if err != nil {
+			return nil, fmt.Errorf("cannot parse expression [%s]: %w", f.Path, err)
+		}
+		n := s.root
+		for _, step := range steps {
+			n = n.child(step)
+		}
+		n.labels = append(n.labels, i)
+		s.labels = append(s.labels, f.Label)
+	}
+	return s, nil
+}
+
+// A pathStep is a key, or an index when key is empty and index is not -1.
+type pathStep struct {
+	key   string
+	index int
+}
+
+// child returns the node behind a step, and makes it if there is none.
+func (n *pathNode) child(step pathStep) *pathNode {
+	if step.index >= 0 {
+		for _, i := range n.indexes {
+			if i.index == step.index {
+				return i.node
+			}
+		}
+		c := &pathNode{}
+		n.indexes = append(n.indexes, pathIndex{step.index, c})
+		return c
+	}
+	for _, k := range n.keys {
+		if k.key == step.key {
+			return k.node
+		}
+	}
+	c := &pathNode{}
+	n.keys = append(n.keys, pathKey{step.key, c})
+	return c
+}
+
+// parsePath reads a path such as a.b[0]["x y"].
+func parsePath(path string) ([]pathStep, error) {
+	var steps []pathStep
+	for rest := path; ; {
+		if strings.HasPrefix(rest, "[") {
+			step, n, err := bracketStep(rest)
+			if err != nil {
+				return nil, err
+			}
+			steps, rest = append(steps, step), rest[n:]
+		} else {
+			n := strings.IndexAny(rest, ".[]\"' \t\n")
+			if n < 0 {
+				n = len(rest)
+			}
+			if n == 0 {
+				return nil, fmt.Errorf("syntax error: unexpected %s, expecting FIELD", pathToken(rest))
+			}
+			steps, rest = append(steps, pathStep{rest[:n], -1}), rest[n:]
+		}
+		switch {
+		case rest == "":
+			return steps, nil
+		case rest[0] == '.':
+			rest = rest[1:]
+			if rest == "" || rest[0] == '[' {
+				return nil, fmt.Errorf("syntax error: unexpected %s, expecting FIELD", pathToken(rest))
+			}
+		case rest[0] != '[':
+			return nil, fmt.Errorf("syntax error: unexpected %s", pathToken(rest))
+		}
+	}
+}
+
+func pathToken(rest string) string {
+	switch {
+	case rest == "":
+		return "$end"
+	case rest[0] == '.':
+		return "DOT"
+	default:
+		return strconv.QuoteRune([]rune(rest)[0])
+	}
+}
+
+// bracketStep reads ["key"] or [0] at the start of s, and its length.
+func bracketStep(s string) (pathStep, int, error) {
+	inner := s[1:]
+	if strings.HasPrefix(inner, `"`) {
+		quoted, err := strconv.QuotedPrefix(inner)
+		if err != nil {
+			return pathStep{}, 0, errors.New("syntax error: string is not closed")
+		}
+		key, err := strconv.Unquote(quoted)
+		if err != nil || !strings.HasPrefix(inner[len(quoted):], "]") {
+			return pathStep{}, 0, errors.New("syntax error: expecting ]")
+		}
+		return pathStep{key, -1}, len(quoted) + 2, nil
+	}
+	n := digits(inner)
+	index, err := strconv.Atoi(inner[:n])
+	if err != nil {
+		return pathStep{}, 0, fmt.Errorf("syntax error: unexpected %s, expecting STRING or INDEX", pathToken(inner))
+	}
+	if !strings.HasPrefix(inner[n:], "]") {
+		return pathStep{}, 0, fmt.Errorf("syntax error: unexpected %s, expecting ]", pathToken(inner[n:]))
+	}
+	return pathStep{"", index}, n + 2, nil
+}
+
+func (s *jsonPathsStage) process(e *entry) bool {
+	w := pathWalk{jsonReader: jsonReader{text: e.line, scratch: &e.scratch}, left: s.want}
+	i := w.space(0)
+	if i == len(e.line) {
+		return true
+	}
+	w.found = e.findings(s.want)
+	switch e.line[i] {
+	case '{':
+		w.value(i, s.root, 0)
+	case '[', '"':
+	default:
+		e.fail(ErrJSON, "line is not a JSON object")
+		return true
+	}
+	if w.fault != "" {
+		e.fail(ErrJSON, w.faultText())
+	}
+	for j, label := range s.labels {
+		if f := w.found[j]; f.ok || w.fault == "" {
+			e.extract(e.names.lookupString(label), f.value)
+		}
+	}
+	return true
+}
+
+// findings returns n empty findings.
+func (e *entry) findings(n int) []finding {
+	if cap(e.found) < n {
+		e.found = make([]finding, n)
+	}
+	e.found = e.found[:n]
+	clear(e.found)
+	return e.found
+}
+
+// A pathWalk looks for the values of a tree of paths, in one walk that ends when
+// all are found.
+type pathWalk struct {
+	jsonReader
+	found []finding
+	left  int // paths not found yet
+}
+
+// value reads the value at i for the paths that go through node.
+func (w *pathWalk) value(i int, node *pathNode, depth int) int {
+	start := i
+	if depth >= maxJSONDepth {
+		return w.fail(i, "values lie too deep in each other")
+	}
+	switch {
+	case w.at(i, '{') && len(node.keys) > 0:
+		i = w.object(i+1, node, depth)
+	case w.at(i, '[') && len(node.indexes) > 0:
+		i = w.array(i+1, node, depth)
+	case w.at(i, '"') && len(node.labels) > 0:
+		raw, escaped, end := w.str(i)
+		if escaped {
+			raw = w.unescape(raw, end)
+		}
+		w.find(node, raw)
+		return end
+	default:
+		i = w.skip(i)
+	}
+	if len(node.labels) > 0 && w.fault == "" && i > start {
+		text := w.text[start:i]
+		if text == "null" {
+			text = ""
+		}
+		w.find(node, text)
+	}
+	return i
+}
+
+// find gives the paths that end at node their value. The first one counts.
+func (w *pathWalk) find(node *pathNode, value string) {
+	if w.fault != "" {
+		return
+	}
+	for _, l := range node.labels {
+		if !w.found[l].ok {
+			w.found[l] = finding{value, true}
+			w.left--
+		}
+	}
+}
+
+func (w *pathWalk) object(i int, node *pathNode, depth int) int {
+	for first := true; ; first = false {
+		key, at, ok := w.member(i, first)
+		if !ok {
+			return at
+		}
+		i = at
+		child := (*pathNode)(nil)
+		for _, k := range node.keys {
+			if k.key == key {
+				child = k.node
+				break
+			}
+		}
+		if child == nil {
+			i = w.skip(i)
+			continue
+		}
+		if i = w.value(i, child, depth+1); w.left == 0 && len(node.labels) == 0 {
+			return i
+		}
+	}
+}
+
+func (w *pathWalk) array(i int, node *pathNode, depth int) int {
+	for n := 0; ; n++ {
+		i = w.space(i)
+		if w.at(i, ']') {
+			return i + 1
+		}
+		if n > 0 {
+			if !w.at(i, ',') {
+				return w.fail(i, "expected , or ]")
+			}
+			i = w.space(i + 1)
+		}
+		child := (*pathNode)(nil)
+		for _, x := range node.indexes {
+			if x.index == n {
+				child = x.node
+				break
+			}
+		}
+		if child == nil {
+			i = w.skip(i)
+		} else {
+			i = w.value(i, child, depth+1)
+		}
+		if w.fault != "" || w.left == 0 && len(node.labels) == 0 {
+			return i
+		}
+	}
+}

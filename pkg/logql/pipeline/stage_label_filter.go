@@ -1,0 +1,160 @@
+package pipeline
+
+import (
+	"net/netip"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/skaldlogs/skald/pkg/logql/syntax"
+)
+
+// newLabelFilter compiles a tree of label filters; each node is a stage.
+func newLabelFilter(f syntax.LabelFilter) (stage, error) {
+	switch f := f.(type) {
+	case *syntax.StringFilter:
+		return &stringFilter{matcher: f.Matcher}, nil
+	case *syntax.NumberFilter:
+		return &quantityFilter{label: f.Label, op: f.Op, want: f.Value, convert: convertNumber}, nil
+	case *syntax.DurationFilter:
+		return &quantityFilter{label: f.Label, op: f.Op, want: f.Value.Seconds(), convert: convertDuration}, nil
+	case *syntax.BytesFilter:
+		return &quantityFilter{label: f.Label, op: f.Op, want: float64(f.Value), convert: convertBytes}, nil
+	case *syntax.IPFilter:
+		set, err := newAddressSet(f.Text)
+		if err != nil {
+			return nil, err
+		}
+		return &ipFilter{label: f.Label, set: set, exclude: f.Op == syntax.Ne}, nil
+	case *syntax.AndFilter:
+		subs, err := newLabelFilters(f.Filters)
+		return &andFilter{subs: subs}, err
+	default:
+		subs, err := newLabelFilters(f.(*syntax.OrFilter).Filters)
+		return &orFilter{subs: subs}, err
+	}
+}
+
+func newLabelFilters(fs []syntax.LabelFilter) ([]stage, error) {
+	subs := make([]stage, len(fs))
+	for i, f := range fs {
+		s, err := newLabelFilter(f)
+		if err != nil {
+			return nil, err
+		}
+		subs[i] = s
+	}
+	return subs, nil
+}
+
+// stringFilter matches a label's text.
+type stringFilter struct {
+	filter
+	matcher *labels.Matcher
+}
+
+func (f *stringFilter) process(e *entry) bool { return f.matcher.Matches(e.value(f.matcher.Name)) }
+
+func (f *stringFilter) need(n *needs) { n.label(f.matcher.Name) }
+
+// quantityFilter compares what a label's text means. An entry without the label
+// is dropped; one whose text means nothing stays, with an error.
+type quantityFilter struct {
+	filter
+	label   string
+	op      syntax.Operator
+	want    float64
+	convert func(string) (float64, error)
+}
+
+func (f *quantityFilter) process(e *entry) bool {
+	if e.failed() {
+		return true
+	}
+	text, ok := e.get(f.label)
+	if !ok {
+		return false
+	}
+	v, err := f.convert(text)
+	if err != nil {
+		e.fail(ErrLabelFilter, err.Error())
+		return true
+	}
+	return f.op.Compare(v, f.want)
+}
+
+// need names the error too: it decides whether the entry stays.
+func (f *quantityFilter) need(n *needs) {
+	n.label(f.label)
+	n.label(ErrorLabel)
+}
+
+// ipFilter looks for a label's address in a set.
+type ipFilter struct {
+	filter
+	label   string
+	set     addressSet
+	exclude bool
+}
+
+func (f *ipFilter) process(e *entry) bool {
+	if e.failed() {
+		return true
+	}
+	text, ok := e.get(f.label)
+	if !ok {
+		return false
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		e.fail(ErrLabelFilter, err.Error())
+		return true
+	}
+	return f.set.contains(a) != f.exclude
+}
+
+func (f *ipFilter) need(n *needs) {
+	n.label(f.label)
+	n.label(ErrorLabel)
+}
+
+// andFilter keeps what all keep.
+type andFilter struct {
+	filter
+	subs []stage
+}
+
+func (f *andFilter) process(e *entry) bool {
+	for _, s := range f.subs {
+		if !s.process(e) {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *andFilter) need(n *needs) {
+	for _, s := range f.subs {
+		s.need(n)
+	}
+}
+
+// orFilter keeps what one keeps; the others are not asked.
+type orFilter struct {
+	filter
+	subs []stage
+}
+
+func (f *orFilter) process(e *entry) bool {
+	for _, s := range f.subs {
+		if s.process(e) {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *orFilter) need(n *needs) {
+	for _, s := range f.subs {
+		s.need(n)
+	}
+}

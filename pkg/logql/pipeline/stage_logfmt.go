@@ -1,0 +1,118 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/skaldlogs/skald/pkg/logql/syntax"
+)
+
+// logfmtStage makes a label of each key that has a value; the first of equal
+// keys counts. What is no pair is skipped, or ends the reading when strict.
+type logfmtStage struct {
+	parser
+	strict, keepEmpty bool
+}
+
+// logfmtKeysStage makes labels of given keys; the last of equal keys counts. A
+// key that is not there gives an empty label.
+type logfmtKeysStage struct {
+	parser
+	strict bool
+	fields []syntax.Extraction
+}
+
+func newLogfmt(s *syntax.LogfmtParser) (stage, error) {
+	if len(s.Fields) == 0 {
+		return &logfmtStage{strict: s.Strict, keepEmpty: s.KeepEmpty}, nil
+	}
+	for _, f := range s.Fields {
+		if err := checkLogfmtKey(f.Path); err != nil {
+			return nil, fmt.Errorf("cannot parse expression [%s]: %w", f.Path, err)
+		}
+	}
+	return &logfmtKeysStage{strict: s.Strict, fields: s.Fields}, nil
+}
+
+// checkLogfmtKey refuses what looks like a path: there are none in logfmt.
+func checkLogfmtKey(key string) error {
+	if key == "" {
+		return errors.New("empty key")
+	}
+	for _, r := range key {
+		if strings.ContainsRune(".-[]\"'=", r) || r <= ' ' {
+			return fmt.Errorf("unexpected char %c", r)
+		}
+	}
+	return nil
+}
+
+func (s *logfmtStage) process(e *entry) bool {
+	r := logfmtReader{text: e.line, scratch: &e.scratch}
+	for {
+		more, fault := r.next()
+		if !more {
+			return true
+		}
+		var value string
+		if fault == "" {
+			if r.value == "" && !s.keepEmpty {
+				continue
+			}
+			name := e.names.lookupString(r.key)
+			if !name.needed && !r.escaped {
+				continue
+			}
+			var ok bool
+			if value, ok = r.unescaped(); ok {
+				e.extract(name, value)
+				continue
+			}
+			fault = "unknown escape in a value"
+		}
+		if s.strict {
+			e.fail(ErrLogfmt, fmt.Sprintf("%s before byte %d", fault, r.at))
+			return true
+		}
+	}
+}
+
+func (s *logfmtKeysStage) process(e *entry) bool {
+	r := logfmtReader{text: e.line, scratch: &e.scratch}
+	found := e.findings(len(s.fields))
+	for {
+		more, fault := r.next()
+		if !more {
+			break
+		}
+		if fault == "" {
+			fault = s.find(&r, found)
+		}
+		if fault != "" && s.strict {
+			e.fail(ErrLogfmt, fmt.Sprintf("%s before byte %d", fault, r.at))
+			break
+		}
+	}
+	for i, f := range s.fields {
+		if found[i].ok || !e.failed() {
+			e.extract(e.names.lookupString(f.Label), found[i].value)
+		}
+	}
+	return true
+}
+
+// find keeps the value of the pair if its key is wanted.
+func (s *logfmtKeysStage) find(r *logfmtReader, found []finding) (fault string) {
+	for i := range s.fields {
+		if s.fields[i].Path != r.key {
+			continue
+		}
+		v, ok := r.unescaped()
+		if !ok {
+			return "unknown escape in a value"
+		}
+		found[i] = finding{v, true}
+	}
+	return ""
+}

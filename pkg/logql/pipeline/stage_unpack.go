@@ -1,0 +1,63 @@
+package pipeline
+
+// unpackStage undoes the agent's pack stage: an object whose member _entry is
+// the line, and whose other strings are labels.
+type unpackStage struct{}
+
+// packedEntry is the member that holds the line.
+const packedEntry = "_entry"
+
+// idle is false: the line changes whatever is looked at.
+func (unpackStage) idle(*needs) bool { return false }
+
+func (unpackStage) need(n *needs) { n.parsed = true }
+
+func (unpackStage) process(e *entry) bool {
+	r := jsonReader{text: e.line, scratch: &e.scratch}
+	i := r.space(0)
+	if i == len(e.line) {
+		return true
+	}
+	if !r.at(i, '{') {
+		e.fail(ErrJSON, "line is not a JSON object")
+		return true
+	}
+	packed := e.packed[:0]
+	line, hasLine := "", false
+	i++
+	for first := true; ; first = false {
+		key, at, ok := r.member(i, first)
+		if !ok {
+			break
+		}
+		if i = at; !r.at(i, '"') {
+			i = r.skip(i)
+			continue
+		}
+		raw, escaped, end := r.str(i)
+		if i = end; escaped {
+			raw = r.unescape(raw, end)
+		}
+		if key == packedEntry {
+			line, hasLine = raw, true
+		} else {
+			packed = append(packed, field{name: key, value: raw})
+		}
+	}
+	e.packed = packed
+	if r.fault != "" {
+		e.fail(ErrJSON, r.faultText())
+		return true
+	}
+	if !hasLine {
+		return true
+	}
+	e.line = line
+	// From the last to the first, since the first to be extracted stays.
+	for j := len(packed) - 1; j >= 0; j-- {
+		if packed[j].name != "" {
+			e.extract(e.names.lookupString(packed[j].name), packed[j].value)
+		}
+	}
+	return true
+}

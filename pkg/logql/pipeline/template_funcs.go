@@ -1,0 +1,209 @@
+package pipeline
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"strings"
+	texttemplate "text/template"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/grafana/regexp"
+)
+
+// maxTemplateText bounds what functions that repeat or indent may write, so that
+// a query cannot ask for more memory than a server has.
+const maxTemplateText = 4 << 20
+
+var errTooLong = errors.New("text of more than 4 MiB")
+
+// templateFuncs are all functions of templates.
+func templateFuncs(e *entry) texttemplate.FuncMap {
+	fs := entryFuncs(e)
+	for _, more := range []texttemplate.FuncMap{textFuncs, mathFuncs, timeFuncs} {
+		maps.Copy(fs, more)
+	}
+	return fs
+}
+
+// entryFuncs are the functions that look at the entry itself.
+func entryFuncs(e *entry) texttemplate.FuncMap {
+	return texttemplate.FuncMap{
+		"__line__":      func() string { return e.line },
+		"__timestamp__": func() time.Time { return time.Unix(0, e.ts).UTC() },
+	}
+}
+
+// textFuncs work on text. Names in capitals have Go's order of arguments, the
+// others take the text last, so that it can be piped in.
+var textFuncs = texttemplate.FuncMap{
+	"ToLower":    strings.ToLower,
+	"ToUpper":    strings.ToUpper,
+	"lower":      strings.ToLower,
+	"upper":      strings.ToUpper,
+	"title":      title,
+	"Replace":    strings.Replace,
+	"replace":    func(old, with, s string) string { return strings.ReplaceAll(s, old, with) },
+	"Trim":       strings.Trim,
+	"TrimLeft":   strings.TrimLeft,
+	"TrimRight":  strings.TrimRight,
+	"TrimPrefix": strings.TrimPrefix,
+	"TrimSuffix": strings.TrimSuffix,
+	"TrimSpace":  strings.TrimSpace,
+	"trim":       strings.TrimSpace,
+	"trimAll":    func(cut, s string) string { return strings.Trim(s, cut) },
+	"trimPrefix": func(prefix, s string) string { return strings.TrimPrefix(s, prefix) },
+	"trimSuffix": func(suffix, s string) string { return strings.TrimSuffix(s, suffix) },
+	"contains":   func(sub, s string) bool { return strings.Contains(s, sub) },
+	"hasPrefix":  func(prefix, s string) bool { return strings.HasPrefix(s, prefix) },
+	"hasSuffix":  func(suffix, s string) bool { return strings.HasSuffix(s, suffix) },
+	"substr":     substr,
+	"trunc":      trunc,
+	"indent":     indent,
+	"nindent":    func(n int, s string) (string, error) { t, err := indent(n, s); return "\n" + t, err },
+	"repeat":     repeat,
+	"alignLeft":  alignLeft,
+	"alignRight": alignRight,
+	"b64enc":     func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
+	"b64dec":     decodeBase64,
+	"urlencode":  url.QueryEscape,
+	"urldecode":  url.QueryUnescape,
+	"default":    withDefault,
+	"fromJson":   fromJSON,
+	"count": func(expr, s string) (int, error) {
+		re, err := regexp.Compile(expr)
+		if err != nil {
+			return 0, err
+		}
+		return len(re.FindAllStringIndex(s, -1)), nil
+	},
+	"regexReplaceAll": func(expr, s, with string) (string, error) {
+		re, err := regexp.Compile(expr)
+		if err != nil {
+			return "", err
+		}
+		return re.ReplaceAllString(s, with), nil
+	},
+	"regexReplaceAllLiteral": func(expr, s, with string) (string, error) {
+		re, err := regexp.Compile(expr)
+		if err != nil {
+			return "", err
+		}
+		return re.ReplaceAllLiteralString(s, with), nil
+	},
+}
+
+// title makes the first letter of each word large.
+func title(s string) string {
+	before := ' '
+	return strings.Map(func(r rune) rune {
+		inWord := unicode.IsLetter(before) || unicode.IsDigit(before) || before == '_' || before == '\''
+		before = r
+		if inWord {
+			return r
+		}
+		return unicode.ToTitle(r)
+	}, s)
+}
+
+// substr is the characters from start up to end. Without a start it begins with
+// the first; an end below start means the end of s.
+func substr(start, end int, s string) string {
+	rs := []rune(s)
+	start = max(start, 0)
+	if end < 0 || end > len(rs) {
+		end = len(rs)
+	}
+	if start >= end {
+		return ""
+	}
+	return string(rs[start:end])
+}
+
+// trunc is the first n characters of s, or the last when n is negative.
+func trunc(n int, s string) string {
+	rs := []rune(s)
+	switch {
+	case n >= 0 && n < len(rs):
+		return string(rs[:n])
+	case n < 0 && n > -len(rs):
+		return string(rs[len(rs)+n:])
+	default:
+		return s
+	}
+}
+
+func indent(n int, s string) (string, error) {
+	if n < 0 {
+		return "", errors.New("negative indentation")
+	}
+	if n > maxTemplateText || (strings.Count(s, "\n")+1)*n > maxTemplateText {
+		return "", errTooLong
+	}
+	pad := strings.Repeat(" ", n)
+	return pad + strings.ReplaceAll(s, "\n", "\n"+pad), nil
+}
+
+func repeat(n int, s string) (string, error) {
+	if n < 0 {
+		return "", errors.New("negative count")
+	}
+	if len(s) > 0 && n > maxTemplateText/len(s) {
+		return "", errTooLong
+	}
+	return strings.Repeat(s, n), nil
+}
+
+// alignLeft is s with spaces behind it, or its first characters: n in all.
+func alignLeft(n int, s string) (string, error) {
+	return align(n, s, func(s, pad string) string { return s + pad }, func(rs []rune) []rune { return rs[:n] })
+}
+
+// alignRight is s with spaces before it, or its last characters: n in all.
+func alignRight(n int, s string) (string, error) {
+	return align(n, s, func(s, pad string) string { return pad + s }, func(rs []rune) []rune { return rs[len(rs)-n:] })
+}
+
+func align(n int, s string, pad func(s, pad string) string, cut func([]rune) []rune) (string, error) {
+	if n > maxTemplateText {
+		return "", errTooLong
+	}
+	length := utf8.RuneCountInString(s)
+	switch {
+	case n < 0 || n == length:
+		return s, nil
+	case n > length:
+		return pad(s, strings.Repeat(" ", n-length)), nil
+	default:
+		return string(cut([]rune(s))), nil
+	}
+}
+
+func decodeBase64(s string) (string, error) {
+	b, err := base64.StdEncoding.DecodeString(s)
+	return string(b), err
+}
+
+// withDefault is the value, or d when the value is empty.
+func withDefault(d any, value ...any) any {
+	if len(value) == 0 {
+		return d
+	}
+	if truth, ok := texttemplate.IsTrue(value[0]); !ok || !truth {
+		return d
+	}
+	return value[0]
+}
+
+func fromJSON(s string) (any, error) {
+	var v any
+	if err := json.Unmarshal([]byte(s), &v); err != nil {
+		return nil, fmt.Errorf("fromJson: %w", err)
+	}
+	return v, nil
+}
