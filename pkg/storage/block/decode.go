@@ -256,8 +256,8 @@ func (d *decoder) decodeLines(need, want scan.Columns, filter *lineFilter) error
 		wanted += int(ends[s.end] - ends[s.start])
 	}
 	// The batch keeps the decoded buffer alive, so it gets one of its own only
-	// when it will use a good part of it.
-	keep := want.Has(scan.Lines) && wanted >= d.lines.bytes.raw/2
+	// when it will use a good part of it. Else lines are copied.
+	keep := want.Has(scan.Lines) && !filter.reads() && wanted >= d.lines.bytes.raw/2
 	own := keep && d.lines.bytes.place == placeFrame
 	var buf []byte
 	if !own {

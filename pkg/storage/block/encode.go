@@ -63,7 +63,27 @@ func (e *Encoder) Encode(rows []Row) (Encoded, error) {
 		}
 	}
 	e.finish(&h, &enc)
+	e.trim()
 	return enc, nil
+}
+
+// trim drops buffers that a block of unusual size has grown: an encoder may wait
+// long for the next.
+func (e *Encoder) trim() {
+	const most = 2 * TargetBytes
+	if cap(e.joined) > most {
+		e.joined = nil
+	}
+	if cap(e.w.big) > most {
+		e.w.big = nil
+	}
+	if cap(e.ints) > TargetRows {
+		e.ints, e.packed = nil, nil
+	}
+	if cap(e.order.at) > TargetRows {
+		e.order.at = nil
+	}
+	e.meta.trim()
 }
 
 // measure fills in the runs and totals of enc, and counts the pairs of metadata.

@@ -66,6 +66,16 @@ func (m *metaEncoder) forget() {
 	m.names = nil
 }
 
+// trim drops buffers that a block of unusual size has grown.
+func (m *metaEncoder) trim() {
+	if cap(m.values) > TargetRows {
+		m.values = nil
+	}
+	if cap(m.rows) > TargetRows {
+		m.rows, m.idOf = nil, nil
+	}
+}
+
 // shapeOf returns the number of the shape of md, 0 when there is no room for another.
 func (m *metaEncoder) shapeOf(md model.Metadata) int {
 	if n := len(m.rows); n > 0 {
