@@ -7,7 +7,8 @@ import (
 
 // Config of a querier.
 type Config struct {
-	// MaxConcurrent is how many blocks are read at once, by all queries together.
+	// MaxConcurrent is how many blocks are worked on at once, by all queries
+	// together. 0 is twice the number of processors.
 	MaxConcurrent int `yaml:"max_concurrent"`
 	// MultiTenantQueriesEnabled lets a query name several tenants.
 	MultiTenantQueriesEnabled bool `yaml:"multi_tenant_queries_enabled"`
@@ -15,14 +16,14 @@ type Config struct {
 
 // RegisterFlags adds the settings of c to f, each with its default.
 func (c *Config) RegisterFlags(f *flag.FlagSet) {
-	f.IntVar(&c.MaxConcurrent, "querier.max-concurrent", 4, "Parts of queries that are worked on at once.")
+	f.IntVar(&c.MaxConcurrent, "querier.max-concurrent", 0, "Blocks that are worked on at once, by all queries together. 0 for twice the number of processors.")
 	f.BoolVar(&c.MultiTenantQueriesEnabled, "querier.multi-tenant-queries-enabled", false, "Let a query ask several tenants, named in its header with | between them.")
 }
 
 // Validate reports settings that cannot work together.
 func (c *Config) Validate() error {
-	if c.MaxConcurrent < 1 {
-		return errors.New("max_concurrent must be 1 or more")
+	if c.MaxConcurrent < 0 {
+		return errors.New("max_concurrent must not be negative")
 	}
 	return nil
 }
