@@ -115,10 +115,13 @@ func (p *pinned) each(ctx context.Context, use func(i int, r *segment.Reader) er
 	return nil
 }
 
-// warn reports a segment that an answer has to do without.
+// warn reports a segment that an answer has to do without: to the user each
+// time, to the operator once.
 func (s *Store) warn(e *catalog.Entry, err error) string {
 	s.metrics.unreadable.Inc()
-	level.Error(s.logger).Log("msg", "segment cannot be read; answers are incomplete", "err", err, "tenant", e.Tenant, "segment", e.ID)
+	if _, again := s.reported.LoadOrStore(e.ID, true); !again {
+		level.Error(s.logger).Log("msg", "segment cannot be read; answers are incomplete", "err", err, "tenant", e.Tenant, "segment", e.ID)
+	}
 	return fmt.Sprintf("the answer is incomplete: segment %s of tenant %s, %d rows: %v", e.ID, e.Tenant, e.Stats.Rows, err)
 }
 

@@ -46,6 +46,7 @@ type Store struct {
 	fault   func(Step) error
 
 	sweeping sync.Mutex // held by the one sweep at a time
+	reported sync.Map   // ids of the segments whose damage was logged
 
 	mu   sync.Mutex        // guards the field below; held while a snapshot of the catalog is pinned
 	pins map[ulid.ULID]int // how many open snapshots use a segment

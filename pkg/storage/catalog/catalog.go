@@ -73,8 +73,7 @@ type Damage struct {
 	Err    error
 }
 
-// Open returns the catalog of bucket. An Owner's is read at once; a Follower's
-// is empty until it is refreshed.
+// Open reads the catalog of bucket.
 func Open(ctx context.Context, bucket objstore.Bucket, o Options) (*Catalog, error) {
 	if o.Logger == nil {
 		o.Logger = log.NewNopLogger()
@@ -89,10 +88,8 @@ func Open(ctx context.Context, bucket objstore.Bucket, o Options) (*Catalog, err
 		}),
 		tenants: map[string]*tenant{},
 	}
-	if c.mode == Owner {
-		if err := c.load(ctx); err != nil {
-			return nil, fmt.Errorf("open catalog: %w", err)
-		}
+	if err := c.load(ctx); err != nil {
+		return nil, fmt.Errorf("open catalog: %w", err)
 	}
 	return c, nil
 }

@@ -30,10 +30,10 @@
 //
 // # Owners and followers
 //
-// The [Owner] of a catalog is the bucket's only writer, as in a single process:
-// it reads the catalog when it is opened, keeps its memory in step with what it
-// writes, and never lists again. A [Follower] shares the bucket with others and
-// sees their changes at [Catalog.Refresh]; its own it sees at once.
+// Both read the whole catalog when it is opened, and see their own changes at
+// once. The [Owner] is the bucket's only writer, as in a single process, and never
+// lists again. A [Follower] shares the bucket with others and sees their changes
+// at [Catalog.Refresh].
 //
 // # Damage
 //

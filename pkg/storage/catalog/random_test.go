@@ -186,15 +186,18 @@ func TestOpenFailsWithTheStore(t *testing.T) {
 	if _, err := Open(ctx, bucket, Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Open without a store: %v", err)
 	}
-	f, err := Open(ctx, bucket, Options{Mode: Follower})
+	f, err := Open(t.Context(), bucket, Options{Mode: Follower})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Refresh(ctx, "t"); !errors.Is(err, context.Canceled) {
-		t.Errorf("Refresh without a store: %v", err)
+	if err := c.Add(t.Context(), testEntry("t", 2, 1)); err != nil {
+		t.Fatal(err)
 	}
-	if err := f.Refresh(t.Context(), "t"); err != nil || len(f.Snapshot("t").Entries) != 1 {
-		t.Errorf("Refresh with the store back: %v, %d entries", err, len(f.Snapshot("t").Entries))
+	if err := f.Refresh(ctx, "t"); !errors.Is(err, context.Canceled) || len(f.Snapshot("t").Entries) != 1 {
+		t.Errorf("Refresh without a store: %v, %d entries, want 1", err, len(f.Snapshot("t").Entries))
+	}
+	if err := f.Refresh(t.Context(), "t"); err != nil || len(f.Snapshot("t").Entries) != 2 {
+		t.Errorf("Refresh with the store back: %v, %d entries, want 2", err, len(f.Snapshot("t").Entries))
 	}
 }
 
