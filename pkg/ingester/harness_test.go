@@ -1,0 +1,203 @@
+package ingester
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/grafana/dskit/services"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/logproto"
+	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/objstore"
+	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/storage"
+	"github.com/skaldlogs/skald/pkg/storage/catalog"
+	"github.com/skaldlogs/skald/pkg/vfs"
+)
+
+// A machine is an ingester with its store, on a file system that can be crashed.
+type machine struct {
+	t       testing.TB
+	fs      vfs.FS
+	cfg     Config
+	limits  limits.Limits
+	tenants map[string]*limits.Limits
+	fault   func(string) error
+	now     func() time.Time
+
+	bucket *objstore.Folder
+	store  *storage.Store
+	ing    *Ingester
+	log    bytes.Buffer
+}
+
+// newMachine returns a machine that is off.
+func newMachine(t testing.TB, fs vfs.FS, change func(*Config, *limits.Limits)) *machine {
+	m := &machine{t: t, fs: fs}
+	f := flag.NewFlagSet("", flag.PanicOnError)
+	m.cfg.RegisterFlags(f)
+	m.limits.RegisterFlags(f)
+	m.cfg.WAL.DiskFullThreshold = 0
+	m.cfg.MemoryLimit = 1 << 30
+	m.cfg.GenerationAge = time.Hour // tests flush when they want to
+	if change != nil {
+		change(&m.cfg, &m.limits)
+	}
+	return m
+}
+
+// For implements [TenantLimits].
+func (m *machine) For(tenant string) *limits.Limits {
+	if l := m.tenants[tenant]; l != nil {
+		return l
+	}
+	return &m.limits
+}
+
+// on starts the machine, and reports why it does not start.
+func (m *machine) on() error {
+	bucket, err := objstore.OpenFolder(m.fs, "data/bucket")
+	if err != nil {
+		return err
+	}
+	logger := log.NewLogfmtLogger(log.NewSyncWriter(&m.log))
+	c, err := catalog.Open(context.Background(), bucket, catalog.Options{Logger: logger})
+	if err != nil {
+		return err
+	}
+	m.bucket, m.store = bucket, storage.New(bucket, c, storage.Options{Logger: logger})
+	m.ing = New(m.cfg, Options{
+		Name: "test", Dir: "data", FS: m.fs, Store: m.store, Limits: m,
+		Logger: logger, Registerer: prometheus.NewRegistry(),
+		Fault: func(p string) error {
+			if m.fault != nil {
+				return m.fault(p)
+			}
+			return nil
+		},
+	})
+	if m.now != nil {
+		m.ing.now = m.now
+	}
+	return services.StartAndAwaitRunning(context.Background(), m.ing)
+}
+
+func (m *machine) mustOn() {
+	m.t.Helper()
+	if err := m.on(); err != nil {
+		m.t.Fatalf("%v\n%s", err, &m.log)
+	}
+	m.t.Cleanup(m.off)
+}
+
+// off stops the machine well.
+func (m *machine) off() {
+	m.t.Helper()
+	if m.ing == nil {
+		return
+	}
+	if err := services.StopAndAwaitTerminated(context.Background(), m.ing); err != nil && m.fault == nil {
+		m.t.Errorf("stop: %v", err)
+	}
+	m.ing = nil
+	if err := m.bucket.Close(); err != nil {
+		m.t.Errorf("close the bucket: %v", err)
+	}
+}
+
+// stream makes a stream with its canonical labels and hash.
+func streamOf(text string, entries ...model.Entry) model.Stream {
+	lbls, err := logproto.ParseLabels(text)
+	if err != nil {
+		panic(err)
+	}
+	return model.Stream{Labels: lbls.String(), Hash: labels.StableHash(lbls), Entries: entries}
+}
+
+func entry(ts int64, line string, md ...string) model.Entry {
+	e := model.Entry{Timestamp: ts, Line: line}
+	for n := 0; n < len(md); n += 2 {
+		e.Metadata = append(e.Metadata, labels.Label{Name: md[n], Value: md[n+1]})
+	}
+	return e
+}
+
+func (m *machine) push(tenant string, streams ...model.Stream) (model.PushResult, error) {
+	return m.ing.Push(context.Background(), &model.Batch{Tenant: tenant, Streams: streams}, model.AckMemory)
+}
+
+func (m *machine) mustPush(tenant string, streams ...model.Stream) {
+	m.t.Helper()
+	r, err := m.push(tenant, streams...)
+	if err != nil || len(r.Rejections) > 0 {
+		m.t.Fatalf("push: %v, %+v", err, r.Rejections)
+	}
+}
+
+// read returns the rows of a tenant as a querier would see them, memory and
+// store together, as text, sorted. Rows that are there twice come twice.
+func (m *machine) read(tenant string, matchers ...*labels.Matcher) []string {
+	m.t.Helper()
+	rows, err := m.tryRead(tenant, model.Ever, matchers...)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return rows
+}
+
+func (m *machine) tryRead(tenant string, iv model.Interval, matchers ...*labels.Matcher) ([]string, error) {
+	ctx := context.Background()
+	req := &scan.Request{Tenant: tenant, Matchers: matchers, Interval: iv, Columns: scan.Lines | scan.Metadata}
+	mem, err := m.ing.Open(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := m.store.Open(ctx, req, mem.Directory().Generations)
+	if err != nil {
+		return nil, err
+	}
+	s := scan.Join(stored, mem)
+	defer s.Close()
+	d := s.Directory()
+	if len(d.Warnings) > 0 {
+		return nil, fmt.Errorf("warnings: %q", d.Warnings)
+	}
+	var out []string
+	for n := range d.Blocks {
+		b, err := s.Read(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range b.Runs {
+			for row := r.Start; row < r.End; row++ {
+				text := fmt.Sprintf("%s %d %s", d.Streams[r.Stream].Labels, b.Timestamps[row], b.Lines[row])
+				if b.Metadata != nil {
+					for _, p := range b.Metadata[row] {
+						text += " " + p.Name + "=" + p.Value
+					}
+				}
+				out = append(out, text)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+func (m *machine) wantRows(tenant string, want ...string) {
+	m.t.Helper()
+	slices.Sort(want)
+	if got := m.read(tenant); !slices.Equal(got, want) {
+		m.t.Errorf("rows of %s:\n%s\nwant:\n%s", tenant, strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}

@@ -1,0 +1,294 @@
+package ingester
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/storage/block"
+)
+
+// Open implements [scan.Source] over what is in memory. The directory names all
+// generations that the snapshot answers for, whether the tenant has rows in
+// them or not: who opens the ingester before it reads the catalog, and leaves
+// out the segments made from these generations, sees every row exactly once. A
+// generation of which replay left out the tenant, whose rows are in the store
+// already, is not named.
+func (i *Ingester) Open(_ context.Context, req *scan.Request) (scan.Snapshot, error) {
+	s := &snapshot{req: req, gens: i.generations(), numbers: map[string]int{}}
+	for _, g := range s.gens {
+		if g.skipped[req.Tenant] {
+			continue
+		}
+		s.dir.Generations = append(s.dir.Generations, i.self(g))
+		if h := g.find(req.Tenant); h != nil {
+			s.addHead(h)
+		}
+	}
+	return s, nil
+}
+
+// A snapshot is what the heads of one tenant held at one moment.
+type snapshot struct {
+	req     *scan.Request
+	gens    []*generation
+	dir     scan.Directory
+	numbers map[string]int // of streams in the directory, by labels
+	parts   []part         // of dir.Blocks
+}
+
+// A part is a block of the directory: one that is sealed, or the rows of a buffer.
+type part struct {
+	gen     *generation
+	streams map[uint32]int // numbers in the directory, by reference in the head
+	sealed  *sealedBlock
+	rows    view
+}
+
+func (s *snapshot) addHead(h *head) {
+	refs := h.index.Select(s.req.Matchers)
+	if refs.IsEmpty() {
+		return
+	}
+	// The streams of each group that match.
+	byGroup := map[*group]map[uint32]int{}
+	h.mu.RLock()
+	it := refs.Iterator()
+	for it.HasNext() {
+		ref := it.Next()
+		if int(ref) >= len(h.streams) {
+			continue // added since; it has no rows that this query must see
+		}
+		hs := h.streams[ref]
+		m := byGroup[hs.group]
+		if m == nil {
+			m = map[uint32]int{}
+			byGroup[hs.group] = m
+		}
+		m[ref] = s.number(hs)
+	}
+	h.mu.RUnlock()
+
+	for g, streams := range byGroup {
+		s.addGroup(h, g, streams)
+	}
+}
+
+// number returns the directory's number of a stream.
+func (s *snapshot) number(hs *headStream) int {
+	text := hs.labels.String()
+	n, ok := s.numbers[text]
+	if !ok {
+		n = len(s.dir.Streams)
+		s.numbers[text] = n
+		s.dir.Streams = append(s.dir.Streams, scan.Stream{Labels: hs.labels, Hash: hs.hash})
+	}
+	return n
+}
+
+// addGroup lists what the group holds of the streams. The group is locked for
+// as long as it takes to note which blocks and rows there are.
+func (s *snapshot) addGroup(h *head, g *group, streams map[uint32]int) {
+	type open struct {
+		place uint32
+		view  view
+	}
+	g.mu.Lock()
+	sealed := slices.Clone(g.sealed)
+	raw := make([]open, 0, len(g.waiting)+1)
+	for _, b := range g.waiting {
+		raw = append(raw, open{b.place, b.view()})
+	}
+	if g.open != nil {
+		raw = append(raw, open{g.open.place, g.open.view()})
+	}
+	g.mu.Unlock()
+
+	for n := range sealed {
+		b := &sealed[n]
+		var runs []scan.Run
+		for _, r := range b.Runs {
+			number, ok := streams[r.Stream]
+			if !ok || !r.Interval.Overlaps(s.req.Interval) {
+				continue
+			}
+			runs = append(runs, scan.Run{Stream: number, Interval: r.Interval, Rows: r.Rows, Bytes: r.Bytes, MetadataBytes: r.MetadataBytes})
+		}
+		s.add(h, b.place, runs, part{gen: h.gen, streams: streams, sealed: b})
+	}
+	for _, o := range raw {
+		s.add(h, o.place, viewRuns(&o.view, streams, s.req.Interval), part{gen: h.gen, streams: streams, rows: o.view})
+	}
+}
+
+func (s *snapshot) add(h *head, place uint32, runs []scan.Run, p part) {
+	if len(runs) == 0 {
+		return
+	}
+	s.dir.Blocks = append(s.dir.Blocks, scan.Block{
+		Order: scan.Order{Generation: h.gen.id, Place: place},
+		Runs:  runs,
+	})
+	s.parts = append(s.parts, p)
+}
+
+// viewRuns adds up the rows of each stream that match.
+func viewRuns(v *view, streams map[uint32]int, iv model.Interval) []scan.Run {
+	byRef := map[uint32]*scan.Run{}
+	var last *scan.Run
+	lastRef, haveLast := uint32(0), false
+	for n := range v.rows {
+		r := &v.rows[n]
+		if !haveLast || r.stream != lastRef {
+			lastRef, haveLast = r.stream, true
+			last = byRef[r.stream]
+			if last == nil {
+				number, ok := streams[r.stream]
+				if ok {
+					last = &scan.Run{Stream: number, Interval: model.Nothing, Unsorted: true}
+					byRef[r.stream] = last
+				}
+			}
+		}
+		if last == nil {
+			continue
+		}
+		last.Interval = last.Interval.Extend(r.ts)
+		last.Rows++
+		last.Bytes += int64(r.length)
+	}
+	var out []scan.Run
+	for _, r := range byRef {
+		if r.Interval.Overlaps(iv) {
+			out = append(out, *r)
+		}
+	}
+	slices.SortFunc(out, func(a, b scan.Run) int { return cmp.Compare(a.Stream, b.Stream) })
+	return out
+}
+
+// Directory implements [scan.Snapshot].
+func (s *snapshot) Directory() *scan.Directory { return &s.dir }
+
+// Read implements [scan.Snapshot].
+func (s *snapshot) Read(ctx context.Context, n int) (*scan.Batch, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	p := &s.parts[n]
+	if p.sealed == nil {
+		return p.readRows(s.req), nil
+	}
+	batch, err := p.readSealed(s.req)
+	if err != nil {
+		return nil, fmt.Errorf("read a block of generation %d in memory: %w", p.gen.id, err)
+	}
+	return batch, nil
+}
+
+// readRows sorts the rows that match and drops exact duplicates, as sealing would.
+func (p *part) readRows(req *scan.Request) *scan.Batch {
+	rows := p.rows.appendRows(nil, func(r *row) bool {
+		_, ok := p.streams[r.stream]
+		return ok && req.Interval.Contains(r.ts)
+	})
+	rows, _ = block.Sort(rows)
+	b := &scan.Batch{}
+	for n := range rows {
+		r := &rows[n]
+		if n == 0 || r.Stream != rows[n-1].Stream {
+			b.Runs = append(b.Runs, scan.BatchRun{Stream: p.streams[r.Stream], Start: n})
+		}
+		b.Runs[len(b.Runs)-1].End = n + 1
+		b.Timestamps = append(b.Timestamps, r.Timestamp)
+		b.ReadBytes += int64(len(r.Line))
+		if req.Columns.Has(scan.Lines) {
+			b.Lines = append(b.Lines, r.Line)
+		}
+		if req.Columns.Has(scan.Sizes) {
+			b.Sizes = append(b.Sizes, uint32(len(r.Line)))
+		}
+		if req.Columns.Has(scan.Metadata) {
+			b.Metadata = append(b.Metadata, r.Metadata)
+		}
+	}
+	b.DecodedBytes = b.ReadBytes
+	return b
+}
+
+// Close implements [scan.Snapshot].
+func (s *snapshot) Close() error {
+	for _, g := range s.gens {
+		g.release()
+	}
+	s.gens = nil
+	return nil
+}
+
+// selectStreams calls fn for every stream of the tenant in memory that the
+// matchers select and that has rows in the interval; it may be called more than
+// once for a stream.
+func (i *Ingester) selectStreams(req *scan.Request, fn func(*headStream)) {
+	gens := i.generations()
+	defer func() {
+		for _, g := range gens {
+			g.release()
+		}
+	}()
+	for _, g := range gens {
+		h := g.find(req.Tenant)
+		if h == nil {
+			continue
+		}
+		refs := h.index.Select(req.Matchers)
+		for _, hs := range h.streamsOf(refs) {
+			hs.group.mu.Lock()
+			has := hs.interval.Overlaps(req.Interval)
+			hs.group.mu.Unlock()
+			if has {
+				fn(hs)
+			}
+		}
+	}
+}
+
+// streamsOf returns the streams with these references.
+func (h *head) streamsOf(refs *roaring.Bitmap) []*headStream {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	out := make([]*headStream, 0, refs.GetCardinality())
+	it := refs.Iterator()
+	for it.HasNext() {
+		// A stream that was added since has no rows that the question is about.
+		if ref := it.Next(); int(ref) < len(h.streams) {
+			out = append(out, h.streams[ref])
+		}
+	}
+	return out
+}
+
+// readSealed decodes the rows that match.
+func (p *part) readSealed(req *scan.Request) (*scan.Batch, error) {
+	b, err := block.Open(p.sealed.Prune)
+	if err != nil {
+		return nil, err
+	}
+	q := &block.Question{Interval: req.Interval, Columns: req.Columns, Filters: req.Filters}
+	for n, r := range p.sealed.Runs {
+		if number, ok := p.streams[r.Stream]; ok && r.Interval.Overlaps(req.Interval) {
+			q.Picks = append(q.Picks, block.Pick{Run: n, Stream: number})
+		}
+	}
+	read := block.Bytes(p.sealed.Data)
+	if p.sealed.Data == nil {
+		read = func(off int64, n int) ([]byte, error) {
+			return p.gen.spilled(spillRef{off: p.sealed.spilled.off + off, n: n})
+		}
+	}
+	return b.Decode(read, p.sealed.Runs, q)
+}
