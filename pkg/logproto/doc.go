@@ -13,10 +13,23 @@
 //
 // Labels travel as text, {a="b", c="d"}; [ParseLabels] reads it.
 //
+// # Roles
+//
+// ingester.proto is what roles ask of an ingester: to take a push, to answer a
+// scan block by block, to name labels and streams. A push travels in it as
+// bytes, so that it is read once and by the codec above. Columns of rows travel
+// as columns. How these messages become values of package scan is for package
+// rpc to know, which is upstairs.
+//
 // # Bytes from outside
 //
 // Everything here may be handed hostile bytes: lengths are checked against what
 // is there before anything is made of them, and what a push takes in memory is
 // bounded by a multiple of its size. Bad bytes are an error that wraps
 // [ErrMalformed] and names the offset.
+//
+// # Generated code
+//
+// The .pb.go files come from `go run ./pkg/logproto/internal/protoc`, which
+// needs nothing that go.mod does not name.
 package logproto
