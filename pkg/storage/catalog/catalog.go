@@ -25,6 +25,9 @@ var (
 	// ErrUnreleased is wrapped when a change would replace or remove an entry
 	// whose ingester may still hold its rows.
 	ErrUnreleased = errors.New("not released by its ingester")
+	// ErrHas is wrapped when an entry of level 0 is added whose rows are in the
+	// catalog already.
+	ErrHas = errors.New("the rows of its source are in the catalog already")
 	// ErrNotLive is wrapped when a change names an entry that is dead or gone.
 	ErrNotLive = errors.New("not a live entry")
 )

@@ -15,7 +15,8 @@ import (
 // step. Its object must be durable.
 //
 // What e replaces must be live, released entries: [ErrNotLive] and
-// [ErrUnreleased] say that it is not. When Add fails the entry is not visible
+// [ErrUnreleased] say that it is not. A (generation, tenant) pair has one entry of
+// level 0; [ErrHas] says that it has one. When Add fails the entry is not visible
 // here, and is removed from the bucket as far as that can be done.
 func (c *Catalog) Add(ctx context.Context, e Entry) error {
 	if err := c.add(ctx, e); err != nil {
@@ -37,6 +38,11 @@ func (c *Catalog) add(ctx context.Context, e Entry) error {
 	e.Sources = slices.Clone(e.Sources)
 	e.Replaces = slices.Clone(e.Replaces)
 	e.Released = false
+	for _, g := range e.Sources {
+		if e.Level == 0 && c.Has(e.Tenant, g) {
+			return fmt.Errorf("generation %d of %s: %w", g.ID, g.Ingester, ErrHas)
+		}
+	}
 	for _, id := range e.Replaces {
 		old, ok := t.live(id)
 		switch {
