@@ -63,7 +63,7 @@ func TestPutFails(t *testing.T) {
 
 // A full disk fails the put with the disk's own error, wherever it fills up.
 func TestPutOnAFullDisk(t *testing.T) {
-	rows := someRows(rand.New(rand.NewPCG(1, 7)), 10_000, 0)
+	rows := someRows(rand.New(rand.NewPCG(1, 7)), 3_000, 0)
 	size := put(t, open(t, &objstore.Memory{}, storage.Options{}), "t", 1, rows).Size
 	// The last leaves room for the segment, but not for its entry.
 	for _, budget := range []int64{0, 10, size / 2, size - 1, size + 10} {

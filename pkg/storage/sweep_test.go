@@ -152,7 +152,7 @@ func TestSweepOrphans(t *testing.T) {
 // Queries that run beside flushes, merges and sweeps count every row that was
 // put before they began exactly once.
 func TestQueriesBesideChanges(t *testing.T) {
-	const tenants, flushes = 2, 25
+	const tenants, flushes = 2, 16
 	s := open(t, &objstore.Memory{}, storage.Options{IndexCacheBytes: 64 << 10})
 	var writing, reading sync.WaitGroup
 	done := make(chan struct{})
