@@ -16,7 +16,6 @@ func newAddressSet(text string) (addressSet, error) {
 	if first, last, ok := strings.Cut(text, "-"); ok {
 		a, err := netip.ParseAddr(strings.TrimSpace(first))
 		b, err2 := netip.ParseAddr(strings.TrimSpace(last))
-		a, b = a.Unmap(), b.Unmap()
 		if err != nil || err2 != nil || a.Is4() != b.Is4() || b.Less(a) {
 			return addressSet{}, badAddress(text)
 		}
@@ -34,7 +33,6 @@ func newAddressSet(text string) (addressSet, error) {
 	if err != nil {
 		return addressSet{}, badAddress(text)
 	}
-	a = a.Unmap()
 	return addressSet{a, a}, nil
 }
 
@@ -50,8 +48,10 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return a
 }
 
+// contains reports whether a is in the set. An IPv4 address written as IPv6, as
+// in ::ffff:10.0.0.1, is an IPv6 address here.
 func (s addressSet) contains(a netip.Addr) bool {
-	a = a.Unmap().WithZone("")
+	a = a.WithZone("")
 	return a.Is4() == s.first.Is4() && s.first.Compare(a) <= 0 && a.Compare(s.last) <= 0
 }
 

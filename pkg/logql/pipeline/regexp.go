@@ -22,6 +22,9 @@ func newRegexpMatcher(expr string) (lineMatcher, error) {
 	}
 	parsed = dropEnds(parsed.Simplify())
 	if all, ok := literals(parsed); ok {
+		if len(all) == 1 {
+			return containsMatcher(all[0]), nil
+		}
 		return all, nil
 	}
 	m := &regexpMatcher{re: re}

@@ -3,8 +3,6 @@ package pipeline
 import (
 	"net/netip"
 
-	"github.com/prometheus/prometheus/model/labels"
-
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 )
 
@@ -12,7 +10,7 @@ import (
 func newLabelFilter(f syntax.LabelFilter) (stage, error) {
 	switch f := f.(type) {
 	case *syntax.StringFilter:
-		return &stringFilter{matcher: f.Matcher}, nil
+		return newStringFilter(f.Matcher), nil
 	case *syntax.NumberFilter:
 		return &quantityFilter{label: f.Label, op: f.Op, want: f.Value, convert: convertNumber}, nil
 	case *syntax.DurationFilter:
@@ -46,16 +44,6 @@ func newLabelFilters(fs []syntax.LabelFilter) ([]stage, error) {
 	return subs, nil
 }
 
-// stringFilter matches a label's text.
-type stringFilter struct {
-	filter
-	matcher *labels.Matcher
-}
-
-func (f *stringFilter) process(e *entry) bool { return f.matcher.Matches(e.value(f.matcher.Name)) }
-
-func (f *stringFilter) need(n *needs) { n.label(f.matcher.Name) }
-
 // quantityFilter compares what a label's text means. An entry without the label
 // is dropped; one whose text means nothing stays, with an error.
 type quantityFilter struct {
@@ -67,12 +55,12 @@ type quantityFilter struct {
 }
 
 func (f *quantityFilter) process(e *entry) bool {
-	if e.failed() {
-		return true
-	}
 	text, ok := e.get(f.label)
 	if !ok {
 		return false
+	}
+	if e.failed() {
+		return true
 	}
 	v, err := f.convert(text)
 	if err != nil {
@@ -88,7 +76,8 @@ func (f *quantityFilter) need(n *needs) {
 	n.label(ErrorLabel)
 }
 
-// ipFilter looks for a label's address in a set.
+// ipFilter looks for a label's address in a set. Text that is no address is not
+// in it.
 type ipFilter struct {
 	filter
 	label   string
@@ -97,19 +86,15 @@ type ipFilter struct {
 }
 
 func (f *ipFilter) process(e *entry) bool {
-	if e.failed() {
-		return true
-	}
 	text, ok := e.get(f.label)
 	if !ok {
 		return false
 	}
-	a, err := netip.ParseAddr(text)
-	if err != nil {
-		e.fail(ErrLabelFilter, err.Error())
+	if e.failed() {
 		return true
 	}
-	return f.set.contains(a) != f.exclude
+	a, err := netip.ParseAddr(text)
+	return (err == nil && f.set.contains(a)) != f.exclude
 }
 
 func (f *ipFilter) need(n *needs) {

@@ -111,18 +111,18 @@ func title(s string) string {
 	}, s)
 }
 
-// substr is the characters from start up to end. Without a start it begins with
-// the first; an end below start means the end of s.
-func substr(start, end int, s string) string {
+// substr is the characters from start up to end. A negative start is the first
+// of s, a negative end or one too far is the end of s.
+func substr(start, end int, s string) (string, error) {
 	rs := []rune(s)
 	start = max(start, 0)
 	if end < 0 || end > len(rs) {
 		end = len(rs)
 	}
-	if start >= end {
-		return ""
+	if start > end {
+		return "", fmt.Errorf("substr: start %d is behind the end %d", start, end)
 	}
-	return string(rs[start:end])
+	return string(rs[start:end]), nil
 }
 
 // trunc is the first n characters of s, or the last when n is negative.
@@ -200,10 +200,11 @@ func withDefault(d any, value ...any) any {
 	return value[0]
 }
 
-func fromJSON(s string) (any, error) {
+// fromJSON is the value that s holds, or nothing when s is not JSON.
+func fromJSON(s string) any {
 	var v any
 	if err := json.Unmarshal([]byte(s), &v); err != nil {
-		return nil, fmt.Errorf("fromJson: %w", err)
+		return nil
 	}
-	return v, nil
+	return v
 }

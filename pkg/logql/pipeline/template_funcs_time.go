@@ -10,7 +10,7 @@ import (
 // timeFuncs work on times. Layouts are Go's.
 var timeFuncs = texttemplate.FuncMap{
 	"now":             time.Now,
-	"toDate":          func(layout, s string) (time.Time, error) { return time.ParseInLocation(layout, s, time.Local) },
+	"toDate":          func(layout, s string) time.Time { return toDate(layout, time.Local, s) },
 	"toDateInZone":    toDateInZone,
 	"date":            func(layout string, t time.Time) string { return t.Format(layout) },
 	"unixEpoch":       func(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) },
@@ -24,7 +24,16 @@ func toDateInZone(layout, zone, s string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	return time.ParseInLocation(layout, s, loc)
+	return toDate(layout, loc, s), nil
+}
+
+// toDate reads a time; text that is none is the zero time.
+func toDate(layout string, loc *time.Location, s string) time.Time {
+	t, err := time.ParseInLocation(layout, s, loc)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
 }
 
 // unixToTime reads a count since 1970; how many digits it has tells the unit.
