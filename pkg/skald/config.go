@@ -91,24 +91,15 @@ func (c *Config) inherit(common CommonConfig) {
 // resolve fills in what was left open, once everything was read.
 func (c *Config) resolve() error {
 	gossip := len(c.Memberlist.JoinMembers) > 0
-	for _, r := range c.rings() {
-		if err := r.config.Resolve(gossip); err != nil {
-			return fmt.Errorf("%s: %w", r.key, err)
+	for _, r := range []*cluster.Config{&c.Common.Ring, &c.Ingester.Ring} {
+		if err := r.Resolve(gossip); err != nil {
+			return err
 		}
 	}
 	if c.Ingester.WAL.Dir == "" {
 		c.Ingester.WAL.Dir = filepath.Join(c.Common.PathPrefix, "wal")
 	}
 	return nil
-}
-
-type ringOf struct {
-	key    string
-	config *cluster.Config
-}
-
-func (c *Config) rings() []ringOf {
-	return []ringOf{{"common.ring", &c.Common.Ring}, {"ingester.ring", &c.Ingester.Ring}}
 }
 
 // Validate reports settings that cannot work, all of them.
@@ -123,9 +114,7 @@ func (c *Config) Validate() error {
 	if c.Common.PathPrefix == "" {
 		wrong("common", errors.New("path_prefix is empty"))
 	}
-	for _, r := range c.rings() {
-		wrong(r.key, r.config.Validate())
-	}
+	wrong("common.ring", c.Common.Ring.Validate())
 	if !slices.Contains([]string{"logfmt", "json"}, c.Server.LogFormat) {
 		wrong("server", fmt.Errorf("log_format: %q is neither logfmt nor json", c.Server.LogFormat))
 	}

@@ -23,6 +23,10 @@ const (
 	RuntimeConfig = "runtime-config"
 	Overrides     = "overrides"
 	Ring          = "ring"
+	Store         = "store"
+	Ingester      = "ingester"
+	Distributor   = "distributor"
+	Querier       = "querier"
 )
 
 // A module is a part of the program. One with a role may be a target; one
@@ -34,14 +38,21 @@ type module struct {
 	role  string
 }
 
-// table is the program.
+// table is the program. What the roles answer over HTTP is registered once all
+// are built: see [Skald.registerAPI].
 var table = []module{
 	{Server, nil, (*Skald).initServer, ""},
 	{Memberlist, []string{Server}, (*Skald).initMemberlist, ""},
 	{RuntimeConfig, nil, (*Skald).initRuntimeConfig, ""},
 	{Overrides, []string{RuntimeConfig}, (*Skald).initOverrides, ""},
 	{Ring, []string{Server, Memberlist, RuntimeConfig}, (*Skald).initRing, ""},
-	{All, []string{Ring, Overrides}, nil, "everything in one process"},
+	{Store, nil, (*Skald).initStore, ""},
+	{Ingester, []string{Server, Ring, Overrides, Store}, (*Skald).initIngester, "holds the newest entries, and hands them to the store"},
+	{Distributor, []string{Server, Ring, Overrides}, (*Skald).initDistributor, "takes pushes, and hands them to ingesters"},
+	{Querier, []string{Server, Ring, Overrides, Store}, (*Skald).initQuerier, "answers queries over ingesters and store"},
+	{Write, []string{Distributor, Ingester}, nil, "what pushes need"},
+	{Read, []string{Querier}, nil, "what queries need"},
+	{All, []string{Write, Read}, nil, "everything in one process"},
 }
 
 // buildModules makes dskit's graph of the table.

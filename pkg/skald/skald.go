@@ -22,7 +22,11 @@ import (
 	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
 	"github.com/prometheus/common/version"
 
+	"github.com/skaldlogs/skald/pkg/distributor"
+	"github.com/skaldlogs/skald/pkg/ingester"
 	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/querier"
+	"github.com/skaldlogs/skald/pkg/storage"
 )
 
 // A Skald is the whole program, or the part of it that its targets name.
@@ -38,6 +42,11 @@ type Skald struct {
 	runtime   *limits.Runtime
 	overrides *limits.Overrides
 	ring      *ring.Ring
+
+	store       *storage.Store
+	ingester    *ingester.Ingester
+	distributor *distributor.Distributor
+	querier     *querier.Querier
 
 	services map[string]services.Service
 	checks   []readyCheck
@@ -60,15 +69,11 @@ func New(cfg Config, newLogger func(prometheus.Registerer) *Logger) (*Skald, err
 	if err != nil {
 		return nil, err
 	}
-	s.services, err = initModules(m, cfg.Target)
-	return s, err
-}
-
-func initModules(m *modules.Manager, targets []string) (map[string]services.Service, error) {
-	s, err := m.InitModuleServices(targets...)
+	s.services, err = m.InitModuleServices(cfg.Target...)
 	if err != nil {
 		return nil, fmt.Errorf("build modules: %w", err)
 	}
+	s.registerAPI()
 	return s, nil
 }
 

@@ -1,0 +1,195 @@
+package skald
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/go-kit/log/level"
+	"github.com/grafana/dskit/ring"
+	"github.com/grafana/dskit/services"
+
+	"github.com/skaldlogs/skald/pkg/api"
+	"github.com/skaldlogs/skald/pkg/cluster"
+	"github.com/skaldlogs/skald/pkg/distributor"
+	"github.com/skaldlogs/skald/pkg/ingester"
+	"github.com/skaldlogs/skald/pkg/loghttp"
+	"github.com/skaldlogs/skald/pkg/logql/engine"
+	"github.com/skaldlogs/skald/pkg/objstore"
+	"github.com/skaldlogs/skald/pkg/querier"
+	"github.com/skaldlogs/skald/pkg/storage"
+	"github.com/skaldlogs/skald/pkg/storage/catalog"
+	"github.com/skaldlogs/skald/pkg/vfs"
+)
+
+// How often the bucket is swept, and how old must be what is swept: longer dead
+// than any query runs, and longer begun than any put takes.
+const (
+	sweepEvery = time.Hour
+	deadFor    = time.Hour
+	orphanFor  = 24 * time.Hour
+)
+
+// initStore opens the bucket, a folder that belongs to this process alone.
+func (s *Skald) initStore() (services.Service, error) {
+	bucket, err := objstore.OpenFolder(vfs.OS, filepath.Join(s.cfg.Common.PathPrefix, "bucket"))
+	if err != nil {
+		return nil, err
+	}
+	c, err := catalog.Open(context.Background(), bucket, catalog.Options{Logger: s.logger, Registerer: s.reg})
+	if err != nil {
+		_ = bucket.Close()
+		return nil, err
+	}
+	s.store = storage.New(bucket, c, storage.Options{Logger: s.logger, Registerer: s.reg})
+	sweep := func(ctx context.Context) error {
+		if err := s.store.Sweep(ctx, deadFor, orphanFor); err != nil && ctx.Err() == nil {
+			level.Error(s.logger).Log("msg", "the bucket was not swept; what is left waits for the next time", "err", err)
+		}
+		return nil
+	}
+	return services.NewTimerService(sweepEvery, nil, sweep, func(error) error { return bucket.Close() }), nil
+}
+
+// initIngester builds the ingester and its place on the ring.
+func (s *Skald) initIngester() (services.Service, error) {
+	cfg := s.cfg.Ingester
+	member, err := cluster.NewMember(cluster.Ingesters, cfg.Ring, s.cfg.Server.GRPCListenPort, s.logger, s.reg)
+	if err != nil {
+		return nil, err
+	}
+	s.ingester = ingester.New(cfg, ingester.Options{
+		Name:       member.ID(),
+		Dir:        s.cfg.Common.PathPrefix,
+		FS:         vfs.OS,
+		Store:      s.store,
+		Limits:     s.overrides,
+		Shares:     s.shares,
+		Logger:     s.logger,
+		Registerer: s.reg,
+	})
+	s.checks = append(s.checks,
+		readyCheck{"Ingester", s.ingester.CheckReady},
+		readyCheck{"Ingester", member.CheckReady},
+		readyCheck{"Ingester", func(context.Context) error { return s.onRing(member.ID()) }})
+	return onRing(member, s.ingester), nil
+}
+
+// shares is how many ingesters share the streams of a tenant, and on how many
+// of them each lies.
+func (s *Skald) shares() (ingesters, replicas int) {
+	return s.ring.InstancesCount(), s.cfg.Ingester.Ring.ReplicationFactor
+}
+
+// onRing reports whether the ring, as this process sees it, has the instance.
+func (s *Skald) onRing(id string) error {
+	state, err := s.ring.GetInstanceState(id)
+	if err != nil {
+		return err
+	}
+	if state != ring.ACTIVE {
+		return fmt.Errorf("%s in the ring", state)
+	}
+	return nil
+}
+
+// onRing runs an ingester and its place on the ring as one: others see it
+// coming, it takes streams once it has replayed its log, and it leaves before it
+// stops.
+func onRing(member *cluster.Member, ing services.Service) services.Service {
+	failures := services.NewFailureWatcher()
+	failures.WatchService(member)
+	failures.WatchService(ing)
+	start := func(ctx context.Context) error {
+		for _, svc := range []services.Service{member, ing} {
+			if err := services.StartAndAwaitRunning(ctx, svc); err != nil {
+				return err
+			}
+		}
+		return member.Activate(ctx)
+	}
+	run := func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failures.Chan():
+			return err
+		}
+	}
+	stop := func(error) error {
+		left := services.StopAndAwaitTerminated(context.Background(), member)
+		if err := services.StopAndAwaitTerminated(context.Background(), ing); err != nil {
+			return err
+		}
+		return left
+	}
+	return services.NewBasicService(start, run, stop)
+}
+
+func (s *Skald) initDistributor() (services.Service, error) {
+	s.distributor = distributor.New(s.cfg.Distributor, distributor.Options{
+		Ring:       s.ring,
+		Ingesters:  pushIngesters{s},
+		Limits:     s.overrides,
+		Logger:     s.logger,
+		Registerer: s.reg,
+	})
+	return s.distributor, nil
+}
+
+func (s *Skald) initQuerier() (services.Service, error) {
+	s.querier = querier.New(s.cfg.Querier, querier.Options{
+		Ring:      s.ring,
+		Ingesters: sourceIngesters{s},
+		Store:     s.store,
+		Engine:    engine.New(engine.Options{Concurrency: s.cfg.Querier.MaxConcurrent}),
+		Limits:    s.overrides,
+		Logger:    s.logger,
+	})
+	return s.querier, nil
+}
+
+// registerAPI serves what the roles of this process can answer.
+func (s *Skald) registerAPI() {
+	var roles api.Roles
+	if s.distributor != nil {
+		roles.Pusher = s.distributor
+	}
+	if s.querier != nil {
+		roles.Querier = s.querier
+	}
+	if s.ingester != nil {
+		roles.Flusher = s.ingester
+	}
+	api.New(api.Config{
+		MultiTenancy:       s.cfg.AuthEnabled,
+		MultiTenantQueries: s.cfg.Querier.MultiTenantQueriesEnabled,
+		PushLimits: loghttp.PushLimits{
+			Received:     int64(s.cfg.Distributor.MaxRecvMsgSize.Int()),
+			Decompressed: int64(s.cfg.Distributor.MaxDecompressedSize.Int()),
+		},
+	}, roles, s.overrides, s.logger).Register(s.server.HTTP)
+}
+
+// pushIngesters and sourceIngesters find the ingester behind an instance of the
+// ring: a call in this process for its own.
+type (
+	pushIngesters   struct{ s *Skald }
+	sourceIngesters struct{ s *Skald }
+)
+
+func (p pushIngesters) Ingester(i ring.InstanceDesc) (distributor.Ingester, error) {
+	return p.s.localIngester(i)
+}
+
+func (p sourceIngesters) Source(i ring.InstanceDesc) (querier.Source, error) {
+	return p.s.localIngester(i)
+}
+
+func (s *Skald) localIngester(i ring.InstanceDesc) (*ingester.Ingester, error) {
+	if s.ingester == nil || i.Id != s.cfg.Ingester.Ring.InstanceID {
+		return nil, fmt.Errorf("ingester %s at %s is another process, and calls between processes are not served yet", i.Id, i.Addr)
+	}
+	return s.ingester, nil
+}
