@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql"
+
+	"github.com/skaldlogs/skald/pkg/logql/syntax"
+)
+
+// aggregate evaluates an operator over the series of a vector.
+func (ev *evaluator) aggregate(e *syntax.VectorAggregation, in []series) ([]series, error) {
+	switch e.Op {
+	case syntax.Sort, syntax.SortDesc:
+		return in, nil // the order of the result is chosen when all is known
+	case syntax.TopK, syntax.ApproxTopK:
+		return ev.topK(e, in, func(a, b float64) bool { return a > b || math.IsNaN(b) && !math.IsNaN(a) })
+	case syntax.BottomK:
+		return ev.topK(e, in, func(a, b float64) bool { return a < b || math.IsNaN(b) && !math.IsNaN(a) })
+	case syntax.Sum:
+		return fold(ev, e, in, (*sum).total)
+	case syntax.Avg:
+		return fold(ev, e, in, (*mean).value)
+	case syntax.Count:
+		return fold(ev, e, in, func(m *mean) float64 { return m.n })
+	case syntax.Min:
+		return fold(ev, e, in, func(l *low) float64 { return l.v })
+	case syntax.Max:
+		return fold(ev, e, in, func(h *high) float64 { return h.v })
+	case syntax.Stddev:
+		return fold(ev, e, in, func(d *deviation) float64 { return math.Sqrt(d.variance()) })
+	default: // stdvar
+		return fold(ev, e, in, (*deviation).variance)
+	}
+}
+
+// groups sorts series into groups, and returns their labels and members.
+func groups(g *syntax.Grouping, in []series) ([]labels.Labels, [][]int) {
+	if g == nil {
+		g = &syntax.Grouping{}
+	}
+	n := newNumbering()
+	var members [][]int
+	for i := range in {
+		number := n.get(groupLabels(in[i].labels, g))
+		if number == len(members) {
+			members = append(members, nil)
+		}
+		members[number] = append(members[number], i)
+	}
+	return n.labels, members
+}
+
+// fold makes one series of each group.
+func fold[T any, P accumulator[T]](ev *evaluator, e *syntax.VectorAggregation, in []series, result func(*T) float64) ([]series, error) {
+	names, members := groups(e.Grouping, in)
+	out := make([]series, 0, len(names))
+	acc := make([]T, ev.steps)
+	seen := make([]bool, ev.steps)
+	for g, ls := range names {
+		clear(acc)
+		clear(seen)
+		n := 0
+		for _, i := range members[g] {
+			for _, p := range in[i].points {
+				P(&acc[p.step]).add(p.value, arrival{})
+				if !seen[p.step] {
+					seen[p.step] = true
+					n++
+				}
+			}
+		}
+		if err := ev.query.budget.use(seriesBytes + n*pointBytes); err != nil {
+			return nil, err
+		}
+		points := make([]point, 0, n)
+		for step := range acc {
+			if seen[step] {
+				points = append(points, point{int32(step), result(&acc[step])})
+			}
+		}
+		out = append(out, series{ls, points})
+	}
+	sortSeries(out)
+	return out, nil
+}
+
+// topK keeps, of each group and at each step, the k points that are best. Of
+// equal ones those whose labels come first are better.
+func (ev *evaluator) topK(e *syntax.VectorAggregation, in []series, better func(a, b float64) bool) ([]series, error) {
+	_, members := groups(e.Grouping, in)
+	kept := make([][]point, len(in))
+	best := make([][]ranked, ev.steps)
+	for _, group := range members {
+		for step := range best {
+			best[step] = best[step][:0]
+		}
+		k := min(e.Param, len(group))
+		for _, i := range group {
+			for _, p := range in[i].points {
+				best[p.step] = keepBest(best[p.step], ranked{p.value, i}, k, better)
+			}
+		}
+		for step := range best {
+			for _, r := range best[step] {
+				kept[r.series] = append(kept[r.series], point{int32(step), r.value})
+			}
+		}
+	}
+	var out []series
+	for i, points := range kept {
+		if len(points) > 0 {
+			out = append(out, series{in[i].labels, points})
+		}
+	}
+	return out, nil
+}
+
+// A ranked is the value of a series among those it is compared with.
+type ranked struct {
+	value  float64
+	series int
+}
+
+// keepBest adds r to the best k, which are a heap with the worst on top.
+func keepBest(heap []ranked, r ranked, k int, better func(a, b float64) bool) []ranked {
+	worse := func(a, b ranked) bool {
+		if better(a.value, b.value) || better(b.value, a.value) {
+			return better(b.value, a.value)
+		}
+		return a.series > b.series
+	}
+	if len(heap) < k {
+		heap = append(heap, r)
+		for i := len(heap) - 1; i > 0; {
+			up := (i - 1) / 2
+			if !worse(heap[i], heap[up]) {
+				break
+			}
+			heap[i], heap[up] = heap[up], heap[i]
+			i = up
+		}
+		return heap
+	}
+	if k == 0 || !worse(heap[0], r) {
+		return heap
+	}
+	heap[0] = r
+	for i := 0; ; {
+		worst := i
+		for _, down := range []int{2*i + 1, 2*i + 2} {
+			if down < len(heap) && worse(heap[down], heap[worst]) {
+				worst = down
+			}
+		}
+		if worst == i {
+			return heap
+		}
+		heap[i], heap[worst] = heap[worst], heap[i]
+		i = worst
+	}
+}
+
+// sortByValue orders a vector by value, NaN last; equal values keep their order.
+func sortByValue(v promql.Vector, descending bool) {
+	slices.SortStableFunc(v, func(a, b promql.Sample) int {
+		switch {
+		case math.IsNaN(a.F) || math.IsNaN(b.F):
+			return cmp.Compare(boolInt(math.IsNaN(a.F)), boolInt(math.IsNaN(b.F)))
+		case descending:
+			return cmp.Compare(b.F, a.F)
+		default:
+			return cmp.Compare(a.F, b.F)
+		}
+	})
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

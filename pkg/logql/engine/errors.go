@@ -1,0 +1,77 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/skaldlogs/skald/pkg/logql/pipeline"
+)
+
+// ErrInstantLogs is the error for a query for entries at an instant.
+var ErrInstantLogs = errors.New("log queries are not supported as an instant query type, please change your query to a range query type")
+
+// A LimitError says that a query exceeds a limit of its tenant or of the server.
+type LimitError struct {
+	Limit string // the setting, such as max_query_series
+	Text  string
+}
+
+func (e *LimitError) Error() string { return e.Text }
+
+func limitErrorf(limit, format string, args ...any) error {
+	return &LimitError{Limit: limit, Text: fmt.Sprintf(format, args...)}
+}
+
+// A PipelineError says that a metric query met an entry that a stage could not
+// read.
+type PipelineError struct {
+	Class  string // the value of __error__
+	Series labels.Labels
+}
+
+func (e *PipelineError) Error() string {
+	return fmt.Sprintf("pipeline error: '%s' for series: '%s'.\n"+
+		"Use a label filter to intentionally skip this error. (e.g | __error__!=\"%s\").\n"+
+		"To skip all potential errors you can match empty errors.(e.g __error__=\"\")\n"+
+		"The label filter can also be specified after unwrap. (e.g | unwrap latency | __error__=\"\" )", e.Class, e.Series, e.Class)
+}
+
+// newPipelineError is the error for an entry of a stream that has the given
+// labels behind the pipeline.
+func newPipelineError(stream labels.Labels, set *pipeline.LabelSet) error {
+	b := labels.NewBuilder(set.All)
+	stream.Range(func(l labels.Label) {
+		if !set.All.Has(l.Name) {
+			b.Set(l.Name, l.Value)
+		}
+	})
+	b.Set(pipeline.ErrorLabel, set.Error)
+	if set.ErrorDetails != "" {
+		b.Set(pipeline.ErrorDetailsLabel, set.ErrorDetails)
+	}
+	return &PipelineError{Class: set.Error, Series: b.Labels()}
+}
+
+// A TimeoutError says that a query took longer than it may. It is a
+// context.DeadlineExceeded.
+type TimeoutError struct {
+	Timeout time.Duration
+	cause   error
+}
+
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("request timed out, the query took longer than %s (query_timeout); "+
+		"decrease the duration of the request or add more label matchers", e.Timeout)
+}
+
+// Unwrap returns the error of the context.
+func (e *TimeoutError) Unwrap() error { return e.cause }
+
+// A MatchError says that the samples of a vector do not go with each other in
+// the way the query says they do.
+type MatchError struct{ Text string }
+
+func (e *MatchError) Error() string { return e.Text }

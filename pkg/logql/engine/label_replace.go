@@ -1,0 +1,38 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/grafana/regexp"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/skaldlogs/skald/pkg/logql/syntax"
+)
+
+// labelReplace sets a label of each series from a match on another.
+func (ev *evaluator) labelReplace(e *syntax.LabelReplace, in []series) ([]series, error) {
+	re, err := regexp.Compile("^(?s:" + e.Regexp + ")$")
+	if err != nil {
+		return nil, fmt.Errorf("evaluate label_replace: %w", err)
+	}
+	out := newCollector(ev)
+	for _, s := range in {
+		src := s.labels.Get(e.Src)
+		target := s.labels
+		if at := re.FindStringSubmatchIndex(src); at != nil {
+			b := labels.NewBuilder(s.labels)
+			b.Set(e.Dst, string(re.ExpandString(nil, e.Replacement, src, at)))
+			target = b.Labels()
+		}
+		n := out.number(target)
+		for _, p := range s.points {
+			if !out.add(n, p) {
+				return nil, &MatchError{fmt.Sprintf("label_replace makes several series with the labels %s", target)}
+			}
+		}
+		if err := out.settle(); err != nil {
+			return nil, err
+		}
+	}
+	return out.series(), nil
+}

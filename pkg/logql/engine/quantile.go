@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// quantiles returns the q-quantile of each window that has samples. All samples
+// are sorted once; a window is a set of places in that order, kept in a tree
+// that finds the k-th of them, so a sample costs two steps through the tree
+// however many windows it is in.
+func quantiles(states []state[all], w *windows, q float64) []point {
+	if len(states) == 0 {
+		return nil
+	}
+	var values []float64
+	ends := make([]int, len(states)) // by state: where its values end
+	for i := range states {
+		values = append(values, states[i].acc.values...)
+		ends[i] = len(values)
+	}
+	order := make([]int32, len(values)) // sample numbers by value
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(values[a], values[b]) })
+	place := make([]int32, len(values)) // the reverse
+	for i, sample := range order {
+		place[sample] = int32(i)
+	}
+
+	var points []point
+	in := newPlaces(len(values))
+	lo, hi := 0, 0 // samples [lo, hi) are in
+	first, last := 0, 0
+	for step := firstWindow(w, states[0].bucket); step < w.n; step++ {
+		for last < len(states) && states[last].bucket < w.last[step] {
+			last++
+		}
+		for first < last && states[first].bucket < w.first[step] {
+			first++
+		}
+		for ; last > 0 && hi < ends[last-1]; hi++ {
+			in.change(place[hi], 1)
+		}
+		for ; first > 0 && lo < ends[first-1]; lo++ {
+			in.change(place[lo], -1)
+		}
+		if lo < hi {
+			at := func(k int) float64 { return values[order[in.nth(k)]] }
+			points = append(points, point{int32(step), quantile(q, hi-lo, at)})
+		} else if first == len(states) {
+			break
+		}
+	}
+	return points
+}
+
+// quantile interpolates between the two of n sorted values that are around q.
+func quantile(q float64, n int, at func(int) float64) float64 {
+	switch {
+	case math.IsNaN(q):
+		return math.NaN()
+	case q < 0:
+		return math.Inf(-1)
+	case q > 1:
+		return math.Inf(1)
+	}
+	rank := q * float64(n-1)
+	below := int(math.Floor(rank))
+	weight := rank - float64(below)
+	if weight == 0 {
+		return at(below)
+	}
+	return at(below)*(1-weight) + at(min(below+1, n-1))*weight
+}
+
+// places is a set of numbers below a bound that finds its k-th member (a
+// Fenwick tree).
+type places struct {
+	tree []int32
+	top  int // the greatest power of two that is not above the bound
+}
+
+func newPlaces(n int) *places {
+	p := &places{tree: make([]int32, n+1), top: 1}
+	for p.top*2 <= n {
+		p.top *= 2
+	}
+	return p
+}
+
+// change adds place i, or takes it out when by is -1.
+func (p *places) change(i, by int32) {
+	for i++; int(i) < len(p.tree); i += i & -i {
+		p.tree[i] += by
+	}
+}
+
+// nth returns the k-th place of the set, from 0.
+func (p *places) nth(k int) int {
+	at, left := 0, int32(k)
+	for step := p.top; step > 0; step /= 2 {
+		if next := at + step; next < len(p.tree) && p.tree[next] <= left {
+			at = next
+			left -= p.tree[next]
+		}
+	}
+	return at
+}

@@ -1,0 +1,413 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sort"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/skaldlogs/skald/pkg/logql/pipeline"
+	"github.com/skaldlogs/skald/pkg/logql/plan"
+	"github.com/skaldlogs/skald/pkg/logql/syntax"
+	"github.com/skaldlogs/skald/pkg/scan"
+)
+
+// rangeAggregation runs a range: one pass over the rows of all its windows.
+func (q *query) rangeAggregation(ctx context.Context, r *plan.Range) ([]series, error) {
+	run := &rangeRun{query: q, plan: r, windows: newWindows(&q.params, r.Range, r.Offset)}
+	var err error
+	if run.full, run.rest, err = compile(r.Written, r.Stages, r.Rest, pipeline.Options{Grouping: r.Grouping, Unwrap: r.Unwrap}); err != nil {
+		return nil, err
+	}
+	if run.windows.buckets() == 0 {
+		return nil, nil
+	}
+	req := &scan.Request{Tenant: q.tenant, Matchers: r.Matchers, Interval: run.windows.interval(), Filters: r.Filters, Columns: run.always()}
+	snap, err := q.open(ctx, req, run.need)
+	if err != nil {
+		return nil, err
+	}
+	out, err := run.scan(ctx, snap)
+	if closeErr := snap.Close(); err == nil {
+		err = closeErr
+	}
+	return out, err
+}
+
+// compile compiles the stages to run, with and without those that the scan may
+// answer. The stages as written are compiled too when they are others: a bad
+// stage is an error even where it is not needed.
+func compile(written, stages, rest []syntax.Stage, opts pipeline.Options) (full, left *pipeline.Pipeline, err error) {
+	if len(stages) != len(written) {
+		if _, err := pipeline.Compile(written, opts); err != nil {
+			return nil, nil, err
+		}
+	}
+	if full, err = pipeline.Compile(stages, opts); err != nil {
+		return nil, nil, err
+	}
+	if len(rest) == len(stages) {
+		return full, full, nil
+	}
+	left, err = pipeline.Compile(rest, opts)
+	return full, left, err
+}
+
+// A rangeRun is one run of a range aggregation.
+type rangeRun struct {
+	query      *query
+	plan       *plan.Range
+	windows    *windows
+	full, rest *pipeline.Pipeline // all stages, and those that the scan does not answer
+	dir        *scan.Directory
+	layout     *layout
+	columns    scan.Columns
+}
+
+// measuresBytes reports whether a sample is the length of its line.
+func (run *rangeRun) measuresBytes() bool {
+	return run.plan.Op == syntax.BytesOverTime || run.plan.Op == syntax.BytesRate
+}
+
+// always are the columns that the range needs whatever the directory says.
+func (run *rangeRun) always() scan.Columns {
+	r := run.plan
+	if plan.ReadsLine(r.Stages) {
+		return scan.Lines
+	}
+	if run.measuresBytes() {
+		return scan.Sizes
+	}
+	return 0
+}
+
+// need returns the columns for what is in a directory, and lays it out.
+func (run *rangeRun) need(dir *scan.Directory) scan.Columns {
+	run.dir = dir
+	run.layout = newLayout(dir, run.windows.interval(), run.windows.touches)
+	run.columns = run.always()
+	if run.layout.copies() {
+		run.columns |= scan.Lines | scan.Metadata
+		return run.columns
+	}
+	for b := range dir.Blocks {
+		for i := range dir.Blocks[b].Runs {
+			r := &dir.Blocks[b].Runs[i]
+			if r.MetadataBytes > 0 && !run.layout.blocks[b].runs[i].interval.Empty() && !run.fixed(r.Stream) {
+				run.columns |= scan.Metadata
+				return run.columns
+			}
+		}
+	}
+	return run.columns
+}
+
+// fixed reports whether all entries of a stream are in one series, which does
+// not depend on their metadata or line.
+func (run *rangeRun) fixed(stream int) bool {
+	return run.plan.FromStream(run.dir.Streams[stream].Labels.Has)
+}
+
+// scan counts what the directory tells and reads the rest.
+func (run *rangeRun) scan(ctx context.Context, snap scan.Snapshot) ([]series, error) {
+	known := run.newSink()
+	var order []int
+	for b := range run.layout.blocks {
+		at := &run.layout.blocks[b]
+		if at.interval.Empty() {
+			continue
+		}
+		if run.fromDirectory(b, known) {
+			known.stats.BlocksDirectory++
+		} else {
+			order = append(order, b)
+		}
+	}
+	// By time, so that rows that wait for another block do not wait long.
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(run.layout.blocks[a].interval.Mint, run.layout.blocks[b].interval.Mint)
+	})
+
+	workers := max(1, min(run.query.parallelism(), len(order)))
+	sinks := make([]sink, workers)
+	partials := make([]*rangeSink, workers)
+	for i := range sinks {
+		partials[i] = run.newSink()
+		sinks[i] = partials[i]
+	}
+	partials[0] = known
+	sinks[0] = known
+	rd := &reading{query: run.query, snap: snap, dir: run.dir, layout: run.layout, columns: run.columns, order: order}
+	if err := rd.run(ctx, sinks); err != nil {
+		return nil, err
+	}
+	for _, p := range partials[1:] {
+		if err := known.partial.merge(p.partial); err != nil {
+			return nil, err
+		}
+	}
+	return known.partial.result(run.windows)
+}
+
+// fromDirectory counts the rows of those runs of a block of which the directory
+// says all that matters, and reports whether these are all. The others are read.
+func (run *rangeRun) fromDirectory(b int, s *rangeSink) bool {
+	switch run.plan.Op {
+	case syntax.CountOverTime, syntax.Rate, syntax.BytesOverTime, syntax.BytesRate, syntax.AbsentOverTime:
+	default:
+		return false
+	}
+	if len(run.plan.Stages) > 0 || run.plan.Unwrap != nil {
+		return false
+	}
+	whole := true
+	for i := range run.layout.blocks[b].runs {
+		at := &run.layout.blocks[b].runs[i]
+		if at.interval.Empty() {
+			continue
+		}
+		r := &run.dir.Blocks[b].Runs[i]
+		if at.spans != nil || at.interval != r.Interval || r.MetadataBytes > 0 && !run.fixed(r.Stream) {
+			whole = false
+			continue
+		}
+		c := run.windows.cursor()
+		bucket := c.at(r.Interval.Mint)
+		if bucket < 0 || r.Interval.Maxt > c.hi {
+			whole = false
+			continue
+		}
+		v := float64(r.Rows)
+		if run.measuresBytes() {
+			v = float64(r.Bytes)
+		}
+		s.partial.table.add(s.stream(r.Stream).fixed(), bucket, v, arrival{})
+		s.stats.DirectoryLines += int64(r.Rows)
+		at.interval.Mint, at.interval.Maxt = 1, 0 // read no more
+	}
+	return whole
+}
+
+// A rangeSink is the samples that one worker found.
+type rangeSink struct {
+	run     *rangeRun
+	partial *partial
+	streams []*sampler // by stream; nil where there was no row yet
+	stats   Stats
+}
+
+func (run *rangeRun) newSink() *rangeSink {
+	return &rangeSink{
+		run:     run,
+		partial: newPartial(run.plan, run.windows, run.query.budget),
+		streams: make([]*sampler, len(run.dir.Streams)),
+	}
+}
+
+func (s *rangeSink) counts() *Stats { return &s.stats }
+
+// stream returns the sampler of a stream.
+func (s *rangeSink) stream(i int) *sampler {
+	if s.streams[i] == nil {
+		s.streams[i] = &sampler{sink: s, labels: s.run.dir.Streams[i].Labels, number: -1}
+	}
+	return s.streams[i]
+}
+
+// checkEvery is after how many rows a sink looks whether the query was cancelled.
+const checkEvery = 4096
+
+func (s *rangeSink) add(ctx context.Context, p piece) error {
+	if p.start == p.end {
+		return nil
+	}
+	sm := s.stream(p.stream)
+	answered := allAnswered(p.batch, len(s.run.plan.Filters))
+	var err error
+	switch {
+	case answered && len(s.run.plan.Rest) == 0 && s.run.plan.Unwrap == nil && (p.batch.Metadata == nil || s.run.fixed(p.stream)):
+		sm.whole(&p)
+	default:
+		err = sm.rows(ctx, &p, answered)
+	}
+	if err != nil {
+		return err
+	}
+	return s.partial.settle()
+}
+
+// allAnswered reports whether the selection of a batch takes all filters of its
+// request into account.
+func allAnswered(b *scan.Batch, filters int) bool {
+	if filters == 0 {
+		return true
+	}
+	return len(b.Answered) == filters && !slices.Contains(b.Answered, false)
+}
+
+// A sampler makes samples of the rows of one stream.
+type sampler struct {
+	sink       *rangeSink
+	labels     labels.Labels
+	full, rest *pipeline.StreamPipeline // made at first use
+	number     int                      // of the series of entries without metadata; -1 when not known
+	last       *pipeline.LabelSet       // of the row before
+	lastNumber int
+}
+
+// fixed is the number of the series of entries that have the labels of their
+// stream and nothing else.
+func (sm *sampler) fixed() int {
+	if sm.number < 0 {
+		p := sm.sink.partial
+		sm.number = p.series(p.get(groupLabels(sm.labels, sm.sink.run.plan.Grouping)))
+	}
+	return sm.number
+}
+
+// whole adds the rows of a piece that are all in one series, without looking
+// at more than their times and sizes.
+func (sm *sampler) whole(p *piece) {
+	b, w := p.batch, sm.sink.run.windows
+	number := sm.fixed()
+	c := w.cursor()
+	for start := p.start; start < p.end; {
+		bucket := c.at(b.Timestamps[start])
+		end := start + 1
+		if bucket >= 0 {
+			end = start + sort.Search(p.end-start, func(i int) bool { return b.Timestamps[start+i] > c.hi })
+			if n, bytes := sm.measure(p, start, end); n > 0 {
+				v := float64(n)
+				if sm.sink.run.measuresBytes() {
+					v = float64(bytes)
+				}
+				sm.sink.partial.table.add(number, bucket, v, arrival{})
+				sm.sink.stats.PostFilter += int64(n)
+			}
+		}
+		start = end
+	}
+}
+
+// measure counts the selected rows [start, end) and adds up their sizes.
+func (sm *sampler) measure(p *piece, start, end int) (rows int, bytes int64) {
+	all := p.keep == nil && p.batch.Selected == nil
+	sizes := sm.sink.run.measuresBytes()
+	if all && !sizes {
+		return end - start, 0
+	}
+	for i := start; i < end; i++ {
+		if !all && !p.selected(i) {
+			continue
+		}
+		rows++
+		if sizes {
+			bytes += int64(rowSize(p.batch, i))
+		}
+	}
+	return rows, bytes
+}
+
+func rowSize(b *scan.Batch, row int) int {
+	if b.Sizes != nil {
+		return int(b.Sizes[row])
+	}
+	return len(b.Lines[row])
+}
+
+// rows runs the pipeline over the rows of a piece.
+func (sm *sampler) rows(ctx context.Context, p *piece, answered bool) error {
+	run, b, sp := sm.sink.run, p.batch, sm.pipeline(answered)
+	c := run.windows.cursor()
+	var line string
+	for row := p.start; row < p.end; row++ {
+		if row%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		ts := b.Timestamps[row]
+		bucket := c.at(ts)
+		if bucket < 0 || !p.selected(row) {
+			continue
+		}
+		if b.Lines != nil {
+			line = b.Lines[row]
+		}
+		v := 1.0
+		var set *pipeline.LabelSet
+		var ok bool
+		if run.plan.Unwrap != nil {
+			v, set, ok = sp.Sample(ts, line, rowMetadata(b, row))
+		} else {
+			var out string
+			out, set, ok = sp.Process(ts, line, rowMetadata(b, row))
+			if run.measuresBytes() {
+				v = float64(len(out))
+				if b.Lines == nil {
+					v = float64(b.Sizes[row])
+				}
+			}
+		}
+		if !ok {
+			continue
+		}
+		sm.sink.stats.PostFilter++
+		if set != sm.last {
+			if err := sm.failed(set); err != nil {
+				return err
+			}
+			part := sm.sink.partial
+			sm.last, sm.lastNumber = set, part.series(part.number(set.All, set.Hash))
+		}
+		sm.sink.partial.table.add(sm.lastNumber, bucket, v, arrival{ts, p.order, row})
+		if row&(checkEvery-1) == checkEvery-1 {
+			if err := sm.sink.partial.settle(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// pipeline returns the stages that are to run where the scan has answered the
+// filters, or has not.
+func (sm *sampler) pipeline(answered bool) *pipeline.StreamPipeline {
+	run := sm.sink.run
+	if answered || run.full == run.rest {
+		if sm.rest == nil {
+			sm.rest = run.rest.ForStream(sm.labels)
+		}
+		return sm.rest
+	}
+	if sm.full == nil {
+		sm.full = run.full.ForStream(sm.labels)
+	}
+	return sm.full
+}
+
+// failed returns the error of an entry that a stage could not read, unless the
+// query asks for errors as a label.
+func (sm *sampler) failed(set *pipeline.LabelSet) error {
+	if set.Error == "" || set.PreserveError {
+		return nil
+	}
+	if g := sm.sink.run.plan.Grouping; g != nil && !g.Without && slices.Contains(g.Labels, pipeline.ErrorLabel) {
+		return nil
+	}
+	return newPipelineError(sm.labels, set)
+}
+
+// groupLabels returns the labels by which a grouping tells ls apart.
+func groupLabels(ls labels.Labels, g *syntax.Grouping) labels.Labels {
+	if g == nil {
+		return ls.WithoutEmpty()
+	}
+	b := labels.NewBuilder(ls)
+	if g.Without {
+		b.Del(g.Labels...)
+	} else {
+		b.Keep(g.Labels...)
+	}
+	return b.Labels().WithoutEmpty()
+}

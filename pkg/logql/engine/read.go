@@ -1,0 +1,247 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"sync"
+
+	"github.com/skaldlogs/skald/pkg/scan"
+)
+
+// A sink takes the rows of a scan. Each worker has one of its own.
+type sink interface {
+	// add takes a piece whose rows have no copies elsewhere. ctx is looked at
+	// every so often, since a piece may be long.
+	add(ctx context.Context, p piece) error
+	// counts returns what the sink counted.
+	counts() *Stats
+}
+
+// A reading is one pass over the blocks of a snapshot.
+type reading struct {
+	query  *query
+	snap   scan.Snapshot
+	dir    *scan.Directory
+	layout *layout
+	// columns are those of the request.
+	columns scan.Columns
+	// order are the blocks to read, in the order to read them.
+	order []int
+	// enough reports whether the blocks of order from next on are not needed; nil
+	// when all are.
+	enough func(next int) bool
+
+	mu       sync.Mutex // guards the fields below
+	next     int        // in order
+	stats    Stats
+	warnings []string
+}
+
+// run reads the blocks, by one worker for each sink. The first error ends it.
+func (r *reading) run(ctx context.Context, sinks []sink) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	for _, s := range sinks {
+		wg.Go(func() {
+			if err := r.work(ctx, s); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	q := r.query
+	for _, s := range sinks {
+		q.stats.add(s.counts())
+	}
+	q.stats.add(&r.stats)
+	q.stats.BlocksSkipped += int64(len(r.order) - r.next)
+	q.warnings = append(q.warnings, r.warnings...)
+	return nil
+}
+
+// work reads blocks until there are none left.
+func (r *reading) work(ctx context.Context, s sink) error {
+	for {
+		select {
+		case r.query.engine.slots <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		block, ok := r.take()
+		var err error
+		if ok && ctx.Err() == nil {
+			err = r.block(ctx, s, block)
+		}
+		<-r.query.engine.slots
+		if !ok || err != nil {
+			return err
+		}
+	}
+}
+
+// take returns the next block that is needed.
+func (r *reading) take() (int, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.next == len(r.order) || r.enough != nil && r.enough(r.next) {
+		return 0, false
+	}
+	r.next++
+	return r.order[r.next-1], true
+}
+
+// block reads a block and gives its rows to the sink, but those that wait for
+// another block.
+func (r *reading) block(ctx context.Context, s sink, block int) error {
+	batch, err := r.snap.Read(ctx, block)
+	if err == nil {
+		err = checkBatch(batch, r.dir, r.columns)
+	}
+	switch {
+	case errors.Is(err, scan.ErrDamaged):
+		r.damaged(err)
+		batch = &scan.Batch{}
+	case err != nil:
+		return err
+	default:
+		r.count(batch)
+	}
+
+	b := &r.layout.blocks[block]
+	next := 0 // of batch.Runs
+	for i := range b.runs {
+		run := &b.runs[i]
+		stream := r.dir.Blocks[block].Runs[i].Stream
+		p := piece{batch: batch, order: r.dir.Blocks[block].Order, stream: stream}
+		if n := findRun(batch.Runs, next, stream); n >= 0 {
+			p.start, p.end = batch.Runs[n].Start, batch.Runs[n].End
+			next = n + 1
+		}
+		if run.interval.Empty() {
+			continue
+		}
+		if run.spans == nil {
+			if err := s.add(ctx, p); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := r.spans(ctx, s, run.spans, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spans gives the rows of a run to the sink or to the zones that collect them.
+func (r *reading) spans(ctx context.Context, s sink, spans []span, p piece) error {
+	ts := p.batch.Timestamps
+	for _, sp := range spans {
+		part := p
+		part.start = p.start + sort.Search(p.end-p.start, func(i int) bool { return ts[p.start+i] >= sp.interval.Mint })
+		part.end = part.start + sort.Search(p.end-part.start, func(i int) bool { return ts[part.start+i] > sp.interval.Maxt })
+		p.start = part.end
+		if sp.zone == nil {
+			if err := s.add(ctx, part); err != nil {
+				return err
+			}
+			continue
+		}
+		pieces := sp.zone.deliver(part)
+		s.counts().Duplicates += int64(dedupe(pieces))
+		for _, whole := range pieces {
+			if err := s.add(ctx, whole); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// findRun returns the place of the run of a stream, looking from the given
+// place on first: batches have runs in the order of the directory.
+func findRun(runs []scan.BatchRun, from, stream int) int {
+	has := func(run scan.BatchRun) bool { return run.Stream == stream }
+	if i := slices.IndexFunc(runs[from:], has); i >= 0 {
+		return from + i
+	}
+	return slices.IndexFunc(runs[:from], has)
+}
+
+// checkBatch makes sure that a batch is one, so that a faulty source is an
+// error and not a panic.
+func checkBatch(b *scan.Batch, dir *scan.Directory, columns scan.Columns) error {
+	rows := b.Rows()
+	bad := rows > 0 && (columns.Has(scan.Lines) && b.Lines == nil || columns.Has(scan.Sizes) && b.Sizes == nil) ||
+		b.Lines != nil && len(b.Lines) != rows || b.Metadata != nil && len(b.Metadata) != rows ||
+		b.Sizes != nil && len(b.Sizes) != rows || b.Selected != nil && b.Selected.Len() != rows
+	for _, r := range b.Runs {
+		bad = bad || r.Start < 0 || r.End < r.Start || r.End > rows || r.Stream < 0 || r.Stream >= len(dir.Streams)
+	}
+	if bad {
+		return fmt.Errorf("read block: columns of %d rows do not fit each other", rows)
+	}
+	return nil
+}
+
+func (r *reading) damaged(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stats.BlocksDamaged++
+	r.warnings = append(r.warnings, "incomplete: "+err.Error())
+}
+
+func (r *reading) count(b *scan.Batch) {
+	var lines, metadata int64
+	for _, l := range b.Lines {
+		lines += int64(len(l))
+	}
+	if b.Lines == nil {
+		for _, s := range b.Sizes {
+			lines += int64(s)
+		}
+	}
+	for _, m := range b.Metadata {
+		metadata += int64(m.Bytes())
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stats.BlocksRead++
+	r.stats.Lines += int64(b.Rows())
+	r.stats.LineBytes += lines
+	r.stats.MetadataBytes += metadata
+	r.stats.ReadBytes += b.ReadBytes
+	r.stats.DecodedBytes += b.DecodedBytes
+}
+
+// open opens a snapshot whose batches have the columns that want asks for, once
+// it has seen the directory.
+func (q *query) open(ctx context.Context, req *scan.Request, want func(*scan.Directory) scan.Columns) (scan.Snapshot, error) {
+	for {
+		snap, err := q.source.Open(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		needed := want(snap.Directory())
+		if req.Columns.Has(needed) {
+			q.warnings = append(q.warnings, snap.Directory().Warnings...)
+			q.stats.Scans++
+			return snap, nil
+		}
+		// Columns are chosen with the request, so what is in the directory may ask
+		// for another one. Columns are only added, so this ends.
+		more := *req
+		more.Columns |= needed
+		req = &more
+		if err := snap.Close(); err != nil {
+			return nil, err
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+// A Result is the answer to a query.
+type Result struct {
+	// Data is a [Streams], promql.Matrix, promql.Vector or promql.Scalar.
+	Data  parser.Value
+	Stats Stats
+	// Warnings tell how the answer is less than what was asked. They are distinct.
+	Warnings []string
+}
+
+// ValueTypeStreams is the type of [Streams].
+const ValueTypeStreams parser.ValueType = "streams"
+
+// Streams is the answer to a log query, in the order of the streams' labels.
+type Streams []Stream
+
+// A Stream is the entries that have the same labels, in the direction of the
+// query; entries of equal time are in the order of their arrival.
+type Stream struct {
+	// Labels are all labels, or only those of the stream for a query with
+	// [Params.Categorize].
+	Labels  labels.Labels
+	Entries []Entry
+}
+
+// An Entry is a line as a query returns it. Its strings are its own.
+type Entry struct {
+	Timestamp int64 // nanoseconds
+	Line      string
+	// Metadata and Parsed are the labels that are not the stream's. They are
+	// empty unless the query has [Params.Categorize].
+	Metadata, Parsed labels.Labels
+}
+
+// Type returns [ValueTypeStreams].
+func (s Streams) Type() parser.ValueType { return ValueTypeStreams }
+
+// String shows the streams for a person.
+func (s Streams) String() string {
+	var b strings.Builder
+	for _, stream := range s {
+		fmt.Fprintf(&b, "%s\n", stream.Labels)
+		for _, e := range stream.Entries {
+			fmt.Fprintf(&b, "  %d %q\n", e.Timestamp, e.Line)
+		}
+	}
+	return b.String()
+}
+
+// Stats are what a query cost. All of them are counted, none estimated.
+type Stats struct {
+	Lines         int64 // rows looked at, in blocks that were read
+	LineBytes     int64 // of the lines of those rows, as far as lines or sizes were read
+	MetadataBytes int64 // of the metadata of those rows, as far as it was read
+	PostFilter    int64 // rows that the pipeline kept
+	Duplicates    int64 // rows left out because an equal one counts
+	Entries       int64 // entries or points in the result
+
+	// BlocksRead were read, BlocksDirectory answered by the directory alone,
+	// BlocksSkipped not needed for a log query's limit, BlocksDamaged unreadable.
+	BlocksRead, BlocksDirectory, BlocksSkipped, BlocksDamaged int64
+	// DirectoryLines are the rows that were counted without being read.
+	DirectoryLines int64
+	// ReadBytes came from the bucket or memory; DecodedBytes are what they became.
+	ReadBytes, DecodedBytes int64
+
+	Scans int64         // leaves of the query that were scanned
+	Exec  time.Duration // from the call to the answer
+}
+
+// add adds the counts of o, which are those of a part of the query.
+func (s *Stats) add(o *Stats) {
+	s.Lines += o.Lines
+	s.LineBytes += o.LineBytes
+	s.MetadataBytes += o.MetadataBytes
+	s.PostFilter += o.PostFilter
+	s.Duplicates += o.Duplicates
+	s.BlocksRead += o.BlocksRead
+	s.BlocksDirectory += o.BlocksDirectory
+	s.BlocksSkipped += o.BlocksSkipped
+	s.BlocksDamaged += o.BlocksDamaged
+	s.DirectoryLines += o.DirectoryLines
+	s.ReadBytes += o.ReadBytes
+	s.DecodedBytes += o.DecodedBytes
+}
