@@ -121,6 +121,14 @@ func crashOnce(t *testing.T, seed uint64) error {
 	mem := vfs.NewMem()
 	book := newLedger()
 	number := 0
+	var last uint64
+	begun := func(w *wal.Writer) error {
+		if w.Generation() <= last {
+			return fmt.Errorf("generation %d came after %d", w.Generation(), last)
+		}
+		last = w.Generation()
+		return nil
+	}
 	for range 1 + rnd.IntN(3) { // lives
 		var fail error
 		fsys := vfs.NewFaulty(mem, func(op vfs.Op, name string) error {
@@ -131,6 +139,9 @@ func crashOnce(t *testing.T, seed uint64) error {
 		})
 		l := open(t, fsys, randomOptions(rnd))
 		w := begin(t, l)
+		if err := begun(w); err != nil {
+			return err
+		}
 		waiting := []string{} // acknowledged in memory, made safe by the next sync
 		for range rnd.IntN(12) {
 			switch rnd.IntN(10) {
@@ -153,6 +164,9 @@ func crashOnce(t *testing.T, seed uint64) error {
 					}
 					waiting = waiting[:0]
 					w = next
+					if err := begun(w); err != nil {
+						return err
+					}
 				}
 			default:
 				text := line(rnd, 0, number)
@@ -178,9 +192,9 @@ func crashOnce(t *testing.T, seed uint64) error {
 
 // As TestCrash, with many appending at once and the power failing in their midst.
 func TestCrashWhileManyAppend(t *testing.T) {
-	seeds := 150
+	seeds := 60
 	if testing.Short() {
-		seeds = 20
+		seeds = 10
 	}
 	for seed := range uint64(seeds) {
 		rnd := rand.New(rand.NewPCG(seed, 1))

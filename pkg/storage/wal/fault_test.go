@@ -99,17 +99,47 @@ func TestAFullDiskHealsAndIsNotLittered(t *testing.T) {
 	}
 }
 
-func TestAFullDiskAtTheStartOfAGeneration(t *testing.T) {
+// On a disk without any room, a generation can still be frozen, which needs the
+// next one, and removed.
+func TestAFullDiskDoesNotHinderMakingRoom(t *testing.T) {
 	mem := vfs.NewMem()
 	fsys := vfs.NewFaulty(mem, nil)
 	l := open(t, fsys, wal.Options{})
+	old := begin(t, l)
+	_, err := old.Append(oneLine("a", "x"), wal.Disk)
+	check(t, err)
 	fsys.SetBudget(0)
-	if _, err := l.Begin(); !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("begin on a full disk: %v, want ENOSPC", err)
+	w := begin(t, l)
+	if _, err := w.Append(oneLine("a", "y"), wal.Disk); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("append on a full disk: %v, want ENOSPC", err)
 	}
-	fsys.SetBudget(-1)
-	if got := begin(t, l).Generation(); got != 1 {
-		t.Errorf("then begins generation %d, want 1", got)
+	check(t, old.Close())
+	check(t, l.Remove(old.Generation()))
+	if got := names(t, mem); len(got) != 0 {
+		t.Errorf("left on the disk: %v", got)
+	}
+	check(t, l.Close())
+}
+
+// A number whose counter was not made durable is not given out.
+func TestBeginWaitsForItsCounter(t *testing.T) {
+	var fail error
+	fsys := vfs.NewFaulty(vfs.NewMem(), func(op vfs.Op, _ string) error {
+		if op == vfs.OpSyncDir {
+			return fail
+		}
+		return nil
+	})
+	l := open(t, fsys, wal.Options{})
+	for want := range uint64(2) {
+		fail = syscall.EIO
+		if _, err := l.Begin(); !errors.Is(err, syscall.EIO) {
+			t.Errorf("begin on a disk that fails: %v, want EIO", err)
+		}
+		fail = nil
+		if got := begin(t, l).Generation(); got != want+1 {
+			t.Errorf("then begins generation %d, want %d", got, want+1)
+		}
 	}
 	check(t, l.Close())
 }

@@ -63,6 +63,9 @@ func (w *Writer) discard(f *file) {
 		return
 	}
 	w.next = f.number
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.size -= f.written
 }
 
 // failLocked marks f dead.

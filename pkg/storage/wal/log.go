@@ -25,6 +25,7 @@ type Log struct {
 	mu      sync.Mutex          // guards the fields below; held while a counter or a removal is made durable
 	found   map[uint64][]uint32 // files of the generations met at Open and not removed since, ascending
 	last    uint64              // highest number given out
+	counter string              // name of the counter file, "" before the first
 	writers map[uint64]*Writer  // open ones
 	closed  bool
 }
@@ -68,10 +69,13 @@ func (l *Log) scan() error {
 	if err != nil {
 		return err
 	}
-	var seen uint64
+	var seen, counter uint64
 	var removed []uint64
 	for _, info := range infos {
-		if g, ok := parseRemovedName(info.Name); ok {
+		if g, ok := parseNumberName(info.Name, counterSuffix); ok {
+			counter, l.counter = g, info.Name // the highest comes last
+		}
+		if g, ok := parseNumberName(info.Name, removedSuffix); ok {
 			removed = append(removed, g)
 			seen = max(seen, g)
 		}
@@ -90,14 +94,11 @@ func (l *Log) scan() error {
 		slices.Sort(files)
 	}
 
-	last, warning, err := nextAfter(l.opts.FS, l.dir, seen, l.opts.After)
-	if err != nil {
-		return err
+	l.last = max(counter, seen, l.opts.After)
+	if l.counter == "" && seen > 0 {
+		l.last += counterLeap
+		level.Warn(l.opts.Logger).Log("msg", "the counter of generations is gone, numbers leap ahead", "dir", l.dir, "last", l.last)
 	}
-	if warning != nil {
-		level.Warn(l.opts.Logger).Log("msg", "counter of generations cannot be read, numbers leap ahead", "err", warning, "dir", l.dir, "last", last)
-	}
-	l.last = last
 	return nil
 }
 
@@ -118,7 +119,7 @@ func (l *Log) Begin() (*Writer, error) {
 		return nil, fmt.Errorf("begin generation: %w", ErrClosed)
 	}
 	next := l.last + 1
-	if err := writeCounter(l.opts.FS, l.dir, next); err != nil {
+	if err := l.count(next); err != nil {
 		// The counter may or may not have reached the disk: the number was not
 		// given out, and may be tried again.
 		l.metrics.failed("counter", err)
@@ -128,6 +129,31 @@ func (l *Log) Begin() (*Writer, error) {
 	w := newWriter(l, next)
 	l.writers[next] = w
 	return w, nil
+}
+
+// count makes the counter say that a number is given out. The number is the name
+// of a file, so that a generation can begin, and the one before be frozen and
+// removed, on a disk without room for a single byte.
+func (l *Log) count(generation uint64) error {
+	fsys, name := l.opts.FS, numberName(generation, counterSuffix)
+	path := filepath.Join(l.dir, name)
+	switch l.counter {
+	case name: // renamed before, but perhaps not durably
+	case "":
+		f, err := fsys.Create(path)
+		if err != nil {
+			return err
+		}
+		if err := f.Close(); err != nil {
+			return err
+		}
+	default:
+		if err := fsys.Rename(filepath.Join(l.dir, l.counter), path); err != nil {
+			return err
+		}
+	}
+	l.counter = name
+	return fsys.SyncDir(l.dir)
 }
 
 // Remove removes a generation, durably: once it returned nil, no crash brings
@@ -157,7 +183,7 @@ func (l *Log) remove(generation uint64) error {
 	// A removal that failed half way has left the mark, and is taken up again.
 	first := ""
 	for _, info := range infos {
-		if g, ok := parseRemovedName(info.Name); ok && g == generation {
+		if g, ok := parseNumberName(info.Name, removedSuffix); ok && g == generation {
 			return l.finishRemoval(generation)
 		}
 		if g, _, ok := parseFileName(info.Name); ok && g == generation && first == "" {
@@ -167,7 +193,7 @@ func (l *Log) remove(generation uint64) error {
 	if first == "" {
 		return nil
 	}
-	if err := l.opts.FS.Rename(filepath.Join(l.dir, first), filepath.Join(l.dir, removedName(generation))); err != nil {
+	if err := l.opts.FS.Rename(filepath.Join(l.dir, first), filepath.Join(l.dir, numberName(generation, removedSuffix))); err != nil {
 		return err
 	}
 	return l.finishRemoval(generation)
@@ -193,7 +219,7 @@ func (l *Log) finishRemoval(generation uint64) error {
 	if err := l.opts.FS.SyncDir(l.dir); err != nil {
 		return err
 	}
-	return l.opts.FS.Remove(filepath.Join(l.dir, removedName(generation)))
+	return l.opts.FS.Remove(filepath.Join(l.dir, numberName(generation, removedSuffix)))
 }
 
 // forget takes a writer off the list of open ones.
