@@ -124,7 +124,7 @@ func dirtyRows(rnd *rand.Rand) []Row {
 
 func TestRoundTrip(t *testing.T) {
 	var e Encoder
-	for seed := range uint64(400) {
+	for seed := range uint64(200) {
 		rows := dirtyRows(rand.New(rand.NewPCG(seed, 1)))
 		want := sortedRows(rows)
 		enc, err := e.Encode(rows)
@@ -211,7 +211,7 @@ func TestRoundTripOfAnything(t *testing.T) {
 // what the whole block has there.
 func TestDecodeSome(t *testing.T) {
 	var e Encoder
-	for seed := range uint64(400) {
+	for seed := range uint64(200) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
 		enc, err := e.Encode(dirtyRows(rnd))
 		if err != nil {

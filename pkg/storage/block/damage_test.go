@@ -20,7 +20,7 @@ import (
 // sample is a block that has every kind of column and of place.
 func sample() []Row {
 	rnd := rand.New(rand.NewPCG(1, 9))
-	rows := make([]Row, 1500)
+	rows := make([]Row, 450)
 	for i := range rows {
 		r := &rows[i]
 		r.Stream = uint32(i % 5)
@@ -176,7 +176,7 @@ func TestForgedSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for seed := range uint64(3000) {
+	for seed := range uint64(1000) {
 		rnd := rand.New(rand.NewPCG(seed, 5))
 		forged, err := forge(enc, func(schema, small []byte) {
 			for range 1 + rnd.IntN(3) {

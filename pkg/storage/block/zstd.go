@@ -34,21 +34,17 @@ var zstdDecoders = sync.Pool{New: func() any {
 	return d
 }}
 
-// decodeSlack is room beyond the last byte, with which the decoder of zstd
-// takes its fast path to the end.
-const decodeSlack = 16
-
 // appendDecompressed appends the raw bytes of a frame to dst. The caller has
 // checked raw against its limit; no more than that is allocated.
 func appendDecompressed(dst, frame []byte, raw int) ([]byte, error) {
-	if need := len(dst) + raw + decodeSlack; cap(dst) < need {
-		grown := make([]byte, len(dst), need)
+	limit := len(dst) + raw
+	if cap(dst) < limit {
+		grown := make([]byte, len(dst), limit)
 		copy(grown, dst)
 		dst = grown
 	}
-	limit := len(dst) + raw
 	d := zstdDecoders.Get().(*zstd.Decoder)
-	out, err := d.DecodeAll(frame, dst[:len(dst):limit+decodeSlack])
+	out, err := d.DecodeAll(frame, dst[:len(dst):limit])
 	zstdDecoders.Put(d)
 	if err != nil {
 		return dst, damagedf("zstd frame: %v", err)

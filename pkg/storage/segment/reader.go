@@ -1,13 +1,17 @@
 package segment
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
+	"unsafe"
 
 	"github.com/oklog/ulid/v2"
 
@@ -31,21 +35,21 @@ const firstRead = 64 << 10
 
 // A Reader answers from one segment. It implements [scan.Source].
 type Reader struct {
-	src     Source
-	size    int64
-	id      ulid.ULID
-	tenant  string
-	sources []scan.Generation
-	groups  []string
-	streams *index.Reader
-	blocks  []entry
-	prune   int64 // offset of the first prune part
-	off     int64 // of the index
-	raw     int   // bytes of the index in memory
-	summary Summary
+	src         Source
+	size        int64
+	id          ulid.ULID
+	tenant      string
+	sources     []scan.Generation
+	groups      []string
+	streams     *index.Reader
+	blocks      []entry
+	prune       int64 // offset of the first prune part
+	off         int64 // of the index
+	streamBytes int   // that streams borrows
+	summary     Summary
 
-	mu     sync.Mutex // guards opened, and is held while it is filled
-	opened []openedBlock
+	opening chan struct{} // holds an item while somebody fills opened
+	opened  atomic.Pointer[[]openedBlock]
 }
 
 // An openedBlock is the prune part of a block, or what is wrong with it.
@@ -86,7 +90,7 @@ func Open(ctx context.Context, src Source, size int64) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open segment: at offset %d: %w", t.off, err)
 	}
-	r := &Reader{src: src, size: size, off: t.off, raw: len(raw)}
+	r := &Reader{src: src, size: size, off: t.off, opening: make(chan struct{}, 1)}
 	if err := r.readIndex(raw); err != nil {
 		return nil, fmt.Errorf("open segment: index at offset %d: %w", t.off, err)
 	}
@@ -111,16 +115,18 @@ func readFull(ctx context.Context, src Source, p []byte, off int64) error {
 func (r *Reader) readIndex(raw []byte) error {
 	d := encbuf.NewDecoder(raw)
 	copy(r.id[:], d.Bytes(len(r.id)))
-	r.tenant = d.String()
+	r.tenant = strings.Clone(d.String())
 	r.sources = make([]scan.Generation, d.Count(d.Len(), 2))
 	for i := range r.sources {
-		r.sources[i] = scan.Generation{Ingester: d.String(), ID: d.Uvarint()}
+		r.sources[i] = scan.Generation{Ingester: strings.Clone(d.String()), ID: d.Uvarint()}
 	}
 	r.groups = make([]string, d.Count(d.Len(), 1))
 	for i := range r.groups {
-		r.groups[i] = d.String()
+		r.groups[i] = strings.Clone(d.String())
 	}
-	streams := d.LenBytes()
+	// What stays is copied: the directory would keep three times its size if the
+	// bytes it was read from stayed too.
+	streams := bytes.Clone(d.LenBytes())
 	if d.Err() != nil {
 		return damagedf("%v", d.Err())
 	}
@@ -128,6 +134,7 @@ func (r *Reader) readIndex(raw []byte) error {
 	if r.streams, err = index.Open(streams); err != nil {
 		return err
 	}
+	r.streamBytes = len(streams)
 	r.blocks = make([]entry, d.Count(d.Len(), minEntry))
 	for i := range r.blocks {
 		if err := r.blocks[i].read(&d, r); err != nil {
@@ -244,41 +251,52 @@ func (r *Reader) ID() ulid.ULID { return r.id }
 // Summary says what is in the segment.
 func (r *Reader) Summary() Summary { return r.summary }
 
+// runBytes is what a run takes in memory.
+const runBytes = int64(unsafe.Sizeof(block.Run{}))
+
 // Memory estimates how many bytes the reader keeps in memory.
 func (r *Reader) Memory() int64 {
-	n := int64(r.raw) + r.streams.Bytes()
+	n := int64(r.streamBytes) + r.streams.Bytes()
 	for i := range r.blocks {
-		// A run is 56 bytes, an opened block in layout 0 less than 1 KB.
-		n += 1<<10 + 56*int64(len(r.blocks[i].runs))
+		// An opened block in layout 0 takes less than 1 KB.
+		n += 1<<10 + runBytes*int64(len(r.blocks[i].runs))
 	}
 	return n
 }
 
 // block returns the opened prune part of block i. The first call reads those of
-// all blocks at once.
+// all blocks at once, while the others wait.
 func (r *Reader) block(ctx context.Context, i int) (*block.Block, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.opened == nil {
-		if err := r.openBlocks(ctx); err != nil {
-			return nil, err
+	opened := r.opened.Load()
+	if opened == nil {
+		select {
+		case r.opening <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		defer func() { <-r.opening }()
+		if opened = r.opened.Load(); opened == nil {
+			var err error
+			if opened, err = r.openBlocks(ctx); err != nil {
+				return nil, err
+			}
+			r.opened.Store(opened)
 		}
 	}
-	return r.opened[i].Block, r.opened[i].err
+	return (*opened)[i].Block, (*opened)[i].err
 }
 
-func (r *Reader) openBlocks(ctx context.Context) error {
+func (r *Reader) openBlocks(ctx context.Context) (*[]openedBlock, error) {
 	buf := make([]byte, r.off-r.prune)
 	if err := readFull(ctx, r.src, buf, r.prune); err != nil {
-		return fmt.Errorf("read the prune parts: %w", err)
+		return nil, fmt.Errorf("read the prune parts: %w", err)
 	}
 	opened := make([]openedBlock, len(r.blocks))
 	for i := range r.blocks {
 		e := &r.blocks[i]
 		opened[i].Block, opened[i].err = e.open(buf[e.prune.off-r.prune:][:e.prune.len])
 	}
-	r.opened = opened
-	return nil
+	return &opened, nil
 }
 
 // open checks that prune is the prune part of e and opens it.

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/oklog/ulid/v2"
@@ -353,3 +354,53 @@ func TestWriterRefuses(t *testing.T) {
 type failingWriter struct{ err error }
 
 func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
+
+// gated lets a test hold reads back.
+type gated struct {
+	memory
+	holding atomic.Bool
+	begun   chan struct{} // gets an item for each read that is held back
+	open    chan struct{} // closed to let all go on
+}
+
+func (g *gated) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
+	if g.holding.Load() {
+		g.begun <- struct{}{}
+		<-g.open
+	}
+	return g.memory.ReadAt(ctx, p, off)
+}
+
+// Several readers ask a cold segment at once: one reads the prune parts, the
+// others wait for it, and whoever gives up does so at once.
+func TestReadersShareThePruneParts(t *testing.T) {
+	w := write(t, rand.New(rand.NewPCG(1, 6)), 3)
+	src := &gated{memory: w.data, begun: make(chan struct{}, 100), open: make(chan struct{})}
+	r, err := segment.Open(t.Context(), src, int64(len(w.data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	src.holding.Store(true)
+	errs := make(chan error, 4)
+	for range 4 {
+		go func() {
+			_, err := r.ReadBlock(t.Context(), 1)
+			errs <- err
+		}()
+	}
+	<-src.begun
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.ReadBlock(ctx, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("given up: error %v", err)
+	}
+	if n := len(src.begun); n > 0 {
+		t.Errorf("%d more reads while the first is under way", n)
+	}
+	close(src.open)
+	for range 4 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -83,7 +83,8 @@ type extent struct {
 func (e extent) end() int64 { return e.off + int64(e.len) }
 
 // NewWriter returns a Writer of the segment id to w. Nothing is written before
-// the first block. The labels of a stream are asked for when it first occurs.
+// the first block. The labels of a stream are asked for when it first occurs;
+// different streams have different labels.
 func NewWriter(w io.Writer, id ulid.ULID, tenant string, labels func(ref uint32) labels.Labels) *Writer {
 	return &Writer{w: w, id: id, tenant: tenant, labels: labels, numbers: map[uint32]uint32{}, group: map[string]int{}}
 }
