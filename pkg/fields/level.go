@@ -45,7 +45,8 @@ type LevelDetector struct {
 	names   []string
 	json    nameSet // exact
 	logfmt  nameSet // without regard to case
-	maxDeep int     // of objects in a JSON line; the outermost is 1
+	hints   *nameHints
+	maxDeep int // of objects in a JSON line; the outermost is 1
 }
 
 // NewLevelDetector returns a detector that takes a level from labels, metadata
@@ -60,6 +61,7 @@ func NewLevelDetector(names []string, jsonMaxDepth int) *LevelDetector {
 		names:   names,
 		json:    newNameSet(names, false),
 		logfmt:  newNameSet(names, true),
+		hints:   newNameHints(names),
 		maxDeep: jsonMaxDepth,
 	}
 }
@@ -130,11 +132,20 @@ func (d *LevelDetector) fromMetadata(md model.Metadata) string {
 	return value
 }
 
+// glanceAfter is how far into a line its fields are read before the rest is
+// glanced at for names: levels mostly stand early, or nowhere.
+const glanceAfter = 96
+
 // fromJSON returns the first string member with a listed name, in the order of
 // the text. object starts with a brace.
 func (d *LevelDetector) fromJSON(object string) (string, bool) {
 	w := jsonWalk{text: object, maxDepth: d.maxDeep}
-	for w.next() {
+	for far := false; w.next(); {
+		if !far && w.keyStart > glanceAfter {
+			if far = true; !d.hints.inJSON(object[w.keyStart:]) {
+				break
+			}
+		}
 		if w.kind != jsonString {
 			continue
 		}
@@ -149,7 +160,12 @@ func (d *LevelDetector) fromJSON(object string) (string, bool) {
 // first of several with that name. Pairs without a value do not count.
 func (d *LevelDetector) fromLogfmt(line string) string {
 	best, value := len(d.names), ""
-	for s := (logfmtScan{text: line}); s.next(); {
+	for far, s := false, (logfmtScan{text: line}); s.next(); {
+		if !far && s.keyStart > glanceAfter {
+			if far = true; !d.hints.in(line[s.keyStart:]) {
+				break
+			}
+		}
 		if i, ok := d.logfmt.find(s.key); ok && i < best && s.raw != "" {
 			best, value = i, s.value()
 			if best == 0 {

@@ -222,6 +222,58 @@ func TestKeywordTwin(t *testing.T) {
 	}
 }
 
+// plainFromLine is FromLine without the glance that says what a line cannot hold.
+func plainFromLine(glancing *LevelDetector, line string) string {
+	d := *glancing
+	d.hints = &nameHints{all: true}
+	if start, end, ok := jsonObject(line); ok {
+		if v, ok := d.fromJSON(line[start:end]); ok {
+			if level, known := LevelWord(v); known {
+				return level
+			}
+			return plainKeyword(line)
+		}
+	}
+	if level, known := LevelWord(d.fromLogfmt(line)); known {
+		return level
+	}
+	return plainKeyword(line)
+}
+
+// A glance that finds no name changes no answer.
+func TestFromLineTwin(t *testing.T) {
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 2))
+	parts := []string{
+		"level", "LEVEL", "log.", "severity", "lvl", `"level"`, `"Severity":"warn"`, `"lvl":"dbg"`, `"l\u0076l":"info"`,
+		"=", "=", ":", ",", "{", "}", `"`, " ", " ", "info", "ERROR", "warn", "x", `\u`, "lev", "12345",
+	}
+	for range 20000 {
+		names := lokiNames
+		if r.IntN(4) == 0 {
+			names = []string{"x", "sev", "level"}[r.IntN(3):]
+		}
+		d := NewLevelDetector(names, 2)
+		var b strings.Builder
+		if r.IntN(2) == 0 {
+			b.WriteByte('{')
+		}
+		if r.IntN(2) == 0 {
+			b.WriteString(strings.Repeat(`"a":"bcd",`, r.IntN(20)) + strings.Repeat(" a=b", r.IntN(2)*r.IntN(40)) + " ")
+		}
+		for range r.IntN(14) {
+			b.WriteString(parts[r.IntN(len(parts))])
+		}
+		if r.IntN(2) == 0 {
+			b.WriteByte('}')
+		}
+		line := b.String()
+		if got, want := d.FromLine(line), plainFromLine(d, line); got != want {
+			t.Fatalf("seed %d: %q: level %q, want %q", seed, line, got, want)
+		}
+	}
+}
+
 func TestDetectDoesNotAllocate(t *testing.T) {
 	d := NewLevelDetector(lokiNames, 2)
 	md := model.Metadata{{Name: "trace_id", Value: "0102"}, {Name: "pod", Value: "a-1"}}
@@ -243,6 +295,9 @@ func FuzzFromLine(f *testing.F) {
 	g := NewDiscoverer(map[string][]string{"a": {"a", "a.b", "x.y.z"}, "b": {"level"}})
 	f.Fuzz(func(t *testing.T, line string) {
 		level := d.FromLine(line)
+		if want := plainFromLine(d, line); level != want {
+			t.Errorf("level of %q is %q, want %q", line, level, want)
+		}
 		if got, ok := LevelWord(level); level != LevelUnknown && (!ok || got != level) {
 			t.Errorf("level %q of %q is no level", level, line)
 		}

@@ -9,9 +9,10 @@ type logfmtScan struct {
 	text string
 	pos  int
 
-	key     string
-	raw     string // the value, without its quotes
-	escaped bool   // raw holds escapes
+	key      string
+	keyStart int    // its place in the text
+	raw      string // the value, without its quotes
+	escaped  bool   // raw holds escapes
 }
 
 // value is the value of the current pair.
@@ -40,7 +41,7 @@ func (s *logfmtScan) next() bool {
 				continue
 			}
 		}
-		s.key = s.text[start:eq]
+		s.key, s.keyStart = s.text[start:eq], start
 		s.readValue(eq + 1)
 		if s.key != "" && strings.IndexByte(s.key, '"') < 0 {
 			return true
