@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/s2"
@@ -113,7 +114,7 @@ func (p *Push) read(body PushBody, lim PushLimits, isJSON bool, decodeJSON func(
 	}
 
 	wire, err := p.unsnap(text, lim.Decompressed)
-	if err != nil && body.ContentEncoding == "zstd" && !errors.Is(err, ErrTooLarge) {
+	if err != nil && strings.EqualFold(body.ContentEncoding, "zstd") && !errors.Is(err, ErrTooLarge) {
 		wire, err = text, nil
 	}
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/flate"
@@ -20,7 +21,8 @@ func (p *Push) decompress(body PushBody, lim PushLimits) ([]byte, error) {
 	p.received, p.body = p.received[:0], p.body[:0]
 
 	var inflate func(*Push, *bodyReader, int64) error
-	switch body.ContentEncoding {
+	encoding := strings.ToLower(body.ContentEncoding)
+	switch encoding {
 	case "", "snappy":
 		var err error
 		p.received, err = appendAll(p.received, src, lim.Received)
@@ -37,7 +39,7 @@ func (p *Push) decompress(body PushBody, lim PushLimits) ([]byte, error) {
 	default:
 		return nil, unsupportedError(fmt.Sprintf("Content-Encoding %q not supported", body.ContentEncoding))
 	}
-	if err := src.explain(inflate(p, src, lim.Decompressed), body.ContentEncoding); err != nil {
+	if err := src.explain(inflate(p, src, lim.Decompressed), encoding); err != nil {
 		return nil, err
 	}
 	return p.body, nil

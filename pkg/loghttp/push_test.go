@@ -231,7 +231,7 @@ func TestReadPushEncodings(t *testing.T) {
 			}
 		}
 	}
-	p, err := ReadPush(push(protoType, "zstd", encoded(t, "zstd", wire)), roomy)
+	p, err := ReadPush(push(protoType, "Zstd", encoded(t, "zstd", wire)), roomy)
 	if err != nil || batchText(&p.Batch) != want {
 		t.Errorf("bare protobuf under zstd: %v", err)
 	}

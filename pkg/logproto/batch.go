@@ -73,10 +73,21 @@ func (b *BatchBuilder) Stream(lbls string, hash uint64) bool {
 // Streams returns what was built. It is valid until the next Reset or Release.
 func (b *BatchBuilder) Streams() []model.Stream { return b.streams }
 
-// Release lets go of the strings of the last push and keeps the arrays.
+// keptThings is how many of each an array may have room for to be kept: enough
+// for pushes of some megabytes, while a monster's arrays go with it.
+const keptThings = 1 << 17
+
+// Release lets go of the strings of the last push, and keeps the arrays unless
+// they are unusually large.
 func (b *BatchBuilder) Release() {
-	clear(b.streams)
-	clear(b.entries)
-	clear(b.pairs)
+	b.streams, b.entries, b.pairs = released(b.streams), released(b.entries), released(b.pairs)
 	b.Reset(0)
+}
+
+func released[T any](array []T) []T {
+	if cap(array) > keptThings {
+		return nil
+	}
+	clear(array)
+	return array
 }
