@@ -31,10 +31,8 @@ var lifted = []string{
 // BenchmarkIngest answers: how many MB of lines does the real binary take per
 // second of its own CPU time? Two clients push snappy batches of about 1 MB over
 // HTTP, seven families of lines in 28 streams. B/op and the like are of the
-// clients and mean nothing; MB/cpu-s and the server's RSS are the figures.
-//
-// With SKALD_BENCH_SEAL=off blocks are not sealed while it runs, which shows the
-// path up to the log and the head alone.
+// clients and mean nothing; MB/cpu-s and the server's RSS are the figures. With
+// SKALD_BENCH_PROFILE=FILE a CPU profile of the server is saved.
 func BenchmarkIngest(b *testing.B) {
 	const size = 600 << 20
 	args := slices.Clone(lifted)
@@ -42,6 +40,13 @@ func BenchmarkIngest(b *testing.B) {
 	for b.Loop() {
 		s := newServer(b, b.TempDir(), args...)
 		s.start()
+		profiled := make(chan struct{})
+		go func() {
+			defer close(profiled)
+			if name := os.Getenv("SKALD_BENCH_PROFILE"); name != "" {
+				s.dump("/debug/pprof/profile?seconds=5", name)
+			}
+		}()
 		cpu0, began := s.cpu(), time.Now()
 		var next atomic.Int64
 		var wg sync.WaitGroup
@@ -65,9 +70,7 @@ func BenchmarkIngest(b *testing.B) {
 		b.ReportMetric(mb/cpu, "MB/cpu-s")
 		b.ReportMetric(mb/wall, "MB/s")
 		b.ReportMetric(float64(s.peakRSS())/1e6, "peak-RSS-MB")
-		if name := os.Getenv("SKALD_BENCH_METRICS"); name != "" {
-			s.dump("/metrics", name)
-		}
+		<-profiled
 		s.stop()
 	}
 }

@@ -33,7 +33,7 @@ func TestKillNine(t *testing.T) {
 	base := time.Now().Add(-time.Minute).UnixNano()
 	cs := make([]*client, clients)
 	for n := range cs {
-		cs[n] = &client{server: s, labels: fmt.Sprintf(`{app="crash", client="%d"}`, n), next: base, rnd: rand.New(rand.NewPCG(seed, uint64(n+1)))}
+		cs[n] = &client{server: s, labels: fmt.Sprintf(`{app="crash", client="%d"}`, n), first: base, next: base, rnd: rand.New(rand.NewPCG(seed, uint64(n+1)))}
 	}
 	for round := range rounds {
 		s.start()
@@ -68,7 +68,8 @@ type client struct {
 	server *server
 	labels string
 	rnd    *rand.Rand
-	next   int64 // timestamp of the next line
+	first  int64 // before all timestamps
+	next   int64 // timestamp of the last line
 
 	acked   map[string]bool
 	maybe   map[string]bool
@@ -109,7 +110,7 @@ func (c *client) check(t *testing.T) {
 		c.maybe[e.Line] = true
 	}
 	seen := map[string]int{}
-	for _, e := range c.server.read(c.labels, 0, c.next+1) {
+	for _, e := range c.server.read(c.labels, c.first, c.next+1) {
 		seen[e.Line]++
 		if !c.acked[e.Line] && !c.maybe[e.Line] {
 			t.Errorf("%s: %q was never pushed", c.labels, e.Line)

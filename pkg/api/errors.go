@@ -14,6 +14,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/ingester"
 	"github.com/skaldlogs/skald/pkg/loghttp"
 	"github.com/skaldlogs/skald/pkg/logql/engine"
+	"github.com/skaldlogs/skald/pkg/logql/pipeline"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 )
 
@@ -37,7 +38,9 @@ func statusOf(err error) int {
 		status   *statusError
 		parse    *syntax.ParseError
 		limit    *engine.LimitError
-		pipeline *engine.PipelineError
+		entry    *engine.PipelineError
+		match    *engine.MatchError
+		stage    *pipeline.StageError
 		labels   *distributor.LabelsError
 		rate     *distributor.RateError
 		tooLarge *http.MaxBytesError
@@ -47,7 +50,8 @@ func statusOf(err error) int {
 		return status.status
 	case errors.Is(err, errNoTenant):
 		return http.StatusUnauthorized
-	case errors.As(err, &parse), errors.As(err, &limit), errors.As(err, &pipeline), errors.As(err, &labels):
+	case errors.As(err, &parse), errors.As(err, &limit), errors.As(err, &entry),
+		errors.As(err, &match), errors.As(err, &stage), errors.Is(err, engine.ErrInstantLogs), errors.As(err, &labels):
 		return http.StatusBadRequest
 	case errors.Is(err, distributor.ErrNoStreams):
 		return http.StatusUnprocessableEntity

@@ -2,6 +2,7 @@ package ingester
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -47,6 +48,11 @@ func (f *flusher) flushHead(ctx context.Context, h *head) error {
 		}
 		return nil
 	})
+	if errors.Is(err, catalog.ErrHas) {
+		// An earlier try failed after its entry was in the bucket. The generation
+		// was frozen before it, so the entry has all of the tenant's rows.
+		return nil
+	}
 	if err != nil {
 		return err
 	}

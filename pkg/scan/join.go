@@ -3,6 +3,8 @@ package scan
 import (
 	"context"
 	"errors"
+
+	"github.com/prometheus/prometheus/model/labels"
 )
 
 // Join makes one snapshot of several, in the given order: their streams are
@@ -13,18 +15,22 @@ func Join(snaps ...Snapshot) Snapshot {
 		return snaps[0]
 	}
 	j := &joined{snaps: snaps}
-	numbers := map[string]int{}
+	byHash := map[uint64][]int{} // numbers in dir
 	for n, s := range snaps {
 		d := s.Directory()
 		j.dir.Generations = append(j.dir.Generations, d.Generations...)
 		j.dir.Warnings = append(j.dir.Warnings, d.Warnings...)
 		to := make([]int, len(d.Streams))
 		for i, stream := range d.Streams {
-			text := stream.Labels.String()
-			number, ok := numbers[text]
-			if !ok {
+			number := -1
+			for _, n := range byHash[stream.Hash] {
+				if labels.Equal(j.dir.Streams[n].Labels, stream.Labels) {
+					number = n
+				}
+			}
+			if number < 0 {
 				number = len(j.dir.Streams)
-				numbers[text] = number
+				byHash[stream.Hash] = append(byHash[stream.Hash], number)
 				j.dir.Streams = append(j.dir.Streams, stream)
 			}
 			to[i] = number
