@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/grafana/regexp"
 	"github.com/prometheus/prometheus/model/labels"
@@ -9,13 +10,16 @@ import (
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 )
 
-// labelReplace sets a label of each series from a match on another.
+// labelReplace sets a label of each series from a match on another. Series that
+// come to have the same labels are one, unless they have values at the same
+// step: then they stay apart, and only an instant can show them.
 func (ev *evaluator) labelReplace(e *syntax.LabelReplace, in []series) ([]series, error) {
 	re, err := regexp.Compile("^(?s:" + e.Regexp + ")$")
 	if err != nil {
 		return nil, fmt.Errorf("evaluate label_replace: %w", err)
 	}
 	out := newCollector(ev)
+	var apart []series
 	for _, s := range in {
 		src := s.labels.Get(e.Src)
 		target := s.labels
@@ -25,14 +29,18 @@ func (ev *evaluator) labelReplace(e *syntax.LabelReplace, in []series) ([]series
 			target = b.Labels()
 		}
 		n := out.number(target)
+		if slices.ContainsFunc(s.points, func(p point) bool { return out.has(n, p.step) }) {
+			apart = append(apart, series{target, s.points})
+			continue
+		}
 		for _, p := range s.points {
-			if !out.add(n, p) {
-				return nil, &MatchError{fmt.Sprintf("label_replace makes several series with the labels %s", target)}
-			}
+			out.add(n, p)
 		}
 		if err := out.settle(); err != nil {
 			return nil, err
 		}
 	}
-	return out.series(), nil
+	all := append(out.series(), apart...)
+	sortSeries(all)
+	return all, nil
 }

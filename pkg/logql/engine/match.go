@@ -220,18 +220,28 @@ func (c *collector) labels(number int) labels.Labels { return c.names.labels[num
 
 // add adds a point, and reports whether it is the first of its series and step.
 func (c *collector) add(number int, p point) bool {
-	points := c.points[number]
-	i := len(points)
-	if i > 0 && points[i-1].step >= p.step {
-		var taken bool
-		i, taken = slices.BinarySearchFunc(points, p.step, func(q point, step int32) int { return int(q.step - step) })
-		if taken {
-			return false
-		}
+	i, taken := c.find(number, p.step)
+	if !taken {
+		c.points[number] = slices.Insert(c.points[number], i, p)
+		c.added++
 	}
-	c.points[number] = slices.Insert(points, i, p)
-	c.added++
-	return true
+	return !taken
+}
+
+// has reports whether a series has a value at a step.
+func (c *collector) has(number int, step int32) bool {
+	_, taken := c.find(number, step)
+	return taken
+}
+
+// find returns the place of a step among the points of a series, and whether
+// there is one.
+func (c *collector) find(number int, step int32) (int, bool) {
+	points := c.points[number]
+	if n := len(points); n == 0 || points[n-1].step < step {
+		return n, false
+	}
+	return slices.BinarySearchFunc(points, step, func(p point, step int32) int { return int(p.step - step) })
 }
 
 // settle counts what was added against the budget.

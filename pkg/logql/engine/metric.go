@@ -43,6 +43,11 @@ func (q *query) metricResult(v value, e syntax.MetricExpr) (*Result, error) {
 	if q.params.Instant() {
 		return &Result{Data: q.vector(v.series, e)}, nil
 	}
+	for i := 1; i < len(v.series); i++ {
+		if labels.Equal(v.series[i-1].labels, v.series[i].labels) {
+			return nil, &MatchError{fmt.Sprintf("several series of the result have the labels %s", v.series[i].labels)}
+		}
+	}
 	return &Result{Data: q.matrix(v.series)}, nil
 }
 
@@ -99,8 +104,9 @@ func countEntries(v parser.Value) int64 {
 type value struct {
 	isScalar bool
 	scalar   float64
-	// series are by labels, each label set once, each with at least one point.
-	// They are shared and must not be changed.
+	// series are by labels, each with at least one point. No two have the same
+	// labels and a point at the same step, unless label_replace made them so. They
+	// are shared and must not be changed.
 	series []series
 }
 

@@ -387,12 +387,9 @@ func (sm *sampler) pipeline(answered bool) *pipeline.StreamPipeline {
 }
 
 // failed returns the error of an entry that a stage could not read, unless the
-// query asks for errors as a label.
+// query asks to keep it.
 func (sm *sampler) failed(set *pipeline.LabelSet) error {
 	if set.Error == "" || set.PreserveError {
-		return nil
-	}
-	if g := sm.sink.run.plan.Grouping; g != nil && !g.Without && slices.Contains(g.Labels, pipeline.ErrorLabel) {
 		return nil
 	}
 	return newPipelineError(sm.labels, set)

@@ -26,7 +26,7 @@ const (
 
 // sortSeries orders series by their labels.
 func sortSeries(s []series) {
-	slices.SortFunc(s, func(a, b series) int { return labels.Compare(a.labels, b.labels) })
+	slices.SortStableFunc(s, func(a, b series) int { return labels.Compare(a.labels, b.labels) })
 }
 
 // A numbering gives numbers from 0 to label sets.

@@ -127,9 +127,26 @@ func (s *Source) generation(rng *rand.Rand, g uint64, rows []row, tail bool) {
 	}
 	for place := 0; len(rows) > 0; place++ {
 		n := min(size, len(rows))
-		s.blocks = append(s.blocks, block{scan.Order{Generation: g, Place: uint32(place)}, slices.Clone(rows[:n]), tail})
+		sealed := slices.Clone(rows[:n])
+		if !tail {
+			sealed = distinct(sealed)
+		}
+		s.blocks = append(s.blocks, block{scan.Order{Generation: g, Place: uint32(place)}, sealed, tail})
 		rows = rows[n:]
 	}
+}
+
+// distinct drops the rows that equal an earlier one.
+func distinct(rows []row) []row {
+	var out []row
+	for _, r := range rows {
+		if !slices.ContainsFunc(out, func(o row) bool {
+			return o.stream == r.stream && o.Timestamp == r.Timestamp && o.Line == r.Line && model.SameMetadata(o.Metadata, r.Metadata)
+		}) {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // copies puts copies of entries into blocks of a later generation: another
@@ -146,9 +163,6 @@ func (s *Source) copies(rng *rand.Rand, g uint64) {
 			}
 		}
 	}
-	// A block holds no duplicates of its own unless it is a tail.
-	slices.SortFunc(rows, func(a, b row) int { return cmp.Or(cmp.Compare(a.stream, b.stream), cmp.Compare(a.arrival, b.arrival)) })
-	rows = slices.CompactFunc(rows, func(a, b row) bool { return a.stream == b.stream && a.arrival == b.arrival })
 	s.generation(rng, g, rows, false)
 }
 
