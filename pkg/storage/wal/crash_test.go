@@ -83,14 +83,15 @@ func sortedKeys(m map[uint64][]record) []uint64 {
 	return keys
 }
 
+// fillings is where line takes its fillings from.
+var fillings = noise(100_000)
+
 // line makes the text of a record: its name, and a filling that makes some
 // records span blocks.
 func line(rnd *rand.Rand, sender, number int) string {
-	filling := make([]byte, []int{0, 10, 1000, 40_000}[rnd.IntN(4)])
-	for i := range filling {
-		filling[i] = "0123456789abcdef"[rnd.IntN(16)]
-	}
-	return fmt.Sprintf("%d %d|%s", sender, number, filling)
+	at := rnd.IntN(len(fillings) / 2)
+	n := []int{0, 10, 1000, 40_000}[rnd.IntN(4)]
+	return fmt.Sprintf("%d %d|%s", sender, number, fillings[at:at+n])
 }
 
 func randomOptions(rnd *rand.Rand) wal.Options {

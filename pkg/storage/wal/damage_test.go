@@ -52,7 +52,7 @@ func replayLines(t testing.TB, fsys vfs.FS) ([]string, wal.ReplayStats) {
 // A flipped byte costs at most the records that lie in its block, is named with
 // its file and offset, and nothing is invented.
 func TestFlippedBytes(t *testing.T) {
-	fsys, all := sampleLog(t, 1, 60, 300_000)
+	fsys, all := sampleLog(t, 1, 30, 150_000)
 	const block = 32 << 10
 	for seed := range uint64(600) {
 		rnd := rand.New(rand.NewPCG(seed, 2))

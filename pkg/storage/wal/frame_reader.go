@@ -131,8 +131,8 @@ func (r *frameReader) at(pos, end int) (frame, bool) {
 }
 
 // resync returns where to go on after the bad frame at r.pos: at the frame that its
-// length points to, if that one is intact, else at the next block, or at the mark of
-// an orderly end. It looks nowhere else: bytes within a frame are a tenant's, and
+// length points to, if that one is intact, else at the mark of an orderly end, if the
+// block ends with it, else at the next block. It looks nowhere else: bytes within a frame are a tenant's, and
 // could look like anything.
 func (r *frameReader) resync(end int) int {
 	if end-r.pos < frameHeader {
@@ -142,10 +142,8 @@ func (r *frameReader) resync(end int) int {
 	if _, ok := r.at(next, end); ok {
 		return next
 	}
-	if r.eof && end == r.n {
-		if f, ok := r.at(end-frameHeader, end); ok && f.typ == endFrame {
-			return end - frameHeader
-		}
+	if f, ok := r.at(end-frameHeader, end); ok && f.typ == endFrame {
+		return end - frameHeader
 	}
 	return end
 }
