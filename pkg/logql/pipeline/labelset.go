@@ -37,7 +37,9 @@ type setCache struct {
 	seen map[uint64]*seenSet
 	// sets finds them by their labels, so that the order makes no difference.
 	sets map[uint64][]*LabelSet
-	key  []byte
+	// plain is the set of entries that have the labels of the stream and no others.
+	plain *LabelSet
+	key   []byte
 }
 
 // A seenSet remembers the key as well: hashes may be equal by chance.
@@ -52,6 +54,12 @@ func newSetCache(g *syntax.Grouping) *setCache {
 
 // get returns the set of e's labels.
 func (c *setCache) get(e *entry) *LabelSet {
+	if len(e.fields) == 0 && e.hides == 0 && e.failure == (failure{}) {
+		if c.plain == nil {
+			c.plain = c.canonical(c.build(e))
+		}
+		return c.plain
+	}
 	c.key = c.appendKey(c.key[:0], e)
 	hash := xxhash.Sum64(c.key)
 	if s, ok := c.seen[hash]; ok && s.key == string(c.key) {

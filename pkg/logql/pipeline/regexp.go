@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -23,34 +24,34 @@ func newRegexpMatcher(expr string) (lineMatcher, error) {
 	parsed = dropEnds(parsed.Simplify())
 	if all, ok := literals(parsed); ok {
 		if len(all) == 1 {
-			return containsMatcher(all[0]), nil
+			return all[0], nil
 		}
 		return all, nil
 	}
-	m := &regexpMatcher{re: re}
-	m.required = longestLiteral(parsed)
-	return m, nil
+	return &regexpMatcher{re: re, required: longestLiteral(parsed)}, nil
 }
 
 // regexpMatcher matches a regular expression.
 type regexpMatcher struct {
 	re       *regexp.Regexp
-	required string // stands in every line that matches
+	required needle // is in every line that matches; may be empty
 }
 
 func (m *regexpMatcher) match(line string) bool {
-	if m.required != "" && !strings.Contains(line, m.required) {
+	if m.required.text != "" && !m.required.in(line) {
 		return false
 	}
 	return m.re.MatchString(line)
 }
 
-// anyMatcher finds one of several strings.
-type anyMatcher []string
+func (n needle) match(line string) bool { return n.in(line) }
+
+// anyMatcher finds one of several needles.
+type anyMatcher []needle
 
 func (m anyMatcher) match(line string) bool {
-	for _, s := range m {
-		if strings.Contains(line, s) {
+	for _, n := range m {
+		if n.in(line) {
 			return true
 		}
 	}
@@ -88,28 +89,29 @@ func dropEnds(re *syntax.Regexp) *syntax.Regexp {
 // maxLiterals is up to how many literals are looked for one by one.
 const maxLiterals = 8
 
-// literals returns the strings of which one must be found, if re means no more
+// literals returns the needles of which one must be found, if re means no more
 // than that.
 func literals(re *syntax.Regexp) (anyMatcher, bool) {
 	switch re.Op {
 	case syntax.OpCapture:
 		return literals(re.Sub[0])
 	case syntax.OpEmptyMatch:
-		return anyMatcher{""}, true
+		return anyMatcher{needle{}}, true
 	case syntax.OpLiteral:
-		if s, ok := literal(re); ok {
-			return anyMatcher{s}, true
+		if n, ok := literal(re); ok {
+			return anyMatcher{n}, true
 		}
 	case syntax.OpConcat:
-		var all strings.Builder
-		for _, sub := range re.Sub {
+		all := needle{}
+		for i, sub := range re.Sub {
 			one, ok := literals(sub)
-			if !ok || len(one) != 1 {
+			if !ok || len(one) != 1 || i > 0 && one[0].fold != all.fold {
 				return nil, false
 			}
-			all.WriteString(one[0])
+			all.text += one[0].text
+			all.fold = one[0].fold
 		}
-		return anyMatcher{all.String()}, true
+		return anyMatcher{all}, true
 	case syntax.OpAlternate:
 		var all anyMatcher
 		for _, sub := range re.Sub {
@@ -125,26 +127,27 @@ func literals(re *syntax.Regexp) (anyMatcher, bool) {
 }
 
 // literal is the text of a literal, if bytes can be compared instead of
-// characters: the case counts, and it does not hold the character that every
-// invalid byte counts as.
-func literal(re *syntax.Regexp) (string, bool) {
-	if re.Flags&syntax.FoldCase != 0 {
-		return "", false
+// characters: it does not hold the character that every invalid byte counts as,
+// and if the case does not matter, it is plain enough.
+func literal(re *syntax.Regexp) (needle, bool) {
+	if slices.Contains(re.Rune, utf8.RuneError) {
+		return needle{}, false
 	}
-	for _, r := range re.Rune {
-		if r == utf8.RuneError {
-			return "", false
-		}
+	if re.Flags&syntax.FoldCase == 0 {
+		return needle{text: string(re.Rune)}, true
 	}
-	return string(re.Rune), true
+	s := strings.ToLower(string(re.Rune))
+	return needle{text: s, fold: true}, foldable(s)
 }
 
-// longestLiteral is the longest string that is in every match of re, or "".
-func longestLiteral(re *syntax.Regexp) string {
+// longestLiteral is the longest needle that is in every match of re, or the
+// empty one.
+func longestLiteral(re *syntax.Regexp) needle {
 	switch re.Op {
 	case syntax.OpLiteral:
-		s, _ := literal(re)
-		return s
+		if n, ok := literal(re); ok {
+			return n
+		}
 	case syntax.OpCapture, syntax.OpPlus:
 		return longestLiteral(re.Sub[0])
 	case syntax.OpRepeat:
@@ -152,13 +155,13 @@ func longestLiteral(re *syntax.Regexp) string {
 			return longestLiteral(re.Sub[0])
 		}
 	case syntax.OpConcat:
-		longest := ""
+		longest := needle{}
 		for _, sub := range re.Sub {
-			if s := longestLiteral(sub); len(s) > len(longest) {
-				longest = s
+			if n := longestLiteral(sub); len(n.text) > len(longest.text) {
+				longest = n
 			}
 		}
 		return longest
 	}
-	return ""
+	return needle{}
 }

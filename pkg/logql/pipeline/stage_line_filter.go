@@ -45,7 +45,7 @@ func newLineMatcher(op syntax.LineFilterOp, arg syntax.LineFilterArg) (lineMatch
 	}
 	switch op {
 	case syntax.LineContains, syntax.LineExcludes:
-		return containsMatcher(arg.Text), nil
+		return needle{text: arg.Text}, nil
 	case syntax.LineMatches, syntax.LineRejects:
 		return newRegexpMatcher(arg.Text)
 	default:
@@ -63,11 +63,6 @@ func (s *lineFilterStage) process(e *entry) bool {
 }
 
 func (s *lineFilterStage) need(*needs) {}
-
-// containsMatcher finds a string.
-type containsMatcher string
-
-func (m containsMatcher) match(line string) bool { return strings.Contains(line, string(m)) }
 
 // patternMatcher compares a whole line with literals and gaps.
 type patternMatcher struct {

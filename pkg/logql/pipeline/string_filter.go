@@ -45,20 +45,20 @@ func (f *stringFilter) simplify(re *syntax.Regexp) bool {
 		}
 		return true
 	case syntax.OpLiteral:
-		s, ok := literal(re)
-		f.equal = append(f.equal, s)
-		return ok
+		n, ok := literal(re)
+		f.equal = append(f.equal, n.text)
+		return ok && !n.fold
 	case syntax.OpConcat:
 		found := ""
 		for _, sub := range re.Sub {
 			switch {
 			case isAnything(sub):
 			case sub.Op == syntax.OpLiteral && found == "":
-				s, ok := literal(sub)
-				if !ok {
+				n, ok := literal(sub)
+				if !ok || n.fold {
 					return false
 				}
-				found = s
+				found = n.text
 			default:
 				return false
 			}
