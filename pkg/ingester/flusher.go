@@ -284,11 +284,17 @@ func (f *flusher) releaseGone(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// forgetIdle drops the streams that have been idle for long enough.
+// forgetIdle drops the streams that have been idle for long enough, and the
+// tenants of which nothing is left.
 func (i *Ingester) forgetIdle() {
 	before := i.now().Add(-i.cfg.ChunkIdlePeriod).UnixNano()
 	for _, t := range i.tenants.list() {
 		i.memory.bytes.Add(-t.forget(before))
+		if i.tenants.forget(t) {
+			i.metrics.streams.DeleteLabelValues(t.id)
+			i.metrics.streamsCreated.DeleteLabelValues(t.id)
+			continue
+		}
 		i.metrics.streams.WithLabelValues(t.id).Set(float64(t.active()))
 	}
 }

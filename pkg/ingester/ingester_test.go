@@ -162,6 +162,34 @@ func TestLimitsOfStreams(t *testing.T) {
 	m.mustPush("t", streamOf(`{app="c"}`, entry(1, "x")))
 }
 
+func TestTenantsAreForgotten(t *testing.T) {
+	m := newMachine(t, vfs.NewMem(), nil)
+	var clock atomic.Int64
+	clock.Store(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano())
+	m.now = func() time.Time { return time.Unix(0, clock.Load()) }
+	m.mustOn()
+	for n := range 100 {
+		m.mustPush(fmt.Sprintf("t%d", n), streamOf(`{app="a"}`, entry(1, "x")))
+	}
+	clock.Add(int64(time.Hour))
+	m.ing.forgetIdle()
+	if _, n := m.ing.tenants.find("t0"); n != 100 {
+		t.Errorf("%d tenants are known while all have rows", n)
+	}
+	if err := m.ing.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m.ing.forgetIdle()
+	if _, n := m.ing.tenants.find("t0"); n != 0 {
+		t.Errorf("%d tenants are known that have neither streams nor rows", n)
+	}
+	if n := m.ing.memory.bytes.Load(); n != 0 {
+		t.Errorf("%d bytes are accounted for when there is nothing", n)
+	}
+	m.mustPush("t0", streamOf(`{app="a"}`, entry(2, "y")))
+	m.wantRows("t0", `{app="a"} 1 x`, `{app="a"} 2 y`)
+}
+
 func TestExactDuplicatesCountOnce(t *testing.T) {
 	m := newMachine(t, vfs.NewMem(), nil)
 	m.mustOn()

@@ -195,7 +195,7 @@ func (a *acceptor) stream(i *Ingester, in *model.Stream, l *limits.Limits, now t
 		return nil, false
 	}
 	limit := i.streamLimit(l)
-	s, active := i.createStream(a.tenant, in.Hash, lbls, limit, now.UnixNano())
+	s, active := i.createStream(&a.tenant, in.Hash, lbls, limit, now.UnixNano())
 	if s == nil {
 		a.reject(in, model.Limited, "stream_limit", fmt.Sprintf(
 			"maximum active stream limit exceeded when trying to create stream %s: %d of %d streams are active (max_global_streams_per_user, max_streams_per_user); use fewer distinct label values, or ask your operator for more",
@@ -207,16 +207,22 @@ func (a *acceptor) stream(i *Ingester, in *model.Stream, l *limits.Limits, now t
 
 // createStream adds a stream to the tenant's registry. It returns nil, and how
 // many streams are active, when there are limit of them already; 0 is no limit.
-func (i *Ingester) createStream(t *tenant, hash uint64, lbls labels.Labels, limit int, seen int64) (*stream, int) {
-	s, isNew, active := t.create(hash, lbls.String(), lbls, limit, seen)
-	if isNew {
-		n := int64(registryOverhead + len(s.text))
-		t.bytes.Add(n)
-		i.memory.bytes.Add(n)
-		i.metrics.streamsCreated.WithLabelValues(t.id).Inc()
-		i.metrics.streams.WithLabelValues(t.id).Set(float64(active))
+// The tenant is replaced when it was forgotten meanwhile.
+func (i *Ingester) createStream(t **tenant, hash uint64, lbls labels.Labels, limit int, seen int64) (*stream, int) {
+	text := lbls.String()
+	for {
+		c, ok := (*t).create(hash, text, lbls, limit, seen)
+		if !ok {
+			*t = i.tenants.get((*t).id)
+			continue
+		}
+		if c.isNew {
+			i.memory.bytes.Add(registryBytes(text))
+			i.metrics.streamsCreated.WithLabelValues((*t).id).Inc()
+			i.metrics.streams.WithLabelValues((*t).id).Set(float64(c.active))
+		}
+		return c.stream, c.active
 	}
-	return s, active
 }
 
 // withinRate takes the stream's entries from its budget, all or none.

@@ -71,7 +71,7 @@ func (r *replayer) Batch(tenant string, decode func(*model.Batch) error) error {
 	t := r.ing.tenants.get(tenant)
 	for n := range b.Streams {
 		in := &b.Streams[n]
-		s, err := r.stream(t, in.Hash, in.Labels, r.seen)
+		s, err := r.stream(&t, in.Hash, in.Labels, r.seen)
 		if err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func (r *replayer) Batch(tenant string, decode func(*model.Batch) error) error {
 func (r *replayer) Streams(tenant string, states []wal.StreamState) error {
 	t := r.ing.tenants.get(tenant)
 	for _, state := range states {
-		s, err := r.stream(t, state.Hash, state.Labels, state.LastSeen)
+		s, err := r.stream(&t, state.Hash, state.Labels, state.LastSeen)
 		if err != nil {
 			return err
 		}
@@ -106,15 +106,15 @@ func (r *replayer) Streams(tenant string, states []wal.StreamState) error {
 	return nil
 }
 
-func (r *replayer) stream(t *tenant, hash uint64, text string, seen int64) (*stream, error) {
-	if s := t.lookup(hash, text); s != nil {
+func (r *replayer) stream(t **tenant, hash uint64, text string, seen int64) (*stream, error) {
+	if s := (*t).lookup(hash, text); s != nil {
 		return s, nil
 	}
 	text = strings.Clone(text)
 	lbls, err := logproto.ParseLabels(text)
 	if err != nil {
 		// The record's checksum was right, so this is what was written.
-		return nil, fmt.Errorf("labels %q of tenant %s in generation %d: %w", text, t.id, r.gen.id, err)
+		return nil, fmt.Errorf("labels %q of tenant %s in generation %d: %w", text, (*t).id, r.gen.id, err)
 	}
 	s, _ := r.ing.createStream(t, hash, lbls, 0, seen)
 	return s, nil

@@ -15,6 +15,8 @@ import (
 // counted once more beside it.
 const registryOverhead = 400
 
+func registryBytes(text string) int64 { return registryOverhead + int64(len(text)) }
+
 // noTimestamp is the newest timestamp of a stream that has no entry.
 const noTimestamp = math.MinInt64
 
@@ -68,6 +70,7 @@ type tenant struct {
 	mu      sync.RWMutex // guards the fields below
 	streams map[uint64]*stream
 	count   int
+	gone    bool // from the registry: whoever still has it asks again
 }
 
 func newTenant(id string) *tenant {
@@ -90,23 +93,34 @@ func (t *tenant) lookupLocked(hash uint64, text string) *stream {
 	return nil
 }
 
-// create adds a stream unless there are limit of them already; limit 0 is none.
-// It returns the stream, whether it is new, and how many there are.
-func (t *tenant) create(hash uint64, text string, lbls labels.Labels, limit int, now int64) (s *stream, isNew bool, active int) {
+// A creation is what became of a try to add a stream.
+type creation struct {
+	stream *stream // nil when the limit was reached
+	isNew  bool
+	active int // streams that there are now
+}
+
+// create adds a stream, or finds it, unless there are limit of them already;
+// limit 0 is none. It reports false when the tenant is gone from the registry.
+func (t *tenant) create(hash uint64, text string, lbls labels.Labels, limit int, now int64) (creation, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.gone {
+		return creation{}, false
+	}
 	if s := t.lookupLocked(hash, text); s != nil {
-		return s, false, t.count
+		return creation{stream: s, active: t.count}, true
 	}
 	if limit > 0 && t.count >= limit {
-		return nil, false, t.count
+		return creation{active: t.count}, true
 	}
-	s = &stream{text: text, hash: hash, labels: lbls, next: t.streams[hash]}
+	s := &stream{text: text, hash: hash, labels: lbls, next: t.streams[hash]}
 	s.newest.Store(noTimestamp)
 	s.lastSeen.Store(now)
 	t.streams[hash] = s
 	t.count++
-	return s, true, t.count
+	t.bytes.Add(registryBytes(text))
+	return creation{stream: s, isNew: true, active: t.count}, true
 }
 
 // forget drops the streams that have taken nothing since the given time, and
@@ -123,7 +137,7 @@ func (t *tenant) forget(before int64) (freed int64) {
 				keep = s
 			} else {
 				t.count--
-				freed += int64(registryOverhead + len(s.text))
+				freed += registryBytes(s.text)
 			}
 			s = next
 		}
@@ -182,6 +196,21 @@ func (ts *tenants) get(id string) *tenant {
 		ts.byID[id] = t
 	}
 	return t
+}
+
+// forget removes a tenant that has neither streams nor rows, so that names which
+// were used once do not stay for ever.
+func (ts *tenants) forget(t *tenant) bool {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.count > 0 || t.bytes.Load() != 0 {
+		return false
+	}
+	t.gone = true
+	delete(ts.byID, t.id)
+	return true
 }
 
 // list returns all tenants.
