@@ -16,6 +16,9 @@ import (
 // block of the store can hold.
 const MaxRowBytes = 64 << 20
 
+// maxRowPairs is how much metadata an entry may have whatever the limits say.
+const maxRowPairs = 1 << 16
+
 // detectedLevel is the name of the metadata that carries an entry's level.
 const detectedLevel = "detected_level"
 
@@ -224,7 +227,11 @@ func (v *validator) metadata(s *parsedStream, e *model.Entry) bool {
 			return fmt.Sprintf("stream '%s' has structured metadata too large: '%d' bytes, limit: '%d' bytes (max_structured_metadata_size); reduce its size or ask your operator for more", s.text, e.Metadata.Bytes(), limit)
 		})
 	}
-	if limit := l.MaxStructuredMetadataEntriesCount; limit > 0 && len(e.Metadata) > limit {
+	limit := l.MaxStructuredMetadataEntriesCount
+	if limit <= 0 || limit > maxRowPairs {
+		limit = maxRowPairs
+	}
+	if len(e.Metadata) > limit {
 		return v.refuse(e, "structured_metadata_too_many", func() string {
 			return fmt.Sprintf("stream '%s' has too many structured metadata labels: '%d', limit: '%d' (max_structured_metadata_entries_count); send fewer or ask your operator for more", s.text, len(e.Metadata), limit)
 		})

@@ -126,25 +126,32 @@ func appendDistinct(kept, at []uint32, rows []Row) []uint32 {
 		return kept
 	}
 	// Many rows at one instant (a coarse clock, a bulk import) are compared by
-	// their hashes first.
+	// a hash first: comparing each with each would take a minute of a sender's ill will.
+	var h maphash.Hash
 	seen := make(map[uint64][]uint32, len(at))
-	var hash maphash.Hash
 	for _, r := range at {
-		hash.Reset()
-		hash.WriteString(rows[r].Line)
-		for _, l := range rows[r].Metadata {
-			if l.Name != derived {
-				hash.WriteString(l.Name)
-				hash.WriteString(l.Value)
-			}
-		}
-		h := hash.Sum64()
-		if !slices.ContainsFunc(seen[h], func(k uint32) bool { return equal(k, r) }) {
-			seen[h] = append(seen[h], r)
+		h.Reset()
+		hashRow(&h, &rows[r])
+		sum := h.Sum64()
+		if !slices.ContainsFunc(seen[sum], func(k uint32) bool { return equal(k, r) }) {
+			seen[sum] = append(seen[sum], r)
 			kept = append(kept, r)
 		}
 	}
 	return kept
+}
+
+// hashRow adds what makes rows of one stream and time equal.
+func hashRow(h *maphash.Hash, r *Row) {
+	_, _ = h.WriteString(r.Line)
+	for i := range r.Metadata {
+		if p := &r.Metadata[i]; p.Name != derived {
+			_ = h.WriteByte(0)
+			_, _ = h.WriteString(p.Name)
+			_ = h.WriteByte(0)
+			_, _ = h.WriteString(p.Value)
+		}
+	}
 }
 
 // Sort sorts rows in place as a block does, by stream and time with equal times
