@@ -75,16 +75,20 @@ func (m *machine) on() error {
 	if err != nil {
 		return err
 	}
-	m.bucket, m.store = bucket, storage.New(bucket, c, storage.Options{Logger: logger})
+	fault := func(point string) error {
+		if m.fault != nil {
+			return m.fault(point)
+		}
+		return nil
+	}
+	m.bucket, m.store = bucket, storage.New(bucket, c, storage.Options{
+		Logger: logger,
+		Fault:  func(s storage.Step) error { return fault(string(s)) },
+	})
 	m.ing = New(m.cfg, Options{
 		Name: "test", Dir: "data", FS: m.fs, Store: m.store, Limits: m,
 		Logger: logger, Registerer: prometheus.NewRegistry(),
-		Fault: func(p string) error {
-			if m.fault != nil {
-				return m.fault(p)
-			}
-			return nil
-		},
+		Fault: fault,
 	})
 	if m.now != nil {
 		m.ing.now = m.now

@@ -472,6 +472,83 @@ func crashHistory(t *testing.T, seed uint64) {
 	check("after a flush")
 }
 
+// TestCrashAtEveryStep cuts the power at each step of a flush of three tenants,
+// between tenants too, and then at each step of the flush after the restart.
+func TestCrashAtEveryStep(t *testing.T) {
+	want := map[string][]string{}
+	tenants := []string{"a", "b", "c"}
+	setUp := func(m *machine) {
+		for n, tenant := range tenants {
+			m.mustPush(tenant, streamOf(`{app="x"}`, entry(int64(n+1), "one", "k", "v")), streamOf(`{app="y"}`, entry(int64(n+1), "two")))
+			want[tenant] = []string{fmt.Sprintf(`{app="x"} %d one k=v`, n+1), fmt.Sprintf(`{app="y"} %d two`, n+1)}
+		}
+	}
+	check := func(m *machine, when string) {
+		t.Helper()
+		for _, tenant := range tenants {
+			if got := m.read(tenant); !slices.Equal(got, want[tenant]) {
+				t.Fatalf("%s: tenant %s has %q, want %q\n%s", when, tenant, got, want[tenant], &m.log)
+			}
+		}
+	}
+	// cut runs a flush and returns what the power cut at step k leaves, or nil
+	// when the flush has fewer steps.
+	cut := func(m *machine, fs *vfs.Mem, k int64, seed uint64) *vfs.Mem {
+		var left *vfs.Mem
+		var step atomic.Int64
+		m.fault = func(point string) error {
+			if step.Add(1) == k {
+				left = fs.Crash(rand.New(rand.NewPCG(seed, uint64(k))))
+				return errors.New("power cut at " + point)
+			}
+			if step.Load() > k {
+				return errors.New("there is no power")
+			}
+			return nil
+		}
+		_ = m.ing.Flush(t.Context())
+		return left
+	}
+	steps := 0
+	for seed := range uint64(3) {
+		for first := int64(1); ; first++ {
+			fs := vfs.NewMem()
+			m := newMachine(t, fs, nil)
+			m.mustOn()
+			setUp(m)
+			left := cut(m, fs, first, seed)
+			m.off()
+			if left == nil {
+				break
+			}
+			steps++
+			for second := int64(1); ; second++ {
+				again := left.Crash(rand.New(rand.NewPCG(seed, 99)))
+				m := newMachine(t, again, nil)
+				m.fault = func(string) error { return errors.New("not yet") } // the flusher of the start waits
+				m.mustOn()
+				check(m, fmt.Sprintf("cut at step %d, restarted", first))
+				after := cut(m, again, second, seed)
+				m.off()
+				if after == nil {
+					break
+				}
+				m = newMachine(t, after, nil)
+				m.mustOn()
+				check(m, fmt.Sprintf("cut at step %d, then at %d, restarted", first, second))
+				if err := m.ing.Flush(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				check(m, "flushed at last")
+				m.off()
+			}
+		}
+	}
+	if steps < 3*9 {
+		t.Errorf("%d steps were cut, there must be more", steps)
+	}
+}
+
 // TestQueriesDuringFlushes counts without pause while generations are frozen
 // and flushed under load: never less than was acknowledged before the query,
 // never more than was pushed when it ended, and no row twice.

@@ -24,8 +24,10 @@ func (osFS) Usage(dir string) (Usage, error) {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return Usage{}, &os.PathError{Op: "statfs", Path: dir, Err: err}
 	}
+	// What is kept for root is neither free nor full to us, as df has it.
 	size := uint64(st.Bsize)
-	return Usage{Free: uint64(st.Bavail) * size, Total: st.Blocks * size}, nil
+	used := st.Blocks - st.Bfree
+	return Usage{Free: uint64(st.Bavail) * size, Total: (used + uint64(st.Bavail)) * size}, nil
 }
 
 // flock locks f until it is closed. The lock belongs to the open file, so a
