@@ -62,9 +62,8 @@ type entry struct {
 	packed []field
 	// found are values of a list of extractions, by its order.
 	found []finding
-	// templates are this entry's copies of the stages' templates, made at first use.
-	templates map[*template]*boundTemplate
-	vars      map[string]string
+	// vars are the labels for templates.
+	vars map[string]string
 }
 
 // A failure is what went wrong with an entry; the last one counts.

@@ -27,8 +27,10 @@ type LabelSet struct {
 	PreserveError bool
 }
 
-// maxSets bounds how many label sets a stream's pipeline remembers.
-const maxSets = 16 << 10
+// maxSetBytes bounds what the pipeline of a stream remembers of label sets. It is
+// small because streams are many, and because where sets are many too they
+// seldom come again.
+const maxSetBytes = 64 << 10
 
 // A setCache finds the label set for what an entry holds.
 type setCache struct {
@@ -39,6 +41,7 @@ type setCache struct {
 	sets map[uint64][]*LabelSet
 	// plain is the set of entries that have the labels of the stream and no others.
 	plain *LabelSet
+	bytes int // remembered
 	key   []byte
 }
 
@@ -65,12 +68,15 @@ func (c *setCache) get(e *entry) *LabelSet {
 	if s, ok := c.seen[hash]; ok && s.key == string(c.key) {
 		return s.set
 	}
-	if len(c.seen) >= maxSets {
+	if c.bytes > maxSetBytes {
 		clear(c.seen)
 		clear(c.sets)
+		c.bytes = 0
 	}
 	set := c.canonical(c.build(e))
 	c.seen[hash] = &seenSet{string(c.key), set}
+	// A key, the set's labels as such and by category, and the maps' share.
+	c.bytes += 3*len(c.key) + 256
 	return set
 }
 

@@ -16,7 +16,7 @@ type parsedName struct {
 
 // maxNames bounds a name table: a stream whose lines hold ever new names must
 // not fill memory.
-const maxNames = 16 << 10
+const maxNames = 1 << 10
 
 // A nameTable remembers what becomes of names, so that looking at a name again
 // writes no memory.

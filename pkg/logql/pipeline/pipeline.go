@@ -105,8 +105,9 @@ type StreamPipeline struct {
 // Process runs the stages over an entry. When ok is false, a filter dropped it.
 //
 // The line returned is the one given, a part of it, or one that a stage wrote;
-// it is valid until the next call. The label set stays valid, and is the same
-// one for entries that have the same labels.
+// it is valid until the next call. The label set stays valid. Entries with the
+// same labels mostly share one, but only as many are remembered as memory allows:
+// two sets may be equal.
 func (s *StreamPipeline) Process(ts int64, line string, md model.Metadata) (_ string, set *LabelSet, ok bool) {
 	if !s.run(ts, line, md) {
 		return "", nil, false

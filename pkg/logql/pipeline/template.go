@@ -1,8 +1,8 @@
 package pipeline
 
 import (
-	"bytes"
 	"fmt"
+	"sync"
 	texttemplate "text/template"
 	"text/template/parse"
 
@@ -13,8 +13,8 @@ import (
 type template struct {
 	// parts are the template where it is no more than text and labels; most are.
 	parts []templatePart
-	// full is the template otherwise.
-	full *texttemplate.Template
+	// runs are copies of the template otherwise, each for one goroutine at a time.
+	runs sync.Pool
 	// labels are those that the template names; all means it may look at any.
 	labels []string
 	all    bool
@@ -26,18 +26,27 @@ type templatePart struct {
 }
 
 func newTemplate(kind, text string) (*template, error) {
-	// Functions are only known by name here; boundTemplate gives them the entry.
-	full, err := texttemplate.New(kind).Option("missingkey=zero").Funcs(templateFuncs(&entry{})).Parse(text)
+	full, err := texttemplate.New(kind).Option("missingkey=zero").Funcs((&templateRun{}).funcs()).Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("invalid %s template: %w", kind, err)
 	}
-	t := &template{full: full}
+	t := &template{}
+	for _, tmpl := range full.Templates() {
+		if tmpl.Tree != nil {
+			t.addLabels(tmpl.Root)
+		}
+	}
 	if parts, ok := plainParts(full.Root); ok {
-		t.parts, t.full = parts, nil
+		t.parts = parts
+		return t, nil
 	}
 	for _, tmpl := range full.Templates() {
-		t.addLabels(tmpl.Root)
+		if tmpl.Tree != nil {
+			addTicks(tmpl.Root)
+			tick(tmpl.Root)
+		}
 	}
+	t.runs.New = func() any { return newTemplateRun(full) }
 	return t, nil
 }
 
@@ -137,32 +146,13 @@ func (t *template) executeWith(e *entry, vars map[string]string) (string, error)
 		}
 		return model.Borrow(e.scratch[start:]), nil
 	}
-	b := e.bind(t)
-	b.out.Reset()
-	if err := b.template.Execute(&b.out, vars); err != nil {
+	r := t.runs.Get().(*templateRun)
+	defer t.runs.Put(r)
+	if err := r.execute(e, vars); err != nil {
+		e.scratch = e.scratch[:start]
 		return "", err
 	}
-	e.scratch = append(e.scratch, b.out.Bytes()...)
 	return model.Borrow(e.scratch[start:]), nil
-}
-
-// A boundTemplate is a template whose functions look at one entry.
-type boundTemplate struct {
-	template *texttemplate.Template
-	out      bytes.Buffer
-}
-
-func (e *entry) bind(t *template) *boundTemplate {
-	if b, ok := e.templates[t]; ok {
-		return b
-	}
-	if e.templates == nil {
-		e.templates = map[*template]*boundTemplate{}
-	}
-	b := &boundTemplate{template: texttemplate.Must(t.full.Clone())}
-	b.template.Funcs(entryFuncs(e))
-	e.templates[t] = b
-	return b
 }
 
 // variables are all labels of the entry, in a map that the next call reuses.

@@ -5,39 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
 	"strings"
 	texttemplate "text/template"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/grafana/regexp"
 )
-
-// maxTemplateText bounds what functions that repeat or indent may write, so that
-// a query cannot ask for more memory than a server has.
-const maxTemplateText = 4 << 20
-
-var errTooLong = errors.New("text of more than 4 MiB")
-
-// templateFuncs are all functions of templates.
-func templateFuncs(e *entry) texttemplate.FuncMap {
-	fs := entryFuncs(e)
-	for _, more := range []texttemplate.FuncMap{textFuncs, mathFuncs, timeFuncs} {
-		maps.Copy(fs, more)
-	}
-	return fs
-}
-
-// entryFuncs are the functions that look at the entry itself.
-func entryFuncs(e *entry) texttemplate.FuncMap {
-	return texttemplate.FuncMap{
-		"__line__":      func() string { return e.line },
-		"__timestamp__": func() time.Time { return time.Unix(0, e.ts).UTC() },
-	}
-}
 
 // textFuncs work on text. Names in capitals have Go's order of arguments, the
 // others take the text last, so that it can be piped in.
@@ -47,8 +22,8 @@ var textFuncs = texttemplate.FuncMap{
 	"lower":      strings.ToLower,
 	"upper":      strings.ToUpper,
 	"title":      title,
-	"Replace":    strings.Replace,
-	"replace":    func(old, with, s string) string { return strings.ReplaceAll(s, old, with) },
+	"Replace":    replace,
+	"replace":    func(old, with, s string) (string, error) { return replace(s, old, with, -1) },
 	"Trim":       strings.Trim,
 	"TrimLeft":   strings.TrimLeft,
 	"TrimRight":  strings.TrimRight,
@@ -87,6 +62,9 @@ var textFuncs = texttemplate.FuncMap{
 		if err != nil {
 			return "", err
 		}
+		if err := fitsReplaced(s, with, len(re.FindAllStringIndex(s, -1)), strings.Count(with, "$")); err != nil {
+			return "", err
+		}
 		return re.ReplaceAllString(s, with), nil
 	},
 	"regexReplaceAllLiteral": func(expr, s, with string) (string, error) {
@@ -94,8 +72,69 @@ var textFuncs = texttemplate.FuncMap{
 		if err != nil {
 			return "", err
 		}
+		if err := fitsReplaced(s, with, len(re.FindAllStringIndex(s, -1)), 0); err != nil {
+			return "", err
+		}
 		return re.ReplaceAllLiteralString(s, with), nil
 	},
+
+	// Go's own, with a bound on what they write.
+	"print":    func(vs ...any) (string, error) { return printed(fmt.Sprint, vs) },
+	"println":  func(vs ...any) (string, error) { return printed(fmt.Sprintln, vs) },
+	"printf":   printf,
+	"html":     texttemplate.HTMLEscaper,
+	"js":       texttemplate.JSEscaper,
+	"urlquery": texttemplate.URLQueryEscaper,
+}
+
+// replace replaces the first n places of old in s, or all when n is negative.
+func replace(s, old, with string, n int) (string, error) {
+	places := strings.Count(s, old)
+	if n >= 0 {
+		places = min(places, n)
+	}
+	if err := fitsReplaced(s, with, places, 0); err != nil {
+		return "", err
+	}
+	return strings.Replace(s, old, with, n), nil
+}
+
+// fitsReplaced is an error if s with some places replaced by with, which stands
+// for parts of s so many times, may be too long.
+func fitsReplaced(s, with string, places, parts int) error {
+	if len(s)+places*len(with)+parts*len(s) > maxTemplateText {
+		return errTooLong
+	}
+	return nil
+}
+
+func printed(print func(...any) string, vs []any) (string, error) {
+	if err := fitsAll(vs); err != nil {
+		return "", err
+	}
+	return print(vs...), nil
+}
+
+// printf formats its arguments.
+func printf(format string, vs ...any) (string, error) {
+	if err := fitsAll(append([]any{format}, vs...)); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf(format, vs...), nil
+}
+
+// fitsAll is an error if the texts among vs are too long together.
+func fitsAll(vs []any) error {
+	n := 0
+	for _, v := range vs {
+		if s, ok := v.(string); ok {
+			n += len(s)
+		}
+	}
+	if n > maxTemplateText {
+		return errTooLong
+	}
+	return nil
 }
 
 // title makes the first letter of each word large.

@@ -60,6 +60,16 @@ func TestTemplateFunctionsFail(t *testing.T) {
 		`{{ b64dec "!" }}`, `{{ urldecode "%zz" }}`, `{{ unixToTime "x" }}`, `{{ unixToTime "1" }}`, `{{ toDateInZone "2006" "Nowhere/At_All" "2024" }}`, `{{ substr 9 10 "ab" }}`,
 		`{{ repeat 99999999 "abc" }}`, `{{ repeat -1 "abc" }}`, `{{ indent 99999999 "abc" }}`, `{{ alignLeft 999999999 "x" }}`, `{{ slice "abc" 2 1 }}`,
 		`{{ .app.x }}`,
+		// Programs that would not end, or write without end.
+		`{{ range 9999999999999 }}{{ end }}`,
+		`{{ range 100000 }}{{ range 100000 }}x{{ end }}{{ end }}`,
+		`{{ define "x" }}{{ template "x" . }}{{ template "x" . }}{{ end }}{{ template "x" . }}`,
+		`{{ $x := .app }}{{ range 100 }}{{ $x = print $x $x }}{{ end }}`,
+		`{{ $x := .app }}{{ range 100 }}{{ $x = printf "%s%s" $x $x }}{{ end }}`,
+		`{{ $x := .app }}{{ range 100 }}{{ $x = replace "w" $x $x }}{{ end }}`,
+		`{{ $x := .app }}{{ range 100 }}{{ $x = regexReplaceAll "." $x "$0$0$0" }}{{ end }}`,
+		`{{ $x := .app }}{{ range 100 }}{{ $x = b64enc $x }}{{ end }}`,
+		`{{ $x := repeat 100000 "<" }}{{ range 1000000 }}{{ html $x }}{{ end }}`,
 	} {
 		p := compile(t, "| line_format "+quote(template), pipeline.Options{}).ForStream(stream)
 		line, set, ok := p.Process(0, "line", nil)
