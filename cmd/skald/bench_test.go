@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -35,7 +36,7 @@ var lifted = []string{
 // SKALD_BENCH_PROFILE=FILE a CPU profile of the server is saved.
 func BenchmarkIngest(b *testing.B) {
 	const size = 600 << 20
-	args := slices.Clone(lifted)
+	args := append(slices.Clone(lifted), "-ingester.wal-disk-full-threshold=0")
 	bodies, perBody := batches(b)
 	for b.Loop() {
 		s := newServer(b, b.TempDir(), args...)
@@ -164,5 +165,60 @@ func (s *server) dump(path, name string) {
 	}
 	if err := os.WriteFile(name, body, 0o644); err != nil {
 		s.tb.Fatal(err)
+	}
+}
+
+// benchQueries are one of each shape that dashboards and people ask.
+var benchQueries = []struct{ name, query string }{
+	{"latest", `{env="prod"}`},
+	{"needle", `{env="prod"} |= "00000000deadbeef"`},
+	{"contains", `count_over_time({env="prod"} |= "error" [1h])`},
+	{"regex", `count_over_time({env="prod"} |~ "(?i)timeout|reset" [1h])`},
+	{"count", `sum by (app) (count_over_time({env="prod"}[5m]))`},
+	{"bytes", `sum by (app) (bytes_over_time({env="prod"}[5m]))`},
+	{"json", `sum(count_over_time({app="gateway"} | json | status >= 500 [5m]))`},
+	{"json_by", `sum by (status) (count_over_time({app="gateway"} | json [5m]))`},
+	{"logfmt", `sum(count_over_time({app="querier"} | logfmt | duration > 20ms [5m]))`},
+	{"pattern", `sum by (code) (count_over_time({app="nginx"} | pattern "<_> - - [<_>] \"<_>\" <code> <_>" [5m]))`},
+	{"quantile", `quantile_over_time(0.99, {app="gateway"} | json | unwrap duration_ms [5m]) by (method)`},
+}
+
+// BenchmarkQuery answers: how long does a query over the whole store take, and
+// how much raw log does it get through in a second? The corpus is that of
+// BenchmarkIngest, a tenth of it, all in segments.
+func BenchmarkQuery(b *testing.B) {
+	const size = 60 << 20
+	s := newServer(b, b.TempDir(), append(slices.Clone(lifted), "-ingester.wal-disk-full-threshold=0")...)
+	s.start()
+	bodies, perBody := batches(b)
+	for n := 0; n*perBody < size; n++ {
+		if err := s.send(b.Context(), bodies(n)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	resp, err := http.Post("http://"+s.http+"/flush", "", nil)
+	if err != nil || resp.StatusCode != http.StatusNoContent {
+		b.Fatalf("flush: %v, %v", err, resp)
+	}
+	resp.Body.Close()
+	b.Cleanup(s.stop)
+	for _, q := range benchQueries {
+		b.Run(q.name, func(b *testing.B) {
+			form := url.Values{"query": {q.query}, "since": {"2h"}, "step": {"60"}, "limit": {"100"}}.Encode()
+			cpu0 := s.cpu()
+			for b.Loop() {
+				resp, err := http.Get("http://" + s.http + "/loki/api/v1/query_range?" + form)
+				if err != nil {
+					b.Fatal(err)
+				}
+				body, err := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if err != nil || resp.StatusCode != http.StatusOK {
+					b.Fatalf("%s: %s %s", q.query, resp.Status, body)
+				}
+			}
+			b.ReportMetric((s.cpu()-cpu0)*1e3/float64(b.N), "cpu-ms/op")
+			b.SetBytes(size)
+		})
 	}
 }
