@@ -59,7 +59,10 @@ func (r *jsonReader) member(i int, first bool) (key string, at int, ok bool) {
 		if !r.at(i, ',') {
 			return "", r.fail(i, "expected , or }"), false
 		}
-		i = r.space(i + 1)
+		// A comma behind the last member is no fault: people write it.
+		if i = r.space(i + 1); r.at(i, '}') {
+			return "", i + 1, false
+		}
 	}
 	if !r.at(i, '"') {
 		return "", r.fail(i, "expected the name of a member"), false

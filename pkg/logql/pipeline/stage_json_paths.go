@@ -172,9 +172,19 @@ func (s *jsonPathsStage) process(e *entry) bool {
 		return true
 	}
 	for i, label := range s.labels {
-		e.extract(e.names.lookupString(label), w.found[i].value)
+		e.extractFinding(label, w.found[i])
 	}
 	return true
+}
+
+// extractFinding adds a label that was asked for by name. If the line does not
+// have it, it is empty, unless something else of that name is there.
+func (e *entry) extractFinding(label string, f finding) {
+	name := e.names.lookupString(label)
+	if !f.ok && (name.clashes || e.fieldIndex(name.own) >= 0) {
+		return
+	}
+	e.extract(name, f.value)
 }
 
 // findings returns n empty findings.

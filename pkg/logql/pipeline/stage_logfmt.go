@@ -96,7 +96,7 @@ func (s *logfmtKeysStage) process(e *entry) bool {
 	}
 	for i, f := range s.fields {
 		if found[i].ok || !e.failed() {
-			e.extract(e.names.lookupString(f.Label), found[i].value)
+			e.extractFinding(f.Label, found[i])
 		}
 	}
 	return true
