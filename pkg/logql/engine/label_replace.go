@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/grafana/regexp"
 	"github.com/prometheus/prometheus/model/labels"
@@ -18,8 +17,7 @@ func (ev *evaluator) labelReplace(e *syntax.LabelReplace, in []series) ([]series
 	if err != nil {
 		return nil, fmt.Errorf("evaluate label_replace: %w", err)
 	}
-	out := newCollector(ev)
-	var apart []series
+	out := newCollector(ev.query.budget)
 	for _, s := range in {
 		src := s.labels.Get(e.Src)
 		target := s.labels
@@ -28,19 +26,9 @@ func (ev *evaluator) labelReplace(e *syntax.LabelReplace, in []series) ([]series
 			b.Set(e.Dst, string(re.ExpandString(nil, e.Replacement, src, at)))
 			target = b.Labels()
 		}
-		n := out.number(target)
-		if slices.ContainsFunc(s.points, func(p point) bool { return out.has(n, p.step) }) {
-			apart = append(apart, series{target, s.points})
-			continue
-		}
-		for _, p := range s.points {
-			out.add(n, p)
-		}
-		if err := out.settle(); err != nil {
+		if err := out.put(target, s.points); err != nil {
 			return nil, err
 		}
 	}
-	all := append(out.series(), apart...)
-	sortSeries(all)
-	return all, nil
+	return out.series(), nil
 }

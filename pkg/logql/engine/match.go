@@ -47,7 +47,7 @@ func pair(m *syntax.Matching, l, r []series) []pairing {
 
 // match evaluates arithmetic and comparisons between two vectors.
 func (ev *evaluator) match(e *syntax.BinaryOp, l, r []series) ([]series, error) {
-	j := joiner{ev: ev, op: e, many: l, one: r, out: newCollector(ev)}
+	j := joiner{ev: ev, op: e, many: l, one: r, out: newCollector(ev.query.budget)}
 	swapped := e.Matching != nil && e.Matching.Group == syntax.GroupRight
 	j.manyIsRight = swapped
 	if swapped {
@@ -165,7 +165,7 @@ func (j *joiner) labels(sig, many, one labels.Labels) labels.Labels {
 
 // set evaluates and, or, unless.
 func (ev *evaluator) set(e *syntax.BinaryOp, l, r []series) ([]series, error) {
-	out := newCollector(ev)
+	out := newCollector(ev.query.budget)
 	there := make([]bool, ev.steps) // by step: the other side has the signature
 	for _, p := range pair(e.Matching, l, r) {
 		from, side, want := l, p.left, e.Op == syntax.And
@@ -173,7 +173,7 @@ func (ev *evaluator) set(e *syntax.BinaryOp, l, r []series) ([]series, error) {
 		if e.Op == syntax.Or {
 			// Or takes all of the left side, and of the right what that has not.
 			for _, i := range p.left {
-				if err := out.addSeries(&l[i], nil, false); err != nil {
+				if err := out.put(l[i].labels, l[i].points); err != nil {
 					return nil, err
 				}
 			}
@@ -189,7 +189,13 @@ func (ev *evaluator) set(e *syntax.BinaryOp, l, r []series) ([]series, error) {
 			}
 		}
 		for _, i := range side {
-			if err := out.addSeries(&from[i], there, want); err != nil {
+			var points []point
+			for _, pt := range from[i].points {
+				if there[pt.step] == want {
+					points = append(points, pt)
+				}
+			}
+			if err := out.put(from[i].labels, points); err != nil {
 				return nil, err
 			}
 		}
@@ -199,13 +205,14 @@ func (ev *evaluator) set(e *syntax.BinaryOp, l, r []series) ([]series, error) {
 
 // A collector gathers points into series whose labels may come up several times.
 type collector struct {
-	ev     *evaluator
+	budget *budget
 	names  *numbering
 	points [][]point
-	added  int // points not yet counted against the budget
+	apart  []series // that cannot be merged with those of the same labels
+	added  int      // points not yet counted against the budget
 }
 
-func newCollector(ev *evaluator) *collector { return &collector{ev: ev, names: newNumbering()} }
+func newCollector(b *budget) *collector { return &collector{budget: b, names: newNumbering()} }
 
 func (c *collector) number(ls labels.Labels) int {
 	n := c.names.get(ls)
@@ -248,17 +255,19 @@ func (c *collector) find(number int, step int32) (int, bool) {
 func (c *collector) settle() error {
 	n := c.added
 	c.added = 0
-	return c.ev.query.budget.use(n * pointBytes)
+	return c.budget.use(n * pointBytes)
 }
 
-// addSeries adds the points of s at steps where there is as wanted; all of them
-// if there is nil.
-func (c *collector) addSeries(s *series, there []bool, want bool) error {
-	n := c.number(s.labels)
-	for _, p := range s.points {
-		if there == nil || there[p.step] == want {
-			c.add(n, p)
-		}
+// put adds a whole series. If it has a step in common with others of the same
+// labels, which label_replace can bring about, it stays a series of its own.
+func (c *collector) put(ls labels.Labels, points []point) error {
+	n := c.number(ls)
+	if slices.ContainsFunc(points, func(p point) bool { return c.has(n, p.step) }) {
+		c.apart = append(c.apart, series{ls, points})
+		return nil
+	}
+	for _, p := range points {
+		c.add(n, p)
 	}
 	return c.settle()
 }
@@ -271,6 +280,7 @@ func (c *collector) series() []series {
 			out = append(out, series{c.names.labels[i], points})
 		}
 	}
+	out = append(out, c.apart...)
 	sortSeries(out)
 	return out
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
@@ -43,12 +44,30 @@ func (q *query) metricResult(v value, e syntax.MetricExpr) (*Result, error) {
 	if q.params.Instant() {
 		return &Result{Data: q.vector(v.series, e)}, nil
 	}
-	for i := 1; i < len(v.series); i++ {
-		if labels.Equal(v.series[i-1].labels, v.series[i].labels) {
-			return nil, &MatchError{fmt.Sprintf("several series of the result have the labels %s", v.series[i].labels)}
+	all, err := q.distinct(v.series)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Data: q.matrix(all)}, nil
+}
+
+// distinct makes one series of those that label_replace has given the same
+// labels. They may not have a step in common.
+func (q *query) distinct(in []series) ([]series, error) {
+	same := func(a, b series) bool { return labels.Equal(a.labels, b.labels) }
+	if len(slices.CompactFunc(slices.Clone(in), same)) == len(in) {
+		return in, nil
+	}
+	out := newCollector(q.budget)
+	for _, s := range in {
+		if err := out.put(s.labels, s.points); err != nil {
+			return nil, err
 		}
 	}
-	return &Result{Data: q.matrix(v.series)}, nil
+	if len(out.apart) > 0 {
+		return nil, &MatchError{fmt.Sprintf("several series of the result have the labels %s", out.apart[0].labels)}
+	}
+	return out.series(), nil
 }
 
 func (q *query) vector(in []series, e syntax.MetricExpr) promql.Vector {
