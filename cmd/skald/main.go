@@ -68,7 +68,7 @@ func serve(l *skald.Loaded) error {
 		return err
 	}
 	l.LogWarnings(s.Logger())
-	ctx, stop := skald.UntilSignal(context.Background(), s.Logger())
+	ctx, stop := skald.UntilSignal(context.Background(), os.Stderr, s.Logger())
 	defer stop()
 	return s.Run(ctx)
 }

@@ -2,6 +2,7 @@ package skald
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/signal"
 	"runtime"
@@ -13,9 +14,8 @@ import (
 
 // UntilSignal returns a context that ends when the process is told to stop, by
 // SIGTERM or SIGINT. A second signal kills. SIGQUIT writes the stacks of all
-// goroutines to standard error, and nothing stops. The function given back ends
-// the waiting.
-func UntilSignal(ctx context.Context, logger log.Logger) (context.Context, context.CancelFunc) {
+// goroutines to w, and nothing stops. The function given back ends the waiting.
+func UntilSignal(ctx context.Context, w io.Writer, logger log.Logger) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
@@ -27,7 +27,7 @@ func UntilSignal(ctx context.Context, logger log.Logger) (context.Context, conte
 				return
 			case s := <-signals:
 				if s == syscall.SIGQUIT {
-					_, _ = os.Stderr.Write(stacks())
+					_, _ = w.Write(stacks())
 					continue
 				}
 				level.Info(logger).Log("msg", "stopping", "signal", s)

@@ -236,6 +236,9 @@ func (t *tree) conform(n *yaml.Node, to reflect.Type, path string) {
 			t.conform(n.Content[i+1], to.Elem(), joinKey(path, n.Content[i].Value))
 		}
 	default:
+		if plain := to.Kind() >= reflect.Bool && to.Kind() <= reflect.Float64; plain && n.Tag == "!!str" {
+			n.Tag, n.Style = "", 0 // quotes around a number, from an environment variable for instance
+		}
 		// Tried here because the decoder does not always say where it fails.
 		if err := n.Decode(reflect.New(to).Interface()); err != nil {
 			t.wrong(n.Line, "%s: %w", path, plainError(err))
