@@ -224,6 +224,61 @@ func (LineFilter_Op) EnumDescriptor() ([]byte, []int) {
 	return file_logproto_ingester_proto_rawDescGZIP(), []int{6, 0}
 }
 
+type Failure_Kind int32
+
+const (
+	Failure_KIND_UNKNOWN     Failure_Kind = 0
+	Failure_KIND_NOT_RUNNING Failure_Kind = 1 // the ingester is starting or stopping
+	Failure_KIND_OVERLOADED  Failure_Kind = 2 // it has no memory for new entries
+	Failure_KIND_NOT_DURABLE Failure_Kind = 3 // its log cannot be written
+	Failure_KIND_DAMAGED     Failure_Kind = 4 // what was asked for cannot be read any more
+)
+
+// Enum value maps for Failure_Kind.
+var (
+	Failure_Kind_name = map[int32]string{
+		0: "KIND_UNKNOWN",
+		1: "KIND_NOT_RUNNING",
+		2: "KIND_OVERLOADED",
+		3: "KIND_NOT_DURABLE",
+		4: "KIND_DAMAGED",
+	}
+	Failure_Kind_value = map[string]int32{
+		"KIND_UNKNOWN":     0,
+		"KIND_NOT_RUNNING": 1,
+		"KIND_OVERLOADED":  2,
+		"KIND_NOT_DURABLE": 3,
+		"KIND_DAMAGED":     4,
+	}
+)
+
+func (x Failure_Kind) Enum() *Failure_Kind {
+	p := new(Failure_Kind)
+	*p = x
+	return p
+}
+
+func (x Failure_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Failure_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_logproto_ingester_proto_enumTypes[4].Descriptor()
+}
+
+func (Failure_Kind) Type() protoreflect.EnumType {
+	return &file_logproto_ingester_proto_enumTypes[4]
+}
+
+func (x Failure_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Failure_Kind.Descriptor instead.
+func (Failure_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{21, 0}
+}
+
 type IngestRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A PushRequest. These are the bytes that a field of that type would have;
@@ -1144,6 +1199,7 @@ type BlockReply struct {
 	//
 	//	*BlockReply_Batch
 	//	*BlockReply_Damaged
+	//	*BlockReply_Failed
 	Result        isBlockReply_Result `protobuf_oneof:"result"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1211,6 +1267,15 @@ func (x *BlockReply) GetDamaged() string {
 	return ""
 }
 
+func (x *BlockReply) GetFailed() string {
+	if x != nil {
+		if x, ok := x.Result.(*BlockReply_Failed); ok {
+			return x.Failed
+		}
+	}
+	return ""
+}
+
 type isBlockReply_Result interface {
 	isBlockReply_Result()
 }
@@ -1223,9 +1288,15 @@ type BlockReply_Damaged struct {
 	Damaged string `protobuf:"bytes,3,opt,name=damaged,proto3,oneof"` // what is damaged; other blocks may be well
 }
 
+type BlockReply_Failed struct {
+	Failed string `protobuf:"bytes,4,opt,name=failed,proto3,oneof"` // why it cannot be read, though it may be well
+}
+
 func (*BlockReply_Batch) isBlockReply_Result() {}
 
 func (*BlockReply_Damaged) isBlockReply_Result() {}
+
+func (*BlockReply_Failed) isBlockReply_Result() {}
 
 // The rows of a block, column by column.
 type Batch struct {
@@ -1588,6 +1659,52 @@ func (*FlushResponse) Descriptor() ([]byte, []int) {
 	return file_logproto_ingester_proto_rawDescGZIP(), []int{20}
 }
 
+// Why a call failed, where the caller does something about it. It is a detail of
+// the call's status, whose message is the text for people.
+type Failure struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          Failure_Kind           `protobuf:"varint,1,opt,name=kind,proto3,enum=logproto.Failure_Kind" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Failure) Reset() {
+	*x = Failure{}
+	mi := &file_logproto_ingester_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Failure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Failure) ProtoMessage() {}
+
+func (x *Failure) ProtoReflect() protoreflect.Message {
+	mi := &file_logproto_ingester_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Failure.ProtoReflect.Descriptor instead.
+func (*Failure) Descriptor() ([]byte, []int) {
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Failure) GetKind() Failure_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Failure_KIND_UNKNOWN
+}
+
 type Batch_Run struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Stream        uint32                 `protobuf:"varint,1,opt,name=stream,proto3" json:"stream,omitempty"` // its number in the directory
@@ -1599,7 +1716,7 @@ type Batch_Run struct {
 
 func (x *Batch_Run) Reset() {
 	*x = Batch_Run{}
-	mi := &file_logproto_ingester_proto_msgTypes[21]
+	mi := &file_logproto_ingester_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1611,7 +1728,7 @@ func (x *Batch_Run) String() string {
 func (*Batch_Run) ProtoMessage() {}
 
 func (x *Batch_Run) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[21]
+	mi := &file_logproto_ingester_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1734,12 +1851,13 @@ const file_logproto_ingester_proto_rawDesc = "" +
 	"\x04rows\x18\x03 \x01(\x04R\x04rows\x12\x14\n" +
 	"\x05bytes\x18\x04 \x01(\x04R\x05bytes\x12%\n" +
 	"\x0emetadata_bytes\x18\x05 \x01(\x04R\rmetadataBytes\x12\x1a\n" +
-	"\bunsorted\x18\x06 \x01(\bR\bunsorted\"q\n" +
+	"\bunsorted\x18\x06 \x01(\bR\bunsorted\"\x8b\x01\n" +
 	"\n" +
 	"BlockReply\x12\x14\n" +
 	"\x05block\x18\x01 \x01(\rR\x05block\x12'\n" +
 	"\x05batch\x18\x02 \x01(\v2\x0f.logproto.BatchH\x00R\x05batch\x12\x1a\n" +
-	"\adamaged\x18\x03 \x01(\tH\x00R\adamagedB\b\n" +
+	"\adamaged\x18\x03 \x01(\tH\x00R\adamaged\x12\x18\n" +
+	"\x06failed\x18\x04 \x01(\tH\x00R\x06failedB\b\n" +
 	"\x06result\"\xfc\x03\n" +
 	"\x05Batch\x12'\n" +
 	"\x04runs\x18\x01 \x03(\v2\x13.logproto.Batch.RunR\x04runs\x12\x1e\n" +
@@ -1773,7 +1891,15 @@ const file_logproto_ingester_proto_rawDesc = "" +
 	"\x0eSeriesResponse\x120\n" +
 	"\astreams\x18\x01 \x03(\v2\x16.logproto.StreamLabelsR\astreams\"\x0e\n" +
 	"\fFlushRequest\"\x0f\n" +
-	"\rFlushResponse*#\n" +
+	"\rFlushResponse\"\xa2\x01\n" +
+	"\aFailure\x12*\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x16.logproto.Failure.KindR\x04kind\"k\n" +
+	"\x04Kind\x12\x10\n" +
+	"\fKIND_UNKNOWN\x10\x00\x12\x14\n" +
+	"\x10KIND_NOT_RUNNING\x10\x01\x12\x13\n" +
+	"\x0fKIND_OVERLOADED\x10\x02\x12\x14\n" +
+	"\x10KIND_NOT_DURABLE\x10\x03\x12\x10\n" +
+	"\fKIND_DAMAGED\x10\x04*#\n" +
 	"\x03Ack\x12\x0e\n" +
 	"\n" +
 	"ACK_MEMORY\x10\x00\x12\f\n" +
@@ -1799,78 +1925,81 @@ func file_logproto_ingester_proto_rawDescGZIP() []byte {
 	return file_logproto_ingester_proto_rawDescData
 }
 
-var file_logproto_ingester_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_logproto_ingester_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_logproto_ingester_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_logproto_ingester_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_logproto_ingester_proto_goTypes = []any{
 	(Ack)(0),               // 0: logproto.Ack
 	(Rejection_Class)(0),   // 1: logproto.Rejection.Class
 	(Matcher_Type)(0),      // 2: logproto.Matcher.Type
 	(LineFilter_Op)(0),     // 3: logproto.LineFilter.Op
-	(*IngestRequest)(nil),  // 4: logproto.IngestRequest
-	(*IngestResponse)(nil), // 5: logproto.IngestResponse
-	(*Rejection)(nil),      // 6: logproto.Rejection
-	(*ScanCommand)(nil),    // 7: logproto.ScanCommand
-	(*ScanReply)(nil),      // 8: logproto.ScanReply
-	(*Matcher)(nil),        // 9: logproto.Matcher
-	(*LineFilter)(nil),     // 10: logproto.LineFilter
-	(*Interval)(nil),       // 11: logproto.Interval
-	(*ScanRequest)(nil),    // 12: logproto.ScanRequest
-	(*Directory)(nil),      // 13: logproto.Directory
-	(*Generation)(nil),     // 14: logproto.Generation
-	(*StreamLabels)(nil),   // 15: logproto.StreamLabels
-	(*Block)(nil),          // 16: logproto.Block
-	(*Run)(nil),            // 17: logproto.Run
-	(*BlockReply)(nil),     // 18: logproto.BlockReply
-	(*Batch)(nil),          // 19: logproto.Batch
-	(*SelectRequest)(nil),  // 20: logproto.SelectRequest
-	(*LabelsResponse)(nil), // 21: logproto.LabelsResponse
-	(*SeriesResponse)(nil), // 22: logproto.SeriesResponse
-	(*FlushRequest)(nil),   // 23: logproto.FlushRequest
-	(*FlushResponse)(nil),  // 24: logproto.FlushResponse
-	(*Batch_Run)(nil),      // 25: logproto.Batch.Run
-	(*LabelPair)(nil),      // 26: logproto.LabelPair
+	(Failure_Kind)(0),      // 4: logproto.Failure.Kind
+	(*IngestRequest)(nil),  // 5: logproto.IngestRequest
+	(*IngestResponse)(nil), // 6: logproto.IngestResponse
+	(*Rejection)(nil),      // 7: logproto.Rejection
+	(*ScanCommand)(nil),    // 8: logproto.ScanCommand
+	(*ScanReply)(nil),      // 9: logproto.ScanReply
+	(*Matcher)(nil),        // 10: logproto.Matcher
+	(*LineFilter)(nil),     // 11: logproto.LineFilter
+	(*Interval)(nil),       // 12: logproto.Interval
+	(*ScanRequest)(nil),    // 13: logproto.ScanRequest
+	(*Directory)(nil),      // 14: logproto.Directory
+	(*Generation)(nil),     // 15: logproto.Generation
+	(*StreamLabels)(nil),   // 16: logproto.StreamLabels
+	(*Block)(nil),          // 17: logproto.Block
+	(*Run)(nil),            // 18: logproto.Run
+	(*BlockReply)(nil),     // 19: logproto.BlockReply
+	(*Batch)(nil),          // 20: logproto.Batch
+	(*SelectRequest)(nil),  // 21: logproto.SelectRequest
+	(*LabelsResponse)(nil), // 22: logproto.LabelsResponse
+	(*SeriesResponse)(nil), // 23: logproto.SeriesResponse
+	(*FlushRequest)(nil),   // 24: logproto.FlushRequest
+	(*FlushResponse)(nil),  // 25: logproto.FlushResponse
+	(*Failure)(nil),        // 26: logproto.Failure
+	(*Batch_Run)(nil),      // 27: logproto.Batch.Run
+	(*LabelPair)(nil),      // 28: logproto.LabelPair
 }
 var file_logproto_ingester_proto_depIdxs = []int32{
 	0,  // 0: logproto.IngestRequest.ack:type_name -> logproto.Ack
 	0,  // 1: logproto.IngestResponse.ack:type_name -> logproto.Ack
-	6,  // 2: logproto.IngestResponse.rejections:type_name -> logproto.Rejection
+	7,  // 2: logproto.IngestResponse.rejections:type_name -> logproto.Rejection
 	1,  // 3: logproto.Rejection.class:type_name -> logproto.Rejection.Class
-	12, // 4: logproto.ScanCommand.open:type_name -> logproto.ScanRequest
-	13, // 5: logproto.ScanReply.directory:type_name -> logproto.Directory
-	18, // 6: logproto.ScanReply.block:type_name -> logproto.BlockReply
+	13, // 4: logproto.ScanCommand.open:type_name -> logproto.ScanRequest
+	14, // 5: logproto.ScanReply.directory:type_name -> logproto.Directory
+	19, // 6: logproto.ScanReply.block:type_name -> logproto.BlockReply
 	2,  // 7: logproto.Matcher.type:type_name -> logproto.Matcher.Type
 	3,  // 8: logproto.LineFilter.op:type_name -> logproto.LineFilter.Op
-	9,  // 9: logproto.ScanRequest.matchers:type_name -> logproto.Matcher
-	11, // 10: logproto.ScanRequest.interval:type_name -> logproto.Interval
-	10, // 11: logproto.ScanRequest.filters:type_name -> logproto.LineFilter
-	14, // 12: logproto.Directory.generations:type_name -> logproto.Generation
-	15, // 13: logproto.Directory.streams:type_name -> logproto.StreamLabels
-	16, // 14: logproto.Directory.blocks:type_name -> logproto.Block
-	26, // 15: logproto.StreamLabels.labels:type_name -> logproto.LabelPair
-	17, // 16: logproto.Block.runs:type_name -> logproto.Run
-	11, // 17: logproto.Run.interval:type_name -> logproto.Interval
-	19, // 18: logproto.BlockReply.batch:type_name -> logproto.Batch
-	25, // 19: logproto.Batch.runs:type_name -> logproto.Batch.Run
-	9,  // 20: logproto.SelectRequest.matchers:type_name -> logproto.Matcher
-	11, // 21: logproto.SelectRequest.interval:type_name -> logproto.Interval
-	15, // 22: logproto.SeriesResponse.streams:type_name -> logproto.StreamLabels
-	4,  // 23: logproto.Ingester.Push:input_type -> logproto.IngestRequest
-	7,  // 24: logproto.Ingester.Scan:input_type -> logproto.ScanCommand
-	20, // 25: logproto.Ingester.LabelNames:input_type -> logproto.SelectRequest
-	20, // 26: logproto.Ingester.LabelValues:input_type -> logproto.SelectRequest
-	20, // 27: logproto.Ingester.Series:input_type -> logproto.SelectRequest
-	23, // 28: logproto.Ingester.Flush:input_type -> logproto.FlushRequest
-	5,  // 29: logproto.Ingester.Push:output_type -> logproto.IngestResponse
-	8,  // 30: logproto.Ingester.Scan:output_type -> logproto.ScanReply
-	21, // 31: logproto.Ingester.LabelNames:output_type -> logproto.LabelsResponse
-	21, // 32: logproto.Ingester.LabelValues:output_type -> logproto.LabelsResponse
-	22, // 33: logproto.Ingester.Series:output_type -> logproto.SeriesResponse
-	24, // 34: logproto.Ingester.Flush:output_type -> logproto.FlushResponse
-	29, // [29:35] is the sub-list for method output_type
-	23, // [23:29] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	10, // 9: logproto.ScanRequest.matchers:type_name -> logproto.Matcher
+	12, // 10: logproto.ScanRequest.interval:type_name -> logproto.Interval
+	11, // 11: logproto.ScanRequest.filters:type_name -> logproto.LineFilter
+	15, // 12: logproto.Directory.generations:type_name -> logproto.Generation
+	16, // 13: logproto.Directory.streams:type_name -> logproto.StreamLabels
+	17, // 14: logproto.Directory.blocks:type_name -> logproto.Block
+	28, // 15: logproto.StreamLabels.labels:type_name -> logproto.LabelPair
+	18, // 16: logproto.Block.runs:type_name -> logproto.Run
+	12, // 17: logproto.Run.interval:type_name -> logproto.Interval
+	20, // 18: logproto.BlockReply.batch:type_name -> logproto.Batch
+	27, // 19: logproto.Batch.runs:type_name -> logproto.Batch.Run
+	10, // 20: logproto.SelectRequest.matchers:type_name -> logproto.Matcher
+	12, // 21: logproto.SelectRequest.interval:type_name -> logproto.Interval
+	16, // 22: logproto.SeriesResponse.streams:type_name -> logproto.StreamLabels
+	4,  // 23: logproto.Failure.kind:type_name -> logproto.Failure.Kind
+	5,  // 24: logproto.Ingester.Push:input_type -> logproto.IngestRequest
+	8,  // 25: logproto.Ingester.Scan:input_type -> logproto.ScanCommand
+	21, // 26: logproto.Ingester.LabelNames:input_type -> logproto.SelectRequest
+	21, // 27: logproto.Ingester.LabelValues:input_type -> logproto.SelectRequest
+	21, // 28: logproto.Ingester.Series:input_type -> logproto.SelectRequest
+	24, // 29: logproto.Ingester.Flush:input_type -> logproto.FlushRequest
+	6,  // 30: logproto.Ingester.Push:output_type -> logproto.IngestResponse
+	9,  // 31: logproto.Ingester.Scan:output_type -> logproto.ScanReply
+	22, // 32: logproto.Ingester.LabelNames:output_type -> logproto.LabelsResponse
+	22, // 33: logproto.Ingester.LabelValues:output_type -> logproto.LabelsResponse
+	23, // 34: logproto.Ingester.Series:output_type -> logproto.SeriesResponse
+	25, // 35: logproto.Ingester.Flush:output_type -> logproto.FlushResponse
+	30, // [30:36] is the sub-list for method output_type
+	24, // [24:30] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_logproto_ingester_proto_init() }
@@ -1890,6 +2019,7 @@ func file_logproto_ingester_proto_init() {
 	file_logproto_ingester_proto_msgTypes[14].OneofWrappers = []any{
 		(*BlockReply_Batch)(nil),
 		(*BlockReply_Damaged)(nil),
+		(*BlockReply_Failed)(nil),
 	}
 	file_logproto_ingester_proto_msgTypes[15].OneofWrappers = []any{}
 	type x struct{}
@@ -1897,8 +2027,8 @@ func file_logproto_ingester_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_logproto_ingester_proto_rawDesc), len(file_logproto_ingester_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   22,
+			NumEnums:      5,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
