@@ -14,7 +14,8 @@ import (
 // elsewhere. Copies have the same time, so time is cut, for each stream, at the
 // ends of all its runs: within a span, rows of the runs that cover it wait for
 // each other, and other runs do not matter. However runs chain, a span is no
-// longer than the shortest of its runs.
+// longer than the shortest of its runs. A batch holds no copies within a run:
+// that of an unsorted one has lost them when it was read.
 //
 //	run in block 1   [-----------]
 //	run in block 2          [----------------]
@@ -61,7 +62,7 @@ func newLayout(dir *scan.Directory, want model.Interval, keep func(model.Interva
 			}
 			block.runs[r].interval = at
 			block.interval = block.interval.Union(at)
-			byStream[run.Stream] = append(byStream[run.Stream], runRef{at, b, r, run.Unsorted})
+			byStream[run.Stream] = append(byStream[run.Stream], runRef{at, b, r})
 		}
 	}
 	for _, runs := range byStream {
@@ -74,7 +75,6 @@ func newLayout(dir *scan.Directory, want model.Interval, keep func(model.Interva
 type runRef struct {
 	model.Interval
 	block, run int
-	unsorted   bool
 }
 
 // cut finds the spans of the runs of one stream.
@@ -88,7 +88,7 @@ func (l *layout) cut(runs []runRef) {
 			maxt = max(maxt, runs[end].Maxt)
 			end++
 		}
-		if end > start+1 || runs[start].unsorted {
+		if end > start+1 {
 			l.cutGroup(runs[start:end], maxt)
 		}
 		start = end
@@ -120,7 +120,7 @@ func (l *layout) cutGroup(runs []runRef, maxt int64) {
 			next++
 		}
 		var z *zone
-		if len(active) > 1 || len(active) == 1 && active[0].unsorted {
+		if len(active) > 1 {
 			z = &zone{waiting: len(active)}
 		}
 		for _, r := range active {

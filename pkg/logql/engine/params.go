@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -59,6 +60,9 @@ const maxPoints = 11000 + 2
 
 // check refuses what exceeds the limits before anything is read.
 func check(e syntax.Expr, p *Params, l *Limits) error {
+	if p.Step < 0 {
+		return fmt.Errorf("evaluate the query: a step of %s goes back in time", p.Step)
+	}
 	if length := time.Duration(p.End - p.Start); l.MaxLength > 0 && p.End > p.Start && (length > l.MaxLength || length < 0) {
 		return limitErrorf("max_query_length", "the query time range exceeds the limit (query length: %s, limit: %s)", length, model.Duration(l.MaxLength))
 	}

@@ -169,7 +169,7 @@ func (run *rangeRun) fromDirectory(b int, s *rangeSink) bool {
 			continue
 		}
 		r := &run.dir.Blocks[b].Runs[i]
-		if at.spans != nil || at.interval != r.Interval || r.MetadataBytes > 0 && !run.fixed(r.Stream) {
+		if r.Unsorted || at.spans != nil || at.interval != r.Interval || r.MetadataBytes > 0 && !run.fixed(r.Stream) {
 			whole = false
 			continue
 		}

@@ -31,7 +31,8 @@ type Layout struct {
 	BlockRows int
 	// Copies is the part of entries that is in another block or run once more.
 	Copies float64
-	// Tail makes the last generation unsorted runs, with copies in themselves.
+	// Tail makes the last generation unsorted runs, whose counts include copies of
+	// their own rows.
 	Tail bool
 	// Answer evaluates the filters of requests in the source.
 	Answer bool
@@ -266,7 +267,7 @@ func (s *snapshot) Read(ctx context.Context, i int) (*scan.Batch, error) {
 	b := &scan.Batch{}
 	var kept []bool
 	anyMetadata := false
-	for _, r := range s.source.blocks[at].rows {
+	for _, r := range distinct(s.source.blocks[at].rows) {
 		n := s.numbers[r.stream]
 		if n < 0 || !s.req.Interval.Contains(r.Timestamp) {
 			continue
