@@ -13,9 +13,9 @@ type PatternPart struct {
 	Name    string // of the capture; empty for <_>, whose text is not kept
 }
 
-// SplitPattern cuts a pattern into literals and captures. Text in angle
+// splitPattern cuts a pattern into literals and captures. Text in angle
 // brackets that is no name is literal.
-func SplitPattern(pattern string) []PatternPart {
+func splitPattern(pattern string) []PatternPart {
 	var parts []PatternPart
 	literal := 0 // where the literal being read begins
 	for i := 0; i < len(pattern); {
@@ -60,7 +60,7 @@ func captureName(s string) string {
 // ParsePattern reads the argument of a pattern stage: it must have a capture
 // with a name, no name twice, and a literal between any two captures.
 func ParsePattern(pattern string) ([]PatternPart, error) {
-	parts := SplitPattern(pattern)
+	parts := splitPattern(pattern)
 	if err := checkAdjacent(parts); err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func ParsePattern(pattern string) ([]PatternPart, error) {
 // ParseLinePattern reads the argument of a pattern line filter: its captures
 // must have no names, and there must be a literal between any two.
 func ParseLinePattern(pattern string) ([]PatternPart, error) {
-	parts := SplitPattern(pattern)
+	parts := splitPattern(pattern)
 	for _, p := range parts {
 		if p.Name != "" {
 			return nil, fmt.Errorf("named captures are not allowed: found '<%s>'", p.Name)

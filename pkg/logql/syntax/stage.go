@@ -2,9 +2,10 @@ package syntax
 
 import "github.com/prometheus/prometheus/model/labels"
 
-// A Stage is one step of a pipeline. All stages but those whose type has
-// Parser in its name, [*LineFormat], [*LabelFormat], [*Drop] and [*Keep] are
-// filters: they keep an entry or not, and leave its line alone.
+// A Stage is one step of a pipeline. A [*LineFilter] and every [LabelFilter]
+// keep an entry or drop it; all other stages change what an entry holds, and
+// drop none. Of those, [*LineFormat], [*UnpackParser] and [*Decolorize] change
+// the line.
 type Stage interface {
 	Node
 	stage()

@@ -1,7 +1,5 @@
 package syntax
 
-import "strings"
-
 // kind is what a token is.
 type kind uint8
 
@@ -93,7 +91,3 @@ var functions = func() map[string]bool {
 var stageWords = []string{
 	"json", "logfmt", "regexp", "pattern", "unpack", "line_format", "label_format", "decolorize", "drop", "keep", "unwrap",
 }
-
-// IsReserved reports whether word, in any case, can never be the name of a
-// label in a query.
-func IsReserved(word string) bool { return reserved[strings.ToLower(word)] }
