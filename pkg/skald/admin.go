@@ -1,6 +1,7 @@
 package skald
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -164,8 +165,11 @@ func buildInfo(w http.ResponseWriter, _ *http.Request) {
 		BuildUser string `json:"buildUser"`
 		BuildDate string `json:"buildDate"`
 		GoVersion string `json:"goVersion"`
-	}{version.Version, version.GetRevision(), version.Branch, version.BuildUser, version.BuildDate, runtime.Version()})
+	}{programVersion(), version.GetRevision(), version.Branch, version.BuildUser, version.BuildDate, runtime.Version()})
 }
+
+// programVersion is what this was built from; a build without make does not know.
+func programVersion() string { return cmp.Or(version.Version, "devel") }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/grafana/dskit/services"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
 // A readyCheck is asked when all modules run.
@@ -40,4 +41,19 @@ func (s *Skald) notReady(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// health answers over gRPC what /ready does over HTTP.
+type health struct {
+	healthpb.UnimplementedHealthServer
+	ready func(context.Context) error
+}
+
+// Check implements the protocol of gRPC health checks. The name of a service in
+// the request does not matter: this process is ready as a whole.
+func (h health) Check(ctx context.Context, _ *healthpb.HealthCheckRequest) (*healthpb.HealthCheckResponse, error) {
+	if h.ready(ctx) != nil {
+		return &healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_NOT_SERVING}, nil
+	}
+	return &healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_SERVING}, nil
 }

@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 
+	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 	"github.com/grafana/dskit/middleware"
 	"github.com/grafana/dskit/server"
 	"github.com/grafana/dskit/services"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
 // initServer opens the ports. They answer from the start of the server on: the
@@ -21,7 +24,8 @@ func (s *Skald) initServer() (services.Service, error) {
 	cfg.MetricsNamespace = s.cfg.MetricsNamespace
 	cfg.Registerer = s.registry
 	cfg.Gatherer = s.registry
-	cfg.Log = onlyWarnings(s.logger) // where it listens is said once, with the rest
+	logger := &later{next: s.logger}
+	cfg.Log = logger
 	cfg.SignalHandler = noSignals{make(chan struct{})}
 	cfg.HTTPMiddleware = append(cfg.HTTPMiddleware, recoverPanics(s))
 
@@ -29,7 +33,9 @@ func (s *Skald) initServer() (services.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ports (server.http_listen_port, server.grpc_listen_port): %w", err)
 	}
+	logger.on.Store(true)
 	s.server = srv
+	healthpb.RegisterHealthServer(srv.GRPC, health{ready: s.notReady})
 	s.registerRoutes(srv.HTTP)
 
 	run := func(ctx context.Context) error {
@@ -50,6 +56,20 @@ func (s *Skald) initServer() (services.Service, error) {
 		return nil
 	}
 	return services.NewBasicService(nil, run, stop), nil
+}
+
+// later is silent until it is on: where the server listens is said once, with
+// the rest of what is said at start.
+type later struct {
+	next log.Logger
+	on   atomic.Bool
+}
+
+func (l *later) Log(keyvals ...any) error {
+	if !l.on.Load() {
+		return nil
+	}
+	return l.next.Log(keyvals...)
 }
 
 // noSignals keeps dskit's server from listening to signals: Run's caller does.

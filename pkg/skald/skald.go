@@ -20,7 +20,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
-	"github.com/prometheus/common/version"
 
 	"github.com/skaldlogs/skald/pkg/distributor"
 	"github.com/skaldlogs/skald/pkg/ingester"
@@ -38,11 +37,10 @@ type Skald struct {
 
 	// Modules, in the order in which they are built; nil where the targets do
 	// not need them.
-	server    *server.Server
-	runtime   *limits.Runtime
-	overrides *limits.Overrides
-	ring      *ring.Ring
-
+	server      *server.Server
+	runtime     *limits.Runtime
+	overrides   *limits.Overrides
+	ring        *ring.Ring
 	store       *storage.Store
 	ingester    *ingester.Ingester
 	distributor *distributor.Distributor
@@ -152,7 +150,7 @@ func (s *Skald) banner() {
 	if err != nil {
 		dir = s.cfg.Common.PathPrefix
 	}
-	level.Info(s.logger).Log("msg", "starting Skald", "version", version.Version, "target", strings.Join(s.cfg.Target, ","))
+	level.Info(s.logger).Log("msg", "starting Skald", "version", programVersion(), "target", strings.Join(s.cfg.Target, ","))
 	level.Info(s.logger).Log("msg", "data is kept in", "dir", dir)
 	level.Info(s.logger).Log("msg", "listening", "http", hostPort(s.server.HTTPListenAddr()), "grpc", hostPort(s.server.GRPCListenAddr()), "multitenancy", auth)
 }

@@ -17,11 +17,15 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
 // A running is a whole Skald in this process.
 type running struct {
 	url  string
+	grpc string // host:port
 	stop func()
 }
 
@@ -44,7 +48,8 @@ func start(t *testing.T, args ...string) *running {
 	go func() { done <- s.Run(ctx) }()
 	stopped := false
 	r := &running{
-		url: "http://127.0.0.1:" + fmt.Sprint(s.server.HTTPListenAddr().(*net.TCPAddr).Port),
+		grpc: "127.0.0.1:" + fmt.Sprint(s.server.GRPCListenAddr().(*net.TCPAddr).Port),
+		url:  "http://127.0.0.1:" + fmt.Sprint(s.server.HTTPListenAddr().(*net.TCPAddr).Port),
 		stop: func() {
 			if stopped {
 				return
@@ -230,6 +235,15 @@ func TestAdmin(t *testing.T) {
 			}
 			t.Errorf("%s %s: %d, want %d and %q in\n%s", tc.method, tc.path, status, tc.status, tc.want, text)
 		}
+	}
+	conn, err := grpc.NewClient(r.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	health, err := healthpb.NewHealthClient(conn).Check(t.Context(), &healthpb.HealthCheckRequest{})
+	if err != nil || health.Status != healthpb.HealthCheckResponse_SERVING {
+		t.Errorf("the health check over gRPC answers %v (%v), want SERVING", health, err)
 	}
 	if _, text := r.get(t, "/config"); strings.Contains(text, "secret") {
 		t.Error("/config shows a password")
