@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,13 +34,40 @@ type machine struct {
 	cfg     Config
 	limits  limits.Limits
 	tenants map[string]*limits.Limits
-	fault   func(string) error
+	fault   atomic.Pointer[func(string) error]
 	now     func() time.Time
 
 	bucket *objstore.Folder
 	store  *storage.Store
 	ing    *Ingester
-	log    bytes.Buffer
+	log    logBuffer
+}
+
+// A logBuffer keeps what was logged, for failures to show.
+type logBuffer struct {
+	mu  sync.Mutex // guards the field below
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// failAt makes fn decide what happens at each fault point; nil lets all pass.
+func (m *machine) failAt(fn func(point string) error) {
+	if fn == nil {
+		m.fault.Store(nil)
+		return
+	}
+	m.fault.Store(&fn)
 }
 
 // newMachine returns a machine that is off.
@@ -70,14 +99,14 @@ func (m *machine) on() error {
 	if err != nil {
 		return err
 	}
-	logger := log.NewLogfmtLogger(log.NewSyncWriter(&m.log))
+	logger := log.NewLogfmtLogger(&m.log)
 	c, err := catalog.Open(context.Background(), bucket, catalog.Options{Logger: logger})
 	if err != nil {
 		return err
 	}
 	fault := func(point string) error {
-		if m.fault != nil {
-			return m.fault(point)
+		if fn := m.fault.Load(); fn != nil {
+			return (*fn)(point)
 		}
 		return nil
 	}
@@ -110,7 +139,7 @@ func (m *machine) off() {
 	if m.ing == nil {
 		return
 	}
-	if err := services.StopAndAwaitTerminated(context.Background(), m.ing); err != nil && m.fault == nil {
+	if err := services.StopAndAwaitTerminated(context.Background(), m.ing); err != nil && m.fault.Load() == nil {
 		m.t.Errorf("stop: %v", err)
 	}
 	m.ing = nil

@@ -319,7 +319,7 @@ func TestReplayOfALogLargerThanMemory(t *testing.T) {
 	m.off()
 
 	m.cfg.MemoryLimit = 3 << 20 // raw, the rows take more than twice that
-	m.fault = func(point string) error { return errors.New("no flush, so that replay has to fit by itself") }
+	m.failAt(func(point string) error { return errors.New("no flush, so that replay has to fit by itself") })
 	m.mustOn()
 	if n := m.ing.memory.bytes.Load(); n > 3<<20 {
 		t.Errorf("replay left %d bytes in memory, the bound is %d", n, 3<<20)
@@ -330,7 +330,7 @@ func TestReplayOfALogLargerThanMemory(t *testing.T) {
 	if got := m.read("t"); !slices.Equal(got, before) {
 		t.Errorf("%d rows after the replay, %d before", len(got), len(before))
 	}
-	m.fault = nil
+	m.failAt(nil)
 	if err := m.ing.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -391,7 +391,7 @@ func crashHistory(t *testing.T, seed uint64) {
 		cutAt := int64(rnd.IntN(12))
 		var crashed *vfs.Mem
 		var mu sync.Mutex
-		m.fault = func(string) error {
+		m.failAt(func(string) error {
 			if steps.Add(1) == cutAt {
 				mu.Lock()
 				crashed = mem.Crash(rand.New(rand.NewPCG(seed, uint64(ts))))
@@ -399,7 +399,7 @@ func crashHistory(t *testing.T, seed uint64) {
 				return errors.New("power cut")
 			}
 			return nil
-		}
+		})
 		if err := m.on(); err != nil {
 			t.Fatalf("%v\n%s", err, &m.log)
 		}
@@ -496,7 +496,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 	cut := func(m *machine, fs *vfs.Mem, k int64, seed uint64) *vfs.Mem {
 		var left *vfs.Mem
 		var step atomic.Int64
-		m.fault = func(point string) error {
+		m.failAt(func(point string) error {
 			if step.Add(1) == k {
 				left = fs.Crash(rand.New(rand.NewPCG(seed, uint64(k))))
 				return errors.New("power cut at " + point)
@@ -505,7 +505,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 				return errors.New("there is no power")
 			}
 			return nil
-		}
+		})
 		_ = m.ing.Flush(t.Context())
 		return left
 	}
@@ -525,7 +525,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 			for second := int64(1); ; second++ {
 				again := left.Crash(rand.New(rand.NewPCG(seed, 99)))
 				m := newMachine(t, again, nil)
-				m.fault = func(string) error { return errors.New("not yet") } // the flusher of the start waits
+				m.failAt(func(string) error { return errors.New("not yet") }) // the flusher of the start waits
 				m.mustOn()
 				check(m, fmt.Sprintf("cut at step %d, restarted", first))
 				after := cut(m, again, second, seed)
