@@ -8,10 +8,10 @@
 //	limits_config ──▶ Limits ──────────┐ the value of every tenant …
 //	runtime file  ──▶ Runtime ─▶ file ─┤ … unless the file has one for this tenant
 //	                                   ▼
-//	                               Overrides ──▶ o.MaxLineSize(tenant)
+//	                               Overrides ──▶ o.For(tenant).MaxLineSize
 //
-// A caller that needs several values for one piece of work takes them together
-// with [Overrides.For], so that a reload in between cannot mix two states.
+// A caller takes the values of a tenant once for one piece of work, with
+// [Overrides.For], so that a reload in between cannot mix two states.
 //
 // # Reloading
 //

@@ -98,7 +98,7 @@ multi_kv_config: {primary: memberlist}
 	}
 	o := limits.NewOverrides(l, func() *limits.File { return f })
 
-	if got := o.MaxLineSize("blue"); got != 2048 {
+	if got := o.For("blue").MaxLineSize; got != 2048 {
 		t.Errorf("blue: max_line_size = %d, want 2048", got)
 	}
 	if got := o.For("blue").MaxLabelNamesPerSeries; got != 7 {
@@ -116,7 +116,7 @@ multi_kv_config: {primary: memberlist}
 	if got := l.DiscoverGenericFields.Fields; len(got) != 1 || got["trace"] == nil {
 		t.Errorf("the tenant's map changed the default to %v", got)
 	}
-	if o.For("green") != l || o.MaxLineSize("silent") != 256<<10 {
+	if o.For("green") != l || o.For("silent").MaxLineSize != 256<<10 {
 		t.Error("a tenant without values does not have the defaults")
 	}
 	if f.MultiKV.PrimaryStore != "memberlist" {
@@ -163,7 +163,7 @@ func TestRuntimeStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := limits.NewOverrides(defaults(t), r.Current).MaxLineSize("a"); got != 5 {
+	if got := limits.NewOverrides(defaults(t), r.Current).For("a").MaxLineSize; got != 5 {
 		t.Errorf("max_line_size = %d, want 5", got)
 	}
 	if err := services.StopAndAwaitTerminated(t.Context(), r); err != nil {
