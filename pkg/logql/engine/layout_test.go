@@ -1,0 +1,133 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/scan"
+)
+
+// directory is one stream's runs, each in a block of its own.
+func directory(runs ...model.Interval) *scan.Directory {
+	d := &scan.Directory{Streams: []scan.Stream{{Labels: labels.FromStrings("a", "b")}}}
+	for _, r := range runs {
+		d.Blocks = append(d.Blocks, scan.Block{Runs: []scan.Run{{Interval: r, Rows: 1}}})
+	}
+	return d
+}
+
+func TestLayout(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		runs []model.Interval
+		want string // by run: its spans, with * behind those that wait
+	}{
+		{"apart", []model.Interval{{Mint: 1, Maxt: 5}, {Mint: 6, Maxt: 9}}, "alone | alone"},
+		{"touching", []model.Interval{{Mint: 1, Maxt: 5}, {Mint: 5, Maxt: 9}}, "1-4 5-5* | 5-5* 6-9"},
+		{"overlapping", []model.Interval{{Mint: 4, Maxt: 9}, {Mint: 1, Maxt: 6}}, "4-6* 7-9 | 1-3 4-6*"},
+		{"within", []model.Interval{{Mint: 1, Maxt: 9}, {Mint: 3, Maxt: 4}}, "1-2 3-4* 5-9 | 3-4*"},
+		{"the same", []model.Interval{{Mint: 1, Maxt: 9}, {Mint: 1, Maxt: 9}, {Mint: 1, Maxt: 9}}, "1-9* | 1-9* | 1-9*"},
+		{"a chain", []model.Interval{{Mint: 1, Maxt: 4}, {Mint: 3, Maxt: 7}, {Mint: 6, Maxt: 9}}, "1-2 3-4* | 3-4* 5-5 6-7* | 6-7* 8-9"},
+		{"not wanted", []model.Interval{{Mint: 1, Maxt: 50}, {Mint: 11, Maxt: 60}, {Mint: 30, Maxt: 31}}, "1-10 11-20* | 11-20* | out"},
+		{"to the end of time", []model.Interval{{Mint: 1, Maxt: 20}, {Mint: 2, Maxt: 20}}, "1-1 2-20* | 2-20*"},
+	} {
+		l := newLayout(directory(tc.runs...), model.Interval{Mint: 0, Maxt: 20}, nil)
+		var got []string
+		for b := range l.blocks {
+			run := &l.blocks[b].runs[0]
+			var spans []string
+			for _, s := range run.spans {
+				text := fmt.Sprintf("%d-%d", s.interval.Mint, s.interval.Maxt)
+				if s.zone != nil {
+					text += "*"
+				}
+				spans = append(spans, text)
+			}
+			switch {
+			case run.interval.Empty():
+				spans = []string{"out"}
+			case run.spans == nil:
+				spans = []string{"alone"}
+			}
+			got = append(got, strings.Join(spans, " "))
+		}
+		if g := strings.Join(got, " | "); g != tc.want {
+			t.Errorf("%s: %s, want %s", tc.name, g, tc.want)
+		}
+	}
+}
+
+func TestLayoutAtTheEndsOfTime(t *testing.T) {
+	l := newLayout(directory(model.Ever, model.Ever, model.Interval{Mint: math.MaxInt64, Maxt: math.MaxInt64}), model.Ever, nil)
+	if !l.copies() {
+		t.Error("runs that overlap have no copies")
+	}
+}
+
+// TestDedupe compares with comparing each row with each other.
+func TestDedupe(t *testing.T) {
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 8))
+		rows := 1 + rng.IntN(10)
+		if seed%10 == 0 {
+			rows = 60 // many rows at one instant
+		}
+		var pieces []piece
+		for order := range 1 + rng.IntN(4) {
+			b := &scan.Batch{}
+			ts := int64(0)
+			for range rows {
+				ts += int64(rng.IntN(2))
+				if seed%10 == 0 {
+					ts = 0
+				}
+				b.Timestamps = append(b.Timestamps, ts)
+				b.Lines = append(b.Lines, fmt.Sprint(rng.IntN(3)))
+				b.Metadata = append(b.Metadata, []model.Metadata{nil, {{Name: "p", Value: "1"}}, {{Name: "detected_level", Value: "info"}}}[rng.IntN(3)])
+			}
+			if rng.IntN(2) == 0 {
+				b.Selected = scan.NewBitset(rows, true)
+				b.Selected.Clear(rng.IntN(rows))
+			}
+			start := rng.IntN(rows)
+			pieces = append(pieces, piece{batch: b, order: scan.Order{Generation: uint64(order)}, start: start, end: rows})
+		}
+		type row struct {
+			piece, row int
+			keep       bool
+		}
+		var all []row
+		want := 0
+		for i := range pieces {
+			p := &pieces[i]
+			for r := p.start; r < p.end; r++ {
+				keep := p.selected(r)
+				for _, o := range all {
+					q := &pieces[o.piece]
+					if keep && o.keep && q.batch.Timestamps[o.row] == p.batch.Timestamps[r] && q.batch.Lines[o.row] == p.batch.Lines[r] &&
+						model.SameMetadata(q.batch.Metadata[o.row], p.batch.Metadata[r]) {
+						keep = false
+						want++
+						break
+					}
+				}
+				all = append(all, row{i, r, keep})
+			}
+		}
+		rng.Shuffle(len(pieces), func(i, j int) { pieces[i], pieces[j] = pieces[j], pieces[i] })
+		if got := dedupe(pieces); got != want {
+			t.Errorf("seed %d: dropped %d, want %d", seed, got, want)
+		}
+		for _, r := range all {
+			if got := pieces[r.piece].selected(r.row); got != r.keep {
+				t.Errorf("seed %d: row %d of piece %d is kept: %v, want %v", seed, r.row, r.piece, got, r.keep)
+			}
+		}
+	}
+}
