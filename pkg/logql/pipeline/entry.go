@@ -120,18 +120,27 @@ func (e *entry) get(name string) (string, bool) {
 	if i := e.fieldIndex(name); i >= 0 {
 		return e.fields[i].value, true
 	}
-	if i := e.streamIndex(name); i >= 0 {
-		return e.stream[i].Value, !e.hidden[i]
+	if i := e.streamIndex(name); i >= 0 && !e.hidden[i] {
+		return e.stream[i].Value, true
 	}
-	switch name {
-	case ErrorLabel:
-		return e.class, e.class != ""
-	case ErrorDetailsLabel:
-		return e.details, e.details != ""
-	case PreserveErrorLabel:
-		return e.preserve, e.preserve != ""
+	if p := e.reserved(name); p != nil {
+		return *p, *p != ""
 	}
 	return "", false
+}
+
+// reserved is where the value of a label that tells of errors is kept, or nil for
+// all other labels.
+func (e *entry) reserved(name string) *string {
+	switch name {
+	case ErrorLabel:
+		return &e.class
+	case ErrorDetailsLabel:
+		return &e.details
+	case PreserveErrorLabel:
+		return &e.preserve
+	}
+	return nil
 }
 
 // value is the value of a label, or "".
@@ -145,6 +154,11 @@ func (e *entry) value(name string) string {
 
 // set gives a label a value, whatever it was before.
 func (e *entry) set(name, value string, c category) {
+	if p := e.reserved(name); p != nil {
+		e.hide(name)
+		*p = value
+		return
+	}
 	if i := e.fieldIndex(name); i >= 0 {
 		e.fields[i] = field{name, value, c}
 		return
@@ -166,16 +180,10 @@ func (e *entry) remove(name string) {
 		e.fields = append(e.fields[:i], e.fields[i+1:]...)
 		return
 	}
-	switch name {
-	case ErrorLabel:
-		e.class = ""
-	case ErrorDetailsLabel:
-		e.details = ""
-	case PreserveErrorLabel:
-		e.preserve = ""
-	default:
-		e.hide(name)
+	if p := e.reserved(name); p != nil {
+		*p = ""
 	}
+	e.hide(name)
 }
 
 // extract adds a label that a parser found. What an earlier parser found under
@@ -208,7 +216,10 @@ func (e *entry) extract(name *parsedName, value string) {
 }
 
 // fail notes an error.
-func (e *entry) fail(class, details string) { e.class, e.details = class, details }
+func (e *entry) fail(class, details string) {
+	e.set(ErrorLabel, class, categoryParsed)
+	e.set(ErrorDetailsLabel, details, categoryParsed)
+}
 
 // failed reports whether there is an error.
 func (e *entry) failed() bool { return e.class != "" }

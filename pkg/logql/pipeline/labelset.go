@@ -159,7 +159,7 @@ func (c *setCache) build(e *entry) *LabelSet {
 // appendErrors appends the error labels that are set.
 func (e *entry) appendErrors(ls []labels.Label) []labels.Label {
 	for _, name := range []string{ErrorLabel, ErrorDetailsLabel, PreserveErrorLabel} {
-		if v := e.value(name); v != "" {
+		if v := *e.reserved(name); v != "" {
 			ls = append(ls, labels.Label{Name: name, Value: v})
 		}
 	}

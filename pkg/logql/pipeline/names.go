@@ -9,8 +9,8 @@ import (
 // A parsedName is what becomes of the name of a parsed label in a stream.
 type parsedName struct {
 	own     string // valid, before the stream's labels are looked at
-	final   string // with a suffix if the stream has own
-	clashes bool   // the stream has own
+	final   string // with a suffix if own is taken
+	clashes bool   // own is taken
 	needed  bool   // somebody may look at it
 }
 
@@ -31,7 +31,12 @@ func newNameTable(stream []labels.Label, needs *needs) *nameTable {
 	return &nameTable{stream: stream, needs: needs, parsed: map[string]*parsedName{}}
 }
 
-func (t *nameTable) inStream(name string) bool {
+// taken reports whether a label must give way. The names that tell of errors
+// always are: a line cannot say that it failed.
+func (t *nameTable) taken(name string) bool {
+	if name == ErrorLabel || name == ErrorDetailsLabel || name == PreserveErrorLabel {
+		return true
+	}
 	for i := range t.stream {
 		if t.stream[i].Name == name {
 			return true
@@ -58,8 +63,7 @@ func (t *nameTable) lookupString(key string) *parsedName {
 
 func (t *nameTable) add(key string) *parsedName {
 	n := &parsedName{own: sanitize(key)}
-	// A line cannot say that it failed: these names are always taken.
-	n.clashes = t.inStream(n.own) || n.own == ErrorLabel || n.own == ErrorDetailsLabel || n.own == PreserveErrorLabel
+	n.clashes = t.taken(n.own)
 	n.final = n.own
 	if n.clashes {
 		n.final += duplicateSuffix
@@ -74,7 +78,7 @@ func (t *nameTable) add(key string) *parsedName {
 
 // metadata is the name of structured metadata in the stream.
 func (t *nameTable) metadata(name string) string {
-	if t.inStream(name) {
+	if t.taken(name) {
 		return t.suffixed(name)
 	}
 	return name

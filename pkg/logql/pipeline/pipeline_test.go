@@ -276,6 +276,8 @@ func TestLabelStages(t *testing.T) {
 		{name: "templates do not see each other", stages: `| label_format x="{{.app}}", y="{{.x}}"`, want: `x=web y=""`},
 		{name: "templates see renames before them", stages: `| logfmt | label_format x=a, y="{{.x}}", z=y`, line: `a=1`, want: `x=1 z=1`},
 		{name: "stages see each other", stages: `| label_format x="{{.app}}" | label_format y="{{.x}}"`, want: `x=web y=web`},
+		{name: "metadata cannot tell of errors", md: model.Metadata{{Name: "__error__", Value: "x"}}, want: `__error___extracted=x`},
+		{name: "other error labels can be set", stages: `| json | label_format __error_details__="mine", __preserve_error__="true"`, line: `x`, want: `__error__=JSONParserErr __preserve_error__=true`},
 		{name: "template fails", stages: `| label_format x="{{ div 1 0 }}", y="{{.app}}"`, want: `__error__=TemplateFormatErr y=web`},
 		{name: "line_format", stages: `| logfmt | line_format "{{.a}}/{{.app}}/{{.nope}}!"`, line: `a=1`, want: `a=1 line "1/web/!"`},
 		{name: "line_format of a value", stages: `| line_format "{{.app}}" | line_format "<{{ __line__ }}>"`, line: `x`, want: `line "<web>"`},
@@ -363,6 +365,20 @@ func TestLabelSetsOwnTheirStrings(t *testing.T) {
 	}
 	if got := set.All.String(); got != want {
 		t.Errorf("set changed to %s from %s", got, want)
+	}
+}
+
+// A stream may have labels with the names that tell of errors; an error hides them.
+func TestStreamsWithErrorLabels(t *testing.T) {
+	p := compile(t, `| json`, pipeline.Options{}).ForStream(labels.FromStrings("__error__", "mine", "app", "web"))
+	for _, tc := range []struct{ line, want, wantErr string }{
+		{`{}`, `{__error__="mine", app="web"}`, ""},
+		{`x`, `{__error__="JSONParserErr", app="web"}`, pipeline.ErrJSON},
+	} {
+		_, set, _ := p.Process(0, tc.line, nil)
+		if got := labels.NewBuilder(set.All).Del(pipeline.ErrorDetailsLabel).Labels(); got.String() != tc.want || set.Error != tc.wantErr {
+			t.Errorf("%s: %s, error %q; want %s, %q", tc.line, got, set.Error, tc.want, tc.wantErr)
+		}
 	}
 }
 

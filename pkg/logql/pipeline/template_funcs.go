@@ -10,8 +10,6 @@ import (
 	texttemplate "text/template"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/grafana/regexp"
 )
 
 // textFuncs work on text. Names in capitals have Go's order of arguments, the
@@ -50,33 +48,6 @@ var textFuncs = texttemplate.FuncMap{
 	"urldecode":  url.QueryUnescape,
 	"default":    withDefault,
 	"fromJson":   fromJSON,
-	"count": func(expr, s string) (int, error) {
-		re, err := regexp.Compile(expr)
-		if err != nil {
-			return 0, err
-		}
-		return len(re.FindAllStringIndex(s, -1)), nil
-	},
-	"regexReplaceAll": func(expr, s, with string) (string, error) {
-		re, err := regexp.Compile(expr)
-		if err != nil {
-			return "", err
-		}
-		if err := fitsReplaced(s, with, len(re.FindAllStringIndex(s, -1)), strings.Count(with, "$")); err != nil {
-			return "", err
-		}
-		return re.ReplaceAllString(s, with), nil
-	},
-	"regexReplaceAllLiteral": func(expr, s, with string) (string, error) {
-		re, err := regexp.Compile(expr)
-		if err != nil {
-			return "", err
-		}
-		if err := fitsReplaced(s, with, len(re.FindAllStringIndex(s, -1)), 0); err != nil {
-			return "", err
-		}
-		return re.ReplaceAllLiteralString(s, with), nil
-	},
 
 	// Go's own, with a bound on what they write.
 	"print":    func(vs ...any) (string, error) { return printed(fmt.Sprint, vs) },

@@ -6,6 +6,8 @@ import (
 	texttemplate "text/template"
 	"text/template/parse"
 	"time"
+
+	"github.com/grafana/regexp"
 )
 
 // A template is a small program, and queries come from many people: what it may
@@ -13,8 +15,8 @@ import (
 const (
 	// maxTemplateText is how long a text may be, in bytes.
 	maxTemplateText = 1 << 20
-	// maxTemplateWork is how many bytes may be written in all, by functions and to
-	// the result. A turn of a loop counts as tickWork bytes.
+	// maxTemplateWork is how many bytes may be read and written in all, by functions
+	// and to the result. A call, or a turn of a loop, counts as tickWork bytes.
 	maxTemplateWork = 16 << 20
 	tickWork        = 64
 )
@@ -30,6 +32,7 @@ type templateRun struct {
 	entry    *entry
 	start    int // of the result, in the entry's scratch
 	work     int // done so far, see maxTemplateWork
+	regexps  map[string]*regexp.Regexp
 }
 
 func newTemplateRun(t *texttemplate.Template) *templateRun {
@@ -74,10 +77,10 @@ const tickFunc = "__tick__"
 func (r *templateRun) funcs() texttemplate.FuncMap {
 	fs := texttemplate.FuncMap{
 		"__line__":      func() string { return r.entry.line },
-		"__timestamp__": func() time.Time { return time.Unix(0, r.entry.ts).UTC() },
+		"__timestamp__": func() timeValue { return timeValue{time.Unix(0, r.entry.ts).UTC()} },
 		tickFunc:        func() (string, error) { return "", r.does(tickWork) },
 	}
-	for _, group := range []texttemplate.FuncMap{textFuncs, mathFuncs, timeFuncs} {
+	for _, group := range []texttemplate.FuncMap{textFuncs, mathFuncs, timeFuncs, r.regexpFuncs()} {
 		for name, fn := range group {
 			fs[name] = r.bounded(fn)
 		}
@@ -85,14 +88,11 @@ func (r *templateRun) funcs() texttemplate.FuncMap {
 	return fs
 }
 
-// bounded returns fn with its texts counted, if it returns any. No function
-// writes more than a few times what it is given, or checks before it does.
+// bounded returns fn with the texts that it is given and returns counted. No
+// function writes more than a few times what it is given, or it checks before.
 func (r *templateRun) bounded(fn any) any {
 	v := reflect.ValueOf(fn)
 	t := v.Type()
-	if t.Out(0).Kind() != reflect.String {
-		return fn
-	}
 	in := make([]reflect.Type, t.NumIn())
 	for i := range in {
 		in[i] = t.In(i)
@@ -103,16 +103,43 @@ func (r *templateRun) bounded(fn any) any {
 		call = v.CallSlice
 	}
 	return reflect.MakeFunc(reflect.FuncOf(in, out, t.IsVariadic()), func(args []reflect.Value) []reflect.Value {
+		work := tickWork
+		for _, a := range args {
+			work += textLen(a)
+		}
+		if err := r.does(work); err != nil {
+			return []reflect.Value{reflect.Zero(out[0]), reflect.ValueOf(err)}
+		}
 		results := call(args)
 		if len(results) == 2 && !results[1].IsNil() {
 			return results
 		}
-		err := r.does(results[0].Len())
-		if results[0].Len() > maxTemplateText {
+		var err error
+		if n := textLen(results[0]); n > maxTemplateText {
 			err = errTooLong
+		} else {
+			err = r.does(n)
 		}
 		return []reflect.Value{results[0], reflect.ValueOf(&err).Elem()}
 	}).Interface()
+}
+
+// textLen is the length of v if it is text, or of the texts that it lists.
+func textLen(v reflect.Value) int {
+	switch v.Kind() {
+	case reflect.String:
+		return v.Len()
+	case reflect.Interface:
+		return textLen(v.Elem())
+	case reflect.Slice:
+		n := 0
+		for i := range v.Len() {
+			n += textLen(v.Index(i))
+		}
+		return n
+	default:
+		return 0
+	}
 }
 
 // tickNode is {{ __tick__ }}.

@@ -37,6 +37,8 @@ func TestTemplateFunctions(t *testing.T) {
 		{`{{ default "d" .nope }} {{ default "d" .app }} {{ .nope | default "x" }}`, "d web x"},
 		{`{{ unixEpoch __timestamp__ }} {{ unixEpochMillis __timestamp__ }} {{ unixEpochNanos __timestamp__ }}`, "1718000000 1718000000123 1718000000123456789"},
 		{`{{ __timestamp__ | date "2006-01-02T15:04:05.000Z07:00" }}`, "2024-06-10T06:13:20.123Z"},
+		{`{{ __timestamp__.Format "2006" }} {{ (__timestamp__.AddDate 1 0 0).Year }} {{ __timestamp__.Weekday }} {{ __timestamp__.After (toDate "2006" "2000") }}`, "2024 2025 Monday true"},
+		{`{{ __timestamp__ }}`, "2024-06-10 06:13:20.123456789 +0000 UTC"},
 		{`{{ toDateInZone "2006-01-02" "UTC" "2024-05-06" | unixEpoch }}`, "1714953600"},
 		{`{{ toDate "2006-01-02" "word" | date "2006" }}`, "0001"},
 		{`{{ (unixToTime "19000").UTC | date "2006-01-02" }} {{ unixToTime "1718000000" | unixEpoch }} {{ unixToTime "1718000000123" | unixEpochMillis }}`, "2022-01-08 1718000000 1718000000123"},
@@ -69,6 +71,9 @@ func TestTemplateFunctionsFail(t *testing.T) {
 		`{{ $x := .app }}{{ range 100 }}{{ $x = replace "w" $x $x }}{{ end }}`,
 		`{{ $x := .app }}{{ range 100 }}{{ $x = regexReplaceAll "." $x "$0$0$0" }}{{ end }}`,
 		`{{ $x := .app }}{{ range 100 }}{{ $x = b64enc $x }}{{ end }}`,
+		`{{ __timestamp__.Format (repeat 2000 "1") }}`,
+		`{{ $x := repeat 100000 "[" }}{{ range 1000000 }}{{ $y := fromJson $x }}{{ end }}`,
+		`{{ __timestamp__.AppendFormat nil "2006" }}`,
 		`{{ $x := repeat 100000 "<" }}{{ range 1000000 }}{{ html $x }}{{ end }}`,
 	} {
 		p := compile(t, "| line_format "+quote(template), pipeline.Options{}).ForStream(stream)
