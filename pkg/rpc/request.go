@@ -1,0 +1,115 @@
+package rpc
+
+import (
+	"fmt"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/skaldlogs/skald/pkg/logproto"
+	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/scan"
+)
+
+// allColumns are the columns that this version knows.
+const allColumns = scan.Lines | scan.Metadata | scan.Sizes
+
+func malformedf(format string, args ...any) error {
+	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), logproto.ErrMalformed)
+}
+
+func encodeInterval(iv model.Interval) *logproto.Interval {
+	return &logproto.Interval{Mint: iv.Mint, Maxt: iv.Maxt}
+}
+
+// decodeInterval takes an empty interval as it is: nothing lies in it.
+func decodeInterval(iv *logproto.Interval) (model.Interval, error) {
+	if iv == nil {
+		return model.Interval{}, malformedf("there is no interval")
+	}
+	return model.Interval{Mint: iv.GetMint(), Maxt: iv.GetMaxt()}, nil
+}
+
+func encodeMatchers(ms []*labels.Matcher) []*logproto.Matcher {
+	out := make([]*logproto.Matcher, len(ms))
+	for i, m := range ms {
+		out[i] = &logproto.Matcher{
+			Type:  logproto.Matcher_Type(m.Type),
+			Name:  model.BorrowBytes(m.Name),
+			Value: model.BorrowBytes(m.Value),
+		}
+	}
+	return out
+}
+
+func decodeMatchers(ms []*logproto.Matcher) ([]*labels.Matcher, error) {
+	out := make([]*labels.Matcher, len(ms))
+	for i, m := range ms {
+		t := m.GetType()
+		if t < 0 || t > logproto.Matcher_TYPE_NOT_REGEXP {
+			return nil, malformedf("matcher %d is of type %d", i, t)
+		}
+		var err error
+		if out[i], err = labels.NewMatcher(labels.MatchType(t), string(m.GetName()), string(m.GetValue())); err != nil {
+			return nil, malformedf("matcher %d: %v", i, err)
+		}
+	}
+	return out, nil
+}
+
+func encodeRequest(req *scan.Request) *logproto.ScanRequest {
+	out := &logproto.ScanRequest{
+		Matchers: encodeMatchers(req.Matchers),
+		Interval: encodeInterval(req.Interval),
+		Columns:  uint32(req.Columns),
+		Filters:  make([]*logproto.LineFilter, len(req.Filters)),
+	}
+	for i, f := range req.Filters {
+		out.Filters[i] = &logproto.LineFilter{Op: logproto.LineFilter_Op(f.Op), Text: model.BorrowBytes(f.Text)}
+	}
+	return out
+}
+
+func decodeRequest(tenant string, req *logproto.ScanRequest) (*scan.Request, error) {
+	out, err := selection(tenant, req.GetMatchers(), req.GetInterval())
+	if err != nil {
+		return nil, err
+	}
+	if c := req.GetColumns(); c&^uint32(allColumns) != 0 {
+		return nil, malformedf("columns %b are not known", c)
+	}
+	out.Columns = scan.Columns(req.GetColumns())
+	for i, f := range req.GetFilters() {
+		op := f.GetOp()
+		if op < 0 || op > logproto.LineFilter_OP_REJECTS {
+			return nil, malformedf("line filter %d is of kind %d", i, op)
+		}
+		out.Filters = append(out.Filters, scan.LineFilter{Op: scan.FilterOp(op), Text: string(f.GetText())})
+	}
+	return out, nil
+}
+
+// encodeSelect is the part of a request that says which streams are meant. The
+// name is that of the label whose values are asked for, if any.
+func encodeSelect(req *scan.Request, name string) *logproto.SelectRequest {
+	return &logproto.SelectRequest{
+		Matchers: encodeMatchers(req.Matchers),
+		Interval: encodeInterval(req.Interval),
+		Name:     name,
+	}
+}
+
+func decodeSelect(tenant string, req *logproto.SelectRequest) (*scan.Request, error) {
+	return selection(tenant, req.GetMatchers(), req.GetInterval())
+}
+
+func selection(tenant string, matchers []*logproto.Matcher, interval *logproto.Interval) (*scan.Request, error) {
+	ms, err := decodeMatchers(matchers)
+	if err != nil {
+		return nil, err
+	}
+	iv, err := decodeInterval(interval)
+	if err != nil {
+		return nil, err
+	}
+	return &scan.Request{Tenant: tenant, Matchers: ms, Interval: iv}, nil
+}
