@@ -3,6 +3,7 @@
 GO       ?= go
 FUZZTIME ?= 1m
 ARGS     ?=
+CODE     := $(wildcard cmd clients pkg)
 
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 REVISION := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
@@ -30,7 +31,7 @@ test: ## run all tests
 
 .PHONY: check
 check: ## what CI runs: format, vet, lint, floors, generated files, tests with the race detector
-	@unformatted=$$($(GO) tool gofumpt -l cmd clients pkg); \
+	@unformatted=$$($(GO) tool gofumpt -l $(CODE)); \
 	if [ -n "$$unformatted" ]; then echo "not formatted; run: go tool gofumpt -w"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
@@ -39,7 +40,7 @@ check: ## what CI runs: format, vet, lint, floors, generated files, tests with t
 
 .PHONY: fmt
 fmt: ## format the code
-	$(GO) tool gofumpt -w cmd clients pkg
+	$(GO) tool gofumpt -w $(CODE)
 
 .PHONY: bench
 bench: ## run the benchmarks
@@ -47,7 +48,7 @@ bench: ## run the benchmarks
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (1m)
-	@set -e; grep -rl --include='*_test.go' '^func Fuzz' cmd clients pkg | sort | while read -r file; do \
+	@set -e; grep -rl --include='*_test.go' '^func Fuzz' $(CODE) | sort | while read -r file; do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
 			echo "$$(dirname "$$file") $$target"; \
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")"; \
