@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -349,6 +350,25 @@ func TestLabelSets(t *testing.T) {
 	if a.Hash != labels.StableHash(a.All) {
 		t.Error("Hash is not that of All")
 	}
+}
+
+// One pipeline serves any number of goroutines.
+func TestPipelineIsShared(t *testing.T) {
+	p := compile(t, `|~ "(?i)A=|B" | logfmt | a=~"x.*|y" or a>1 | line_format "{{ regexReplaceAllLiteral .re .a .g }}{{ __line__ | len }}" | label_format b="{{ .a }}"`, pipeline.Options{})
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			sp := p.ForStream(labels.FromStrings("g", strconv.Itoa(i)))
+			for n := range 200 {
+				line, set, ok := sp.Process(0, fmt.Sprintf("a=x%d re=x.*", n), nil)
+				if want := fmt.Sprintf("%d%d", i, len(fmt.Sprintf("a=x%d re=x.*", n))); !ok || line != want || set.All.Get("b") != fmt.Sprintf("x%d", n) {
+					t.Errorf("goroutine %d: line %q, want %q; labels %s", i, line, want, set.All)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // What a label set holds does not change with the entries that come after.
