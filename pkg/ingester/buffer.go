@@ -173,6 +173,21 @@ func (v *view) appendMetadata(dst []labels.Label, r *row) []labels.Label {
 	return dst
 }
 
+// metadataBytes is the length of all names and values of r's metadata.
+func (v *view) metadataBytes(r *row) int64 {
+	if r.meta == 0 {
+		return 0
+	}
+	c, o := (r.meta-1)/chunkBytes, (r.meta-1)%chunkBytes
+	d := encbuf.NewDecoder(v.chunks[c][o:])
+	var n int64
+	for range d.Uvarint() {
+		n += int64(len(v.names[d.Uvarint()]))
+		n += int64(len(d.Bytes(int(d.Uvarint()))))
+	}
+	return n
+}
+
 // appendRows appends the rows that keep selects to dst, as blocks take them.
 func (v *view) appendRows(dst []block.Row, keep func(*row) bool) []block.Row {
 	var pairs []labels.Label

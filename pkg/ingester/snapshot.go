@@ -142,6 +142,7 @@ func viewRuns(v *view, streams map[uint32]int, iv model.Interval) []scan.Run {
 	byRef := map[uint32]*scan.Run{}
 	var last *scan.Run
 	lastRef, haveLast := uint32(0), false
+	lastMeta, metaBytes := uint32(0), int64(0)
 	for n := range v.rows {
 		r := &v.rows[n]
 		if !haveLast || r.stream != lastRef {
@@ -161,6 +162,10 @@ func viewRuns(v *view, streams map[uint32]int, iv model.Interval) []scan.Run {
 		last.Interval = last.Interval.Extend(r.ts)
 		last.Rows++
 		last.Bytes += int64(r.length)
+		if r.meta != lastMeta { // equal metadata in a row lies in one place
+			lastMeta, metaBytes = r.meta, v.metadataBytes(r)
+		}
+		last.MetadataBytes += metaBytes
 	}
 	var out []scan.Run
 	for _, r := range byRef {
