@@ -21,6 +21,8 @@ import (
 
 // A Pusher takes pushes: a distributor.
 type Pusher interface {
+	// Enter comes before a push is read, and leave after it is answered.
+	Enter() (leave func(), err error)
 	Push(ctx context.Context, req *distributor.Request) (model.PushResult, error)
 }
 

@@ -88,7 +88,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error, newline bo
 	if status >= 500 {
 		level.Error(a.logger).Log("msg", "a request failed", "err", err, "path", r.URL.Path, "status", status)
 	}
-	if newline && !strings.HasSuffix(text, "\n") {
+	if (newline || status == http.StatusUnauthorized) && !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

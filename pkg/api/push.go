@@ -42,6 +42,11 @@ func (a *API) readAndPush(r *http.Request, read func(loghttp.PushBody, loghttp.P
 	if err != nil {
 		return model.PushResult{}, "", badRequest(fmt.Errorf("header %s: %w", AckHeader, err))
 	}
+	leave, err := a.pusher.Enter()
+	if err != nil {
+		return model.PushResult{}, "", err
+	}
+	defer leave()
 	p, err := read(loghttp.PushBody{
 		Reader:          r.Body,
 		ContentType:     r.Header.Get("Content-Type"),
@@ -60,6 +65,7 @@ func (a *API) readAndPush(r *http.Request, read func(loghttp.PushBody, loghttp.P
 		Format:  format,
 		Ack:     ack,
 		Release: p.Release,
+		Entered: true,
 	})
 	return result, tenant, err
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -184,6 +185,9 @@ func (a *API) names(w http.ResponseWriter, r *http.Request, ask func([]string, *
 			if req.Matchers, err = syntax.ParseMatchers(q.Query); err != nil {
 				return nil, err
 			}
+			if len(req.Matchers) == 0 {
+				return nil, badRequest(errNoMatchers)
+			}
 		}
 		return ask(tenants, req)
 	}()
@@ -270,6 +274,9 @@ func (a *API) formatQuery(w http.ResponseWriter, r *http.Request) {
 	}
 	writeStatusJSON(w, http.StatusOK, map[string]string{"status": "success", "data": syntax.Pretty(expr)})
 }
+
+// errNoMatchers is of label requests, which may leave the selector out instead.
+var errNoMatchers = errors.New("a selector needs at least one matcher; leave query out to ask about all streams")
 
 // interval is a request's [start, end) as a closed interval.
 func interval(start, end int64) model.Interval { return model.Interval{Mint: start, Maxt: end - 1} }

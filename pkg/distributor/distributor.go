@@ -131,13 +131,28 @@ type Request struct {
 	Ack model.Ack
 	// Release is called once, when nothing reads the batch any more.
 	Release func()
+	// Entered says that the caller entered before it read the push, and leaves
+	// no sooner than Push returns. See [Distributor.Enter].
+	Entered bool
+}
+
+// Enter counts a push in whose body is still to be read, so that a distributor
+// that is stopping finishes it as well. Unless there is an error, leave must be
+// called once.
+func (d *Distributor) Enter() (leave func(), err error) {
+	if !d.enter() {
+		return nil, ErrStopping
+	}
+	return d.inflight.Done, nil
 }
 
 // Push checks the entries and stores those that pass. The result says which do
 // not; an error says that the push as a whole was not acknowledged.
 func (d *Distributor) Push(ctx context.Context, req *Request) (model.PushResult, error) {
 	p := newPush(req)
-	if !d.enter() {
+	if req.Entered {
+		d.inflight.Add(1)
+	} else if !d.enter() {
 		p.free()
 		return model.PushResult{}, ErrStopping
 	}

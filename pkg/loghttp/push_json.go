@@ -245,20 +245,29 @@ func (p *jsonPush) legacyStream() {
 	r.peek()
 	at := r.pos
 	var lbls string
+	var legacy, modern bool
 	for r.open('{', "a stream"); r.more('}'); {
 		switch string(r.key()) {
 		case "labels":
+			legacy = true
 			lbls = r.text("labels in quotes")
 		case "entries":
+			legacy = true
 			if r.null() {
 				break
 			}
 			for r.open('[', "an array of entries"); r.more(']'); {
 				p.legacyEntry()
 			}
+		case "stream", "values":
+			modern = true
+			r.skip()
 		default:
 			r.skip()
 		}
+	}
+	if modern && !legacy {
+		r.fail(at, `a stream with "stream" and "values", which belong in a push to /loki/api/v1/push: use "labels" and "entries" here`)
 	}
 	p.stream(at, lbls)
 }

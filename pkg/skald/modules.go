@@ -2,6 +2,7 @@ package skald
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/go-kit/log"
 	"github.com/grafana/dskit/dns"
@@ -18,15 +19,16 @@ import (
 
 // The modules.
 const (
-	Server        = "server"
-	Memberlist    = "memberlist-kv"
-	RuntimeConfig = "runtime-config"
-	Overrides     = "overrides"
-	Ring          = "ring"
-	Store         = "store"
-	Ingester      = "ingester"
-	Distributor   = "distributor"
-	Querier       = "querier"
+	Server          = "server"
+	Memberlist      = "memberlist-kv"
+	RuntimeConfig   = "runtime-config"
+	Overrides       = "overrides"
+	Ring            = "ring"
+	Store           = "store"
+	IngesterClients = "ingester-clients"
+	Ingester        = "ingester"
+	Distributor     = "distributor"
+	Querier         = "querier"
 )
 
 // A module is a part of the program. One with a role may be a target; one
@@ -48,8 +50,9 @@ var table = []module{
 	{Ring, []string{Server, Memberlist, RuntimeConfig}, (*Skald).initRing, ""},
 	{Store, nil, (*Skald).initStore, ""},
 	{Ingester, []string{Server, Ring, Overrides, Store}, (*Skald).initIngester, "holds the newest entries, and hands them to the store"},
-	{Distributor, []string{Server, Ring, Overrides}, (*Skald).initDistributor, "takes pushes, and hands them to ingesters"},
-	{Querier, []string{Server, Ring, Overrides, Store}, (*Skald).initQuerier, "answers queries over ingesters and store"},
+	{IngesterClients, []string{Ring}, (*Skald).initIngesterClients, ""},
+	{Distributor, []string{Server, Ring, Overrides, IngesterClients}, (*Skald).initDistributor, "takes pushes, and hands them to ingesters"},
+	{Querier, []string{Server, Ring, Overrides, Store, IngesterClients}, (*Skald).initQuerier, "answers queries over ingesters and store"},
 	{Write, []string{Distributor, Ingester}, nil, "what pushes need"},
 	{Read, []string{Querier}, nil, "what queries need"},
 	{All, []string{Write, Read}, nil, "everything in one process"},
@@ -69,6 +72,20 @@ func (s *Skald) buildModules() (*modules.Manager, error) {
 		if err := m.AddDependency(mod.name, mod.needs...); err != nil {
 			return nil, fmt.Errorf("module %s: %w", mod.name, err)
 		}
+	}
+	// Modules stop before those they need. An ingester that shares the process
+	// with its callers must stay until their pushes and queries are done.
+	for _, target := range s.cfg.Target {
+		if !slices.Contains(reach(target), Ingester) {
+			continue
+		}
+		if err := m.AddDependency(Distributor, Ingester); err != nil {
+			return nil, fmt.Errorf("module %s: %w", Distributor, err)
+		}
+		if err := m.AddDependency(Querier, Ingester); err != nil {
+			return nil, fmt.Errorf("module %s: %w", Querier, err)
+		}
+		break
 	}
 	return m, nil
 }
