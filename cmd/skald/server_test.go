@@ -45,12 +45,31 @@ type server struct {
 	tb   testing.TB
 	dir  string
 	args []string
+	cwd  string // where it is started; empty: where the test runs
 	http string // host:port
 	grpc string
 
 	cmd    *exec.Cmd
 	exited chan error
-	log    *bytes.Buffer
+	log    *logBuffer
+}
+
+// A logBuffer holds what a process says, and may be read while it speaks.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
 // newServer prepares a server with its data in dir.
@@ -77,12 +96,14 @@ func (s *server) start() {
 	if err != nil {
 		s.tb.Fatal(err)
 	}
-	s.log = &bytes.Buffer{}
+	s.log = &logBuffer{}
 	s.cmd = exec.Command(name, append([]string{
 		"-data.dir=" + s.dir,
+		"-ingester.wal-disk-full-threshold=0", // the disks that tests run on are nobody's promise
 		"-server.http-listen-port=" + port(s.http),
 		"-server.grpc-listen-port=" + port(s.grpc),
 	}, s.args...)...)
+	s.cmd.Dir = s.cwd
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	// The process must not outlive a test that is killed.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -92,7 +113,12 @@ func (s *server) start() {
 	s.exited = make(chan error, 1)
 	go func(cmd *exec.Cmd, exited chan<- error) { exited <- cmd.Wait() }(s.cmd, s.exited)
 	s.tb.Cleanup(s.kill)
+	s.awaitReady()
+}
 
+// awaitReady waits until the process takes requests.
+func (s *server) awaitReady() {
+	s.tb.Helper()
 	for range 6000 {
 		select {
 		case err := <-s.exited:
@@ -180,16 +206,70 @@ func (s *server) read(selector string, start, end int64) []model.Entry {
 	}
 }
 
+// query returns the entries of one answer, oldest first.
 func (s *server) query(selector string, start, end int64, limit int) []model.Entry {
 	s.tb.Helper()
-	q := url.Values{
+	a := s.ask("query_range", url.Values{
 		"query":     {selector},
 		"start":     {strconv.FormatInt(start, 10)},
 		"end":       {strconv.FormatInt(end, 10)},
 		"limit":     {strconv.Itoa(limit)},
 		"direction": {"forward"},
+	})
+	if len(a.Warnings) > 0 {
+		s.tb.Fatalf("query %s: warnings %q", selector, a.Warnings)
 	}
-	resp, err := http.Get("http://" + s.http + "/loki/api/v1/query_range?" + q.Encode())
+	return a.entries(s.tb)
+}
+
+// count is how many entries of a selector the server counts in [start, end),
+// the start rounded down to whole milliseconds before the end.
+func (s *server) count(selector string, start, end int64) int {
+	s.tb.Helper()
+	n, warnings := s.countAll(selector, start, end)
+	if len(warnings) > 0 {
+		s.tb.Fatalf("count %s: warnings %q", selector, warnings)
+	}
+	return n
+}
+
+// countAll also returns what the server says about its answer.
+func (s *server) countAll(selector string, start, end int64) (int, []string) {
+	s.tb.Helper()
+	a := s.ask("query", url.Values{
+		"query": {fmt.Sprintf("sum(count_over_time(%s[%dms]))", selector, (end-start+999_999)/1_000_000)},
+		"time":  {strconv.FormatInt(end-1, 10)},
+	})
+	if len(a.Data.Result) == 0 {
+		return 0, a.Warnings
+	}
+	var text string
+	if err := json.Unmarshal(a.Data.Result[0].Value[1], &text); err != nil {
+		s.tb.Fatal(err)
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	return n, a.Warnings
+}
+
+// An answer to a query, as far as tests look at it.
+type answer struct {
+	Warnings []string
+	Data     struct {
+		Result []struct {
+			Stream map[string]string
+			Values [][2]string
+			Value  [2]json.RawMessage
+		}
+	}
+}
+
+// ask puts a question to query or query_range.
+func (s *server) ask(path string, q url.Values) *answer {
+	s.tb.Helper()
+	resp, err := http.Get("http://" + s.http + "/loki/api/v1/" + path + "?" + q.Encode())
 	if err != nil {
 		s.tb.Fatal(err)
 	}
@@ -198,27 +278,25 @@ func (s *server) query(selector string, start, end int64, limit int) []model.Ent
 	if err != nil {
 		s.tb.Fatal(err)
 	}
-	var answer struct {
-		Warnings []string
-		Data     struct {
-			Result []struct{ Values [][2]string }
-		}
-	}
 	if resp.StatusCode != http.StatusOK {
-		s.tb.Fatalf("query %s: %s: %s", selector, resp.Status, body)
+		s.tb.Fatalf("query %s: %s: %s", q.Get("query"), resp.Status, body)
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		s.tb.Fatalf("query %s: %v\n%s", selector, err, body)
+	var a answer
+	if err := json.Unmarshal(body, &a); err != nil {
+		s.tb.Fatalf("query %s: %v\n%s", q.Get("query"), err, body)
 	}
-	if len(answer.Warnings) > 0 {
-		s.tb.Fatalf("query %s: warnings %q", selector, answer.Warnings)
-	}
+	return &a
+}
+
+// entries are the lines of an answer, oldest first.
+func (a *answer) entries(tb testing.TB) []model.Entry {
+	tb.Helper()
 	var out []model.Entry
-	for _, r := range answer.Data.Result {
+	for _, r := range a.Data.Result {
 		for _, v := range r.Values {
 			ts, err := strconv.ParseInt(v[0], 10, 64)
 			if err != nil {
-				s.tb.Fatal(err)
+				tb.Fatal(err)
 			}
 			out = append(out, model.Entry{Timestamp: ts, Line: v[1]})
 		}
@@ -226,4 +304,17 @@ func (s *server) query(selector string, start, end int64, limit int) []model.Ent
 	// Levels may split a stream in the answer.
 	sortEntries(out)
 	return out
+}
+
+// flush hands everything in memory to the store.
+func (s *server) flush() {
+	s.tb.Helper()
+	resp, err := http.Post("http://"+s.http+"/flush", "", nil)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusNoContent {
+		s.tb.Fatalf("flush: %s: %s", resp.Status, body)
+	}
 }
