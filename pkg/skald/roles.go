@@ -44,7 +44,7 @@ func (s *Skald) initStore() (services.Service, error) {
 	}
 	s.store = storage.New(bucket, c, storage.Options{Logger: s.logger, Registerer: s.reg})
 	sweep := func(ctx context.Context) error {
-		if err := s.store.Sweep(ctx, deadFor, orphanFor); err != nil && ctx.Err() == nil {
+		if err := s.store.Sweep(ctx, storage.Ages{Replaced: deadFor, Dropped: deadFor, Orphaned: orphanFor}); err != nil && ctx.Err() == nil {
 			level.Error(s.logger).Log("msg", "the bucket was not swept; what is left waits for the next time", "err", err)
 		}
 		return nil

@@ -34,10 +34,14 @@ type NewSegment struct {
 	// Level is 0 for what an ingester writes, and higher for what is merged.
 	Level int
 	// Sources are the memtables that the rows come from: one at level 0, so that
-	// a query which reads the memtable can leave the segment out.
+	// a query which reads the memtable can leave the segment out. At higher levels
+	// they are the highest of each ingester.
 	Sources []scan.Generation
 	// Replaces are the segments that this one makes dead, at higher levels.
 	Replaces []ulid.ULID
+	// Check, unless nil, is given the segment as it is in the bucket, before
+	// anybody else sees it. An error of its fails the put.
+	Check func(context.Context, *segment.Reader) error
 }
 
 // Put writes a segment and makes it visible. build adds its blocks to the writer,
@@ -78,6 +82,11 @@ func (s *Store) put(ctx context.Context, n NewSegment, build func(*segment.Write
 			Bytes: summary.Bytes, MetadataBytes: summary.MetadataBytes,
 		},
 	}
+	if n.Check != nil {
+		if err := s.check(ctx, &e, n.Check); err != nil {
+			return nil, err
+		}
+	}
 	// The object stays when this fails: should the entry be there all the same,
 	// it must not point at nothing.
 	if err := s.catalog.Add(ctx, e); err != nil {
@@ -85,6 +94,21 @@ func (s *Store) put(ctx context.Context, n NewSegment, build func(*segment.Write
 	}
 	s.metrics.put(&e)
 	return &e, s.fault(EntryWritten)
+}
+
+// check reads a segment back that nobody knows of yet. One that is not as it
+// should be is deleted.
+func (s *Store) check(ctx context.Context, e *catalog.Entry, check func(context.Context, *segment.Reader) error) error {
+	r, err := openSegment(ctx, s.bucket, e)
+	if err == nil {
+		err = check(ctx, r)
+	}
+	if err != nil {
+		// An orphan is swept in any case; this only saves its space until then.
+		_ = s.bucket.Delete(context.WithoutCancel(ctx), e.Object)
+		return fmt.Errorf("check what was written: %w", err)
+	}
+	return s.fault(SegmentChecked)
 }
 
 // putObject writes the object of a segment as it is built, so that no more of it

@@ -22,18 +22,22 @@ type Options struct {
 	Logger log.Logger
 	// Registerer takes the metrics. The default registers none.
 	Registerer prometheus.Registerer
-	// Fault is called as each step of a put is done, for tests of crashes. An
-	// error of its ends the put there, as a crash would. The default goes on.
+	// Fault is called as each step of a change is done, for tests of crashes. An
+	// error of its ends the change there, as a crash would. The default goes on.
 	Fault func(Step) error
 }
 
 // A Step is a point between the steps of a put, at which a crash is of interest.
 type Step string
 
-// The steps of [Store.Put].
+// The steps of [Store.Put], of [Store.Drop], which begins with the entry, and of
+// [Store.Sweep].
 const (
 	SegmentWritten Step = "segment written" // the object is durable, nobody knows of it
-	EntryWritten   Step = "entry written"   // the segment is visible
+	SegmentChecked Step = "segment checked" // what was written was read back; merges only
+	EntryWritten   Step = "entry written"   // the segment is visible, what it replaces is dead
+	EntryRemoved   Step = "entry removed"   // the object of a dead segment is an orphan
+	ObjectDeleted  Step = "object deleted"  // nothing of a dead segment is left
 )
 
 // A Store is the segments of one bucket.

@@ -14,15 +14,26 @@ import (
 	"github.com/skaldlogs/skald/pkg/objstore"
 )
 
-// Sweep deletes what no query can ask for any more: segments that others replaced
-// at least deadFor ago, which is longer than any query runs, and objects that
-// were begun at least orphanFor ago, which is longer than any put takes, and are
-// in no entry. Segments that a snapshot of this process uses are left for another
-// time. One process at a time sweeps a bucket.
+// Ages says how old must be what [Store.Sweep] deletes.
+type Ages struct {
+	// Replaced is for segments whose rows are in another one: longer than any
+	// query runs that may have opened them in another process.
+	Replaced time.Duration
+	// Dropped is the same for segments that a tombstone took away.
+	Dropped time.Duration
+	// Orphaned is for objects without an entry, counted from when they were begun:
+	// longer than any put takes.
+	Orphaned time.Duration
+}
+
+// Sweep deletes what no query can ask for any more: segments that were dead for
+// long enough, and objects without an entry. Segments that a snapshot of this
+// process uses are left for another time, so that where no other process reads
+// the bucket the dead may go at once. One process at a time sweeps a bucket.
 //
 // An error leaves the rest for the next sweep; sweeping one tenant does not
 // depend on the others.
-func (s *Store) Sweep(ctx context.Context, deadFor, orphanFor time.Duration) error {
+func (s *Store) Sweep(ctx context.Context, ages Ages) error {
 	s.sweeping.Lock()
 	defer s.sweeping.Unlock()
 	if err := s.catalog.RefreshAll(ctx); err != nil {
@@ -30,25 +41,30 @@ func (s *Store) Sweep(ctx context.Context, deadFor, orphanFor time.Duration) err
 	}
 	var errs []error
 	for _, tenant := range s.catalog.Tenants() {
-		if err := s.sweepDead(ctx, tenant, time.Now().Add(-deadFor)); err != nil {
+		if err := s.sweepDead(ctx, tenant, ages); err != nil {
 			errs = append(errs, fmt.Errorf("sweep tenant %s: %w", tenant, err))
 		}
 	}
-	if err := s.sweepOrphans(ctx, time.Now().Add(-orphanFor)); err != nil {
+	if err := s.sweepOrphans(ctx, time.Now().Add(-ages.Orphaned)); err != nil {
 		errs = append(errs, fmt.Errorf("sweep: %w", err))
 	}
 	return errors.Join(errs...)
 }
 
-// sweepDead removes the segments that were dead before a moment: entry first, so
+// sweepDead removes the segments that were dead for long enough: entry first, so
 // that no entry ever points at nothing.
-func (s *Store) sweepDead(ctx context.Context, tenant string, before time.Time) error {
+func (s *Store) sweepDead(ctx context.Context, tenant string, ages Ages) error {
+	now := time.Now()
 	dead := s.catalog.Dead(tenant)
-	diedAt := map[ulid.ULID]time.Time{}
+	dueAt := map[ulid.ULID]time.Time{}
 	for _, e := range slices.Concat(s.catalog.Snapshot(tenant).Entries, dead) {
+		due := e.Created.Add(ages.Replaced)
+		if e.Tombstone() {
+			due = e.Created.Add(ages.Dropped)
+		}
 		for _, id := range e.Replaces {
-			if died, ok := diedAt[id]; !ok || e.Created.Before(died) {
-				diedAt[id] = e.Created
+			if other, ok := dueAt[id]; !ok || due.Before(other) {
+				dueAt[id] = due
 			}
 		}
 	}
@@ -59,14 +75,20 @@ func (s *Store) sweepDead(ctx context.Context, tenant string, before time.Time) 
 	}
 	for _, e := range dead {
 		// What replaces something that stays must stay too.
-		if diedAt[e.ID].After(before) || s.isPinned(e.ID) || slices.ContainsFunc(e.Replaces, isKept) {
+		if dueAt[e.ID].After(now) || s.isPinned(e.ID) || slices.ContainsFunc(e.Replaces, isKept) {
 			kept[e.ID] = struct{}{}
 			continue
 		}
 		if err := s.catalog.Remove(ctx, tenant, e.ID); err != nil {
 			return err
 		}
+		if e.Tombstone() {
+			continue
+		}
 		s.readers.drop(e.ID)
+		if err := s.fault(EntryRemoved); err != nil {
+			return err
+		}
 		if s.isPinned(e.ID) {
 			continue // since the last look; it is an orphan from now on
 		}
@@ -74,6 +96,9 @@ func (s *Store) sweepDead(ctx context.Context, tenant string, before time.Time) 
 			return err
 		}
 		s.metrics.swept.WithLabelValues("dead").Inc()
+		if err := s.fault(ObjectDeleted); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -53,13 +53,16 @@ func objects(t testing.TB, b objstore.Bucket) (names []string) {
 }
 
 const (
-	deadFor   = time.Hour
-	orphanFor = 24 * time.Hour
+	deadFor    = time.Hour
+	droppedFor = 2 * time.Hour
+	orphanFor  = 24 * time.Hour
 )
+
+var ages = storage.Ages{Replaced: deadFor, Dropped: droppedFor, Orphaned: orphanFor}
 
 func sweep(t testing.TB, s *storage.Store) {
 	t.Helper()
-	if err := s.Sweep(t.Context(), deadFor, orphanFor); err != nil {
+	if err := s.Sweep(t.Context(), ages); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -143,7 +146,7 @@ func TestSweepOrphans(t *testing.T) {
 		if got := objects(t, bucket); !slices.Equal(got, want) {
 			t.Errorf("after a day: %v, want %v", got, want)
 		}
-		if err := s.Sweep(t.Context(), deadFor, orphanFor); err != nil {
+		if err := s.Sweep(t.Context(), ages); err != nil {
 			t.Error(err)
 		}
 	})
@@ -173,7 +176,7 @@ func TestQueriesBesideChanges(t *testing.T) {
 				if generation%4 == 3 {
 					merge(t, s, tenant, merged, s.Catalog().Snapshot(tenant).Entries...)
 					// Nothing is too young to go: only open snapshots protect it.
-					if err := s.Sweep(t.Context(), -time.Minute, orphanFor); err != nil {
+					if err := s.Sweep(t.Context(), storage.Ages{Replaced: -time.Minute, Orphaned: orphanFor}); err != nil {
 						t.Error(err)
 					}
 				}

@@ -64,7 +64,7 @@ type Catalog struct {
 
 // A Snapshot is what a tenant has at one moment. It must not be changed.
 type Snapshot struct {
-	// Entries are the live ones, by their ids.
+	// Entries are the live ones that have a segment, by their ids.
 	Entries []*Entry
 	// Damaged are the entries that cannot be read, by their objects' names.
 	Damaged []Damage
@@ -75,6 +75,9 @@ type Damage struct {
 	Object string
 	Err    error
 }
+
+// Mode says who writes the bucket.
+func (c *Catalog) Mode() Mode { return c.mode }
 
 // Open reads the catalog of bucket.
 func Open(ctx context.Context, bucket objstore.Bucket, o Options) (*Catalog, error) {
@@ -146,8 +149,8 @@ func (c *Catalog) Unreleased(ingester string) []*Entry {
 	return found
 }
 
-// Dead returns the entries of a tenant that others replace, in an order in which
-// they may be removed.
+// Dead returns the entries of a tenant that others replace, and the tombstones,
+// in an order in which they may be removed.
 func (c *Catalog) Dead(tenant string) []*Entry {
 	if t := c.known(tenant); t != nil {
 		return t.dead()
@@ -232,7 +235,7 @@ func (t *tenant) update(change func()) {
 			e = &marked
 			t.entries[id] = e
 		}
-		if _, dead := replaced[id]; !dead {
+		if _, dead := replaced[id]; !dead && !e.Tombstone() {
 			s.Entries = append(s.Entries, e)
 		}
 	}
@@ -290,7 +293,8 @@ func (t *tenant) standing(ids []ulid.ULID) []ulid.ULID {
 	return there
 }
 
-// dead sorts the replaced entries so that each comes after all that it replaces.
+// dead sorts the replaced entries, and the tombstones, so that each comes after
+// all that it replaces.
 func (t *tenant) dead() []*Entry {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -307,7 +311,7 @@ func (t *tenant) dead() []*Entry {
 		for _, older := range e.Replaces {
 			visit(older)
 		}
-		if _, dead := replaced[id]; dead {
+		if _, dead := replaced[id]; dead || e.Tombstone() {
 			order = append(order, e)
 		}
 	}

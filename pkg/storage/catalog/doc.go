@@ -17,6 +17,8 @@
 //   - Live are all entries save those that some entry replaces. It does not
 //     matter whether the replacing one is itself replaced: death is final. To keep
 //     it so, an entry is removed only after every entry that it replaces.
+//   - A tombstone is an entry without a segment: what it replaces is dead and
+//     nothing takes its place. It goes when nothing of that is left.
 //   - An entry of level 0 is released once its ingester has dropped the memory
 //     and the WAL of its sources. Until then nothing may replace it and it may
 //     not be removed, for two reasons: a query that reads those memtables leaves

@@ -17,21 +17,26 @@ import (
 	"github.com/skaldlogs/skald/pkg/scan"
 )
 
-// An Entry makes one segment visible. It never changes once it was added.
+// An Entry makes one segment visible, or, without an object, only makes others
+// dead: then it is a tombstone. It never changes once it was added.
 type Entry struct {
 	ID       ulid.ULID
 	Tenant   string
-	Object   string // name of the segment's object in the bucket
+	Object   string // name of the segment's object in the bucket; empty in a tombstone
 	Size     int64  // of that object, in bytes
 	Interval model.Interval
 	// Level is 0 for what an ingester wrote, and higher for what was merged.
 	Level int
-	// Sources are the memtables whose rows are in a segment of level 0.
+	// Sources are the memtables whose rows are in a segment of level 0. At higher
+	// levels they are the highest generation of each ingester of which rows were
+	// merged, so that the numbers of generations do not fall back.
 	Sources []scan.Generation
 	// Replaces are the segments that this one makes dead. [Catalog.Add] adds
 	// those that they in turn replaced and that are still there.
 	Replaces []ulid.ULID
-	Stats    Stats
+	// Stats, like Interval, say what is in the segment; in a tombstone, what was
+	// in those that it replaces.
+	Stats Stats
 	// Created is when the entry was made, by its writer's clock. It decides when
 	// what the entry replaces may be swept, and nothing else.
 	Created time.Time
@@ -91,6 +96,9 @@ type sourceJSON struct {
 	Ingester   string `json:"ingester"`
 	Generation uint64 `json:"generation"`
 }
+
+// Tombstone reports whether e has no segment and only makes others dead.
+func (e *Entry) Tombstone() bool { return e.Object == "" }
 
 // encode returns the object of e.
 func (e *Entry) encode() ([]byte, error) {
@@ -154,7 +162,9 @@ func (e *Entry) check() error {
 	switch {
 	case e.ID == ulid.ULID{}:
 		return errors.New("no id")
-	case objstore.CheckName(e.Object) != nil:
+	case e.Tombstone() && (len(e.Replaces) == 0 || e.Size != 0):
+		return fmt.Errorf("no object, %d bytes and %d replaced: neither a segment nor a tombstone", e.Size, len(e.Replaces))
+	case !e.Tombstone() && objstore.CheckName(e.Object) != nil:
 		return objstore.CheckName(e.Object)
 	case e.Size < 0 || e.Level < 0:
 		return fmt.Errorf("size %d and level %d: one is negative", e.Size, e.Level)

@@ -52,10 +52,17 @@ func (r *Reader) Blocks() []BlockInfo {
 // ReadBlock reads all rows of a block, whose batch's streams are numbers that
 // Stream takes.
 func (r *Reader) ReadBlock(ctx context.Context, i int) (*scan.Batch, error) {
+	return r.ReadBlockIn(ctx, i, model.Ever)
+}
+
+// ReadBlockIn reads the rows of a block that lie in an interval.
+func (r *Reader) ReadBlockIn(ctx context.Context, i int, iv model.Interval) (*scan.Batch, error) {
 	runs := r.blocks[i].runs
-	q := &block.Question{Interval: model.Ever, Columns: scan.Lines | scan.Metadata | scan.Sizes}
+	q := &block.Question{Interval: iv, Columns: scan.Lines | scan.Metadata | scan.Sizes}
 	for j := range runs {
-		q.Picks = append(q.Picks, block.Pick{Run: j, Stream: int(runs[j].Stream)})
+		if runs[j].Interval.Overlaps(iv) {
+			q.Picks = append(q.Picks, block.Pick{Run: j, Stream: int(runs[j].Stream)})
+		}
 	}
 	return r.decode(ctx, i, q)
 }
