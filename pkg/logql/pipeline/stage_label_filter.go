@@ -3,6 +3,8 @@ package pipeline
 import (
 	"net/netip"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 )
 
@@ -16,7 +18,7 @@ func newLabelFilter(f syntax.LabelFilter) (stage, error) {
 	case *syntax.DurationFilter:
 		return &quantityFilter{label: f.Label, op: f.Op, want: f.Value.Seconds(), convert: convertDuration}, nil
 	case *syntax.BytesFilter:
-		return &quantityFilter{label: f.Label, op: f.Op, want: float64(f.Value), convert: convertBytes}, nil
+		return &quantityFilter{label: f.Label, op: f.Op, want: writtenBytes(f.Value), convert: convertBytes}, nil
 	case *syntax.IPFilter:
 		set, err := newAddressSet(f.Text)
 		if err != nil {
@@ -76,6 +78,20 @@ func (f *quantityFilter) need(n *needs) {
 	n.label(ErrorLabel)
 }
 
+// writtenBytes is the size that is compared with. Loki's frontend writes a query
+// anew for its queriers, with sizes in two digits of powers of 1000, so that
+// 64KiB is compared as 66kB; dashboards have been tuned to that.
+func writtenBytes(n uint64) float64 {
+	written, err := humanize.ParseBytes(humanize.Bytes(n))
+	if err != nil { // too large to be written
+		return float64(n)
+	}
+	return float64(written)
+}
+
+// minAddressText is how long the text of an address is at least.
+const minAddressText = 4
+
 // ipFilter looks for a label's address in a set. Text that is no address is not
 // in it.
 type ipFilter struct {
@@ -93,8 +109,9 @@ func (f *ipFilter) process(e *entry) bool {
 	if e.failed() {
 		return true
 	}
+	// Loki's filter sees no address in a text as short as ::1.
 	a, err := netip.ParseAddr(text)
-	return (err == nil && f.set.contains(a)) != f.exclude
+	return (err == nil && len(text) >= minAddressText && f.set.contains(a)) != f.exclude
 }
 
 func (f *ipFilter) need(n *needs) {

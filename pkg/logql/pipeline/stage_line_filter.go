@@ -28,6 +28,11 @@ func newLineFilter(f *syntax.LineFilter) (stage, error) {
 			return nil, err
 		}
 		s.matches = append(s.matches, m)
+		if a.IP && len(f.Args) > 1 {
+			// Loki takes an ip() among alternatives for its text. Lines that it
+			// finds that way are found here too.
+			s.matches = append(s.matches, needle{text: a.Text})
+		}
 	}
 	return s, nil
 }
