@@ -241,7 +241,7 @@ func TestLabelFilters(t *testing.T) {
 	const line = `n=5 f=1.5 d=90s s=2KB u=1KiB w=word ip=10.1.2.3 err=stderr`
 	cases := []lineCase{}
 	for _, filter := range []string{
-		`n=5`, `n==5`, `n!=6`, `n>4.5`, `n>=5`, `n<6`, `n<=5`, `f>1`, `d=1m30s`, `d>1m`, `d<2m`, `s>1KB`, `s>=2kB`, `s<2KiB`, `s=2000B`, `u>=1KiB`, `u!=1024B`, `u>=1024B`, `u>1KB`,
+		`n=5`, `n==5`, `n!=6`, `n>4.5`, `n>=5`, `n<6`, `n<=5`, `f>1`, `d=1m30s`, `d>1m`, `d<2m`, `s>1KB`, `s>=2kB`, `s<3KiB`, `s=2000B`, `u>=1KiB`, `u!=1024B`, `u>=1024B`, `u>1KB`,
 		`w="word"`, `w!="x"`, `w=~"w.*"`, `w=~"w[a-z]+"`, `w!~"x.*"`, `err=~"err.*"`, `err=~"x|.*err"`, `nope=""`, `nope!="x"`, `nope=~".*"`,
 		`app="web"`, `app=~"w.b"`, `ip=ip("10.0.0.0/8")`, `ip!=ip("10.1.2.4")`, `w!=ip("10.0.0.0/8")`,
 		`n=5 and w="word"`, `n=6 or w="word"`, `n=5, w="x" or f>1`, `n=6 or (w="word" and f>1)`, `__error__=""`,
