@@ -20,7 +20,7 @@ type Options struct {
 	// limits say fewer. The default is Concurrency.
 	QueryConcurrency int
 	// MaxMemoryBytes is how much one query may hold for its series, samples and
-	// rows. The default is 1 GiB.
+	// rows. The default is 512 MiB.
 	MaxMemoryBytes int64
 }
 
@@ -39,7 +39,7 @@ func New(opts Options) *Engine {
 		opts.QueryConcurrency = opts.Concurrency
 	}
 	if opts.MaxMemoryBytes <= 0 {
-		opts.MaxMemoryBytes = 1 << 30
+		opts.MaxMemoryBytes = 512 << 20
 	}
 	return &Engine{opts: opts, slots: make(chan struct{}, opts.Concurrency)}
 }

@@ -321,6 +321,7 @@ func TestErrorsOfTheSource(t *testing.T) {
 		"a stream too many": func(_ context.Context, b *scan.Batch) (*scan.Batch, error) { b.Runs[0].Stream = 9; return b, nil },
 		"a run too long":    func(_ context.Context, b *scan.Batch) (*scan.Batch, error) { b.Runs[0].End++; return b, nil },
 		"a run backwards":   func(_ context.Context, b *scan.Batch) (*scan.Batch, error) { b.Runs[0].End = -1; return b, nil },
+		"a panic":           func(context.Context, *scan.Batch) (*scan.Batch, error) { panic("a mistake") },
 		"a short selection": func(_ context.Context, b *scan.Batch) (*scan.Batch, error) {
 			b.Selected = scan.NewBitset(1, true)
 			return b, nil

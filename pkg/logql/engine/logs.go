@@ -26,7 +26,7 @@ func (q *query) logs(ctx context.Context, e *syntax.LogSelector) (*Result, error
 	if p.Limit <= 0 || p.Start >= p.End {
 		return &Result{Data: Streams{}}, nil
 	}
-	run := &logRun{query: q, full: full, rest: left, filters: len(filters)}
+	run := &logRun{query: q, full: full, rest: left, stages: len(e.Stages) > 0, filters: len(filters)}
 	run.want = model.Interval{Mint: p.Start, Maxt: p.End - 1}
 	req := &scan.Request{
 		Tenant: q.tenant, Matchers: e.Matchers, Interval: run.want,
@@ -51,7 +51,8 @@ type logRun struct {
 	query      *query
 	want       model.Interval
 	full, rest *pipeline.Pipeline
-	filters    int
+	stages     bool // there are some
+	filters    int  // of the request
 	dir        *scan.Directory
 	ranks      []int // by stream: its place in the order of labels
 	picker     *picker
@@ -84,7 +85,7 @@ func (run *logRun) scan(ctx context.Context, snap scan.Snapshot) (Streams, error
 		return cmp.Compare(bound(a), bound(b))
 	})
 
-	workers := max(1, min(run.query.parallelism(), len(order)))
+	workers := max(1, min(run.query.parallelism(), run.likely(order)))
 	if run.query.params.Interval > 0 {
 		workers = 1 // thinning goes from entry to entry
 	}
@@ -100,6 +101,24 @@ func (run *logRun) scan(ctx context.Context, snap scan.Snapshot) (Streams, error
 		return nil, err
 	}
 	return collect(run.picker.result(), run.query.params.Categorize), nil
+}
+
+// likely is how many of the blocks the query will need: reading more of them at
+// once would be for nothing. With stages, all of them may be needed.
+func (run *logRun) likely(order []int) int {
+	if run.stages {
+		return len(order)
+	}
+	rows := 0
+	for i, b := range order {
+		if rows >= run.query.params.Limit {
+			return i
+		}
+		for _, r := range run.dir.Blocks[b].Runs {
+			rows += r.Rows
+		}
+	}
+	return len(order)
 }
 
 // rankStreams returns the place of each stream in the order of labels.
@@ -119,7 +138,8 @@ func rankStreams(dir *scan.Directory) []int {
 // A logSink runs the pipeline for one worker.
 type logSink struct {
 	run     *logRun
-	streams []logStream
+	streams []logStream // by stream
+	live    []int       // streams that have a pipeline
 	stats   Stats
 }
 
@@ -161,19 +181,23 @@ func (s *logSink) add(ctx context.Context, p piece) error {
 	return nil
 }
 
+// pipeline returns the stages that are to run over a piece.
 func (s *logSink) pipeline(p *piece) *pipeline.StreamPipeline {
-	st := &s.streams[p.stream]
-	ls := s.run.dir.Streams[p.stream].Labels
-	if allAnswered(p.batch, s.run.filters) || s.run.full == s.run.rest {
-		if st.rest == nil {
-			st.rest = s.run.rest.ForStream(ls)
+	from, at := s.run.full, &s.streams[p.stream].full
+	if allAnswered(p.batch, s.run.filters) {
+		from, at = s.run.rest, &s.streams[p.stream].rest
+	}
+	if *at == nil {
+		if len(s.live) == maxPipelines {
+			for _, old := range s.live {
+				s.streams[old] = logStream{}
+			}
+			s.live = s.live[:0]
 		}
-		return st.rest
+		s.live = append(s.live, p.stream)
+		*at = from.ForStream(s.run.dir.Streams[p.stream].Labels)
 	}
-	if st.full == nil {
-		st.full = s.run.full.ForStream(ls)
-	}
-	return st.full
+	return *at
 }
 
 // collect sorts entries, which are in their order, into streams.

@@ -14,6 +14,7 @@ type partial struct {
 	table  table
 	budget *budget
 	paid   int // labels whose memory is counted
+	held   int // bytes that are counted for states
 }
 
 func newPartial(r *plan.Range, w *windows, b *budget) *partial {
@@ -60,6 +61,7 @@ func sliding[T any, P accumulator[T]](buckets int, value func(*T) float64) table
 // settle counts against the budget what the partial took since the last time.
 func (p *partial) settle() error {
 	n := p.table.bytes()
+	p.held += n
 	for _, ls := range p.labels[p.paid:] {
 		n += seriesBytes + int(ls.ByteSize())
 	}
@@ -78,6 +80,7 @@ func (p *partial) merge(o *partial) error {
 		n := p.series(p.get(ls))
 		p.table.take(n, o.table, i)
 	}
+	p.held += o.held
 	return p.settle()
 }
 
@@ -101,5 +104,5 @@ func (p *partial) result(w *windows) ([]series, error) {
 		}
 	}
 	sortSeries(out)
-	return out, nil
+	return out, p.budget.use(-p.held)
 }

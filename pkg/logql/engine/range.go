@@ -195,7 +195,24 @@ type rangeSink struct {
 	run     *rangeRun
 	partial *partial
 	streams []*sampler // by stream; nil where there was no row yet
+	live    []*sampler // that have a pipeline
 	stats   Stats
+}
+
+// maxPipelines is how many streams' pipelines a worker keeps. A query over a
+// million streams makes them anew now and then; one over few never does.
+const maxPipelines = 1024
+
+// began notes that a stream has a pipeline, and lets go of those of others when
+// there are too many.
+func (s *rangeSink) began(sm *sampler) {
+	if len(s.live) == maxPipelines {
+		for _, old := range s.live {
+			old.full, old.rest, old.last = nil, nil, nil
+		}
+		s.live = s.live[:0]
+	}
+	s.live = append(s.live, sm)
 }
 
 func (run *rangeRun) newSink() *rangeSink {
@@ -374,16 +391,15 @@ func (sm *sampler) rows(ctx context.Context, p *piece, answered bool) error {
 // filters, or has not.
 func (sm *sampler) pipeline(answered bool) *pipeline.StreamPipeline {
 	run := sm.sink.run
-	if answered || run.full == run.rest {
-		if sm.rest == nil {
-			sm.rest = run.rest.ForStream(sm.labels)
-		}
-		return sm.rest
+	p, at := run.full, &sm.full
+	if answered {
+		p, at = run.rest, &sm.rest
 	}
-	if sm.full == nil {
-		sm.full = run.full.ForStream(sm.labels)
+	if *at == nil {
+		sm.sink.began(sm)
+		*at = p.ForStream(sm.labels)
 	}
-	return sm.full
+	return *at
 }
 
 // failed returns the error of an entry that a stage could not read, unless the

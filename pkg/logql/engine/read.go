@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sort"
 	"sync"
@@ -47,7 +48,7 @@ func (r *reading) run(ctx context.Context, sinks []sink) error {
 	var wg sync.WaitGroup
 	for _, s := range sinks {
 		wg.Go(func() {
-			if err := r.work(ctx, s); err != nil {
+			if err := r.guard(func() error { return r.work(ctx, s) }); err != nil {
 				cancel(err)
 			}
 		})
@@ -66,24 +67,44 @@ func (r *reading) run(ctx context.Context, sinks []sink) error {
 	return nil
 }
 
+// guard calls fn and makes an error of a panic: a mistake that one query brings
+// to light must not end a process that holds the entries of all tenants.
+func (r *reading) guard(fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("run the query: panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return fn()
+}
+
 // work reads blocks until there are none left.
 func (r *reading) work(ctx context.Context, s sink) error {
-	for {
+	for more := true; more; {
 		select {
 		case r.query.engine.slots <- struct{}{}:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		block, ok := r.take()
-		var err error
-		if ok && ctx.Err() == nil {
-			err = r.block(ctx, s, block)
-		}
-		<-r.query.engine.slots
-		if !ok || err != nil {
+		if err := r.step(ctx, s, &more); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// step works on the next block, and gives the slot for it back. It clears more
+// when there is none.
+func (r *reading) step(ctx context.Context, s sink, more *bool) error {
+	defer func() { <-r.query.engine.slots }()
+	block, ok := r.take()
+	if *more = ok; !ok {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return r.block(ctx, s, block)
 }
 
 // take returns the next block that is needed.
