@@ -31,9 +31,9 @@ type Pool struct {
 	pool   *client.Pool
 }
 
-// NewPool returns a Pool that has not started. It keeps connections to those
-// whom members lists.
-func NewPool(cfg Config, members ring.ReadRing, faults Faults, logger log.Logger, reg prometheus.Registerer) *Pool {
+// NewPool returns a Pool that has not started. It keeps connections to the
+// addresses that members returns.
+func NewPool(cfg Config, members client.PoolServiceDiscovery, faults Faults, logger log.Logger, reg prometheus.Registerer) *Pool {
 	p := &Pool{cfg: cfg, faults: faults}
 	connections := promauto.With(reg).NewGauge(prometheus.GaugeOpts{
 		Name: "ingester_clients",
@@ -44,7 +44,7 @@ func NewPool(cfg Config, members ring.ReadRing, faults Faults, logger log.Logger
 		HealthCheckEnabled:     cfg.Pool.HealthCheckIngesters,
 		HealthCheckTimeout:     cfg.Pool.RemoteTimeout,
 		HealthCheckGracePeriod: graceChecks * cfg.Pool.ClientCleanupPeriod,
-	}, client.NewRingServiceDiscovery(members), client.PoolAddrFunc(p.dial), connections, log.With(logger, "component", "ingester-clients"))
+	}, members, client.PoolAddrFunc(p.dial), connections, log.With(logger, "component", "ingester-clients"))
 	p.Service = p.pool.Service
 	return p
 }

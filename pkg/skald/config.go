@@ -18,6 +18,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/ingester"
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/querier"
+	"github.com/skaldlogs/skald/pkg/rpc"
 )
 
 // Config of the whole program: one struct per component, under the names that
@@ -28,14 +29,15 @@ type Config struct {
 	ShutdownDelay    time.Duration  `yaml:"shutdown_delay"`
 	MetricsNamespace string         `yaml:"metrics_namespace"`
 
-	Server        server.Config        `yaml:"server"`
-	Common        CommonConfig         `yaml:"common"`
-	Distributor   distributor.Config   `yaml:"distributor"`
-	Ingester      ingester.Config      `yaml:"ingester"`
-	Querier       querier.Config       `yaml:"querier"`
-	Limits        limits.Limits        `yaml:"limits_config"`
-	Memberlist    memberlist.KVConfig  `yaml:"memberlist"`
-	RuntimeConfig runtimeconfig.Config `yaml:"runtime_config"`
+	Server         server.Config        `yaml:"server"`
+	Common         CommonConfig         `yaml:"common"`
+	Distributor    distributor.Config   `yaml:"distributor"`
+	Ingester       ingester.Config      `yaml:"ingester"`
+	IngesterClient rpc.Config           `yaml:"ingester_client"`
+	Querier        querier.Config       `yaml:"querier"`
+	Limits         limits.Limits        `yaml:"limits_config"`
+	Memberlist     memberlist.KVConfig  `yaml:"memberlist"`
+	RuntimeConfig  runtimeconfig.Config `yaml:"runtime_config"`
 }
 
 // CommonConfig is what components take when they are not told otherwise.
@@ -58,12 +60,27 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	c.Server.RegisterFlags(f)
 	c.Server.HTTPListenPort = 3100
 	f.Lookup("server.http-listen-port").DefValue = "3100"
+	// What roles send each other: a push as large as one over HTTP may be, a
+	// block with one huge row. Clients ping more often than dskit's server allows.
+	c.Server.GRPCServerMaxRecvMsgSize = 100 << 20
+	c.Server.GRPCServerMaxSendMsgSize = 100 << 20
+	c.Server.GRPCServerMinTimeBetweenPings = 10 * time.Second
+	c.Server.GRPCServerPingWithoutStreamAllowed = true
+	for name, def := range map[string]string{
+		"server.grpc-max-recv-msg-size-bytes":               "104857600",
+		"server.grpc-max-send-msg-size-bytes":               "104857600",
+		"server.grpc.keepalive.min-time-between-pings":      "10s",
+		"server.grpc.keepalive.ping-without-stream-allowed": "true",
+	} {
+		f.Lookup(name).DefValue = def
+	}
 
 	f.StringVar(&c.Common.PathPrefix, "data.dir", "./skald-data", "Folder that everything is kept in.")
 	f.BoolVar(&c.Common.PersistTokens, "common.persist-tokens", false, "Keep this process's ring tokens in common.path_prefix over a restart.")
 	c.Common.Ring.RegisterFlags(f, "common.ring.")
 	c.Distributor.RegisterFlags(f)
 	c.Ingester.RegisterFlags(f)
+	c.IngesterClient.RegisterFlags(f)
 	c.Querier.RegisterFlags(f)
 	c.Limits.RegisterFlags(f)
 	c.Memberlist.RegisterFlags(f)
@@ -123,6 +140,7 @@ func (c *Config) Validate() error {
 	}
 	wrong("distributor", c.Distributor.Validate())
 	wrong("ingester", c.Ingester.Validate())
+	wrong("ingester_client", c.IngesterClient.Validate())
 	wrong("querier", c.Querier.Validate())
 	wrong("limits_config", c.Limits.Validate())
 	if c.RuntimeConfig.ReloadPeriod <= 0 {

@@ -49,6 +49,15 @@ var honoured = []section{
 		generation_bytes generation_memory group_by wal.enabled wal.dir wal.sync wal.sync_interval
 		wal.flush_on_shutdown wal.disk_full_threshold`},
 	{verdict: Honoured, under: "ingester.ring", keys: ringKeys},
+	{verdict: Honoured, under: "ingester_client", keys: `
+		remote_timeout pool_config.client_cleanup_period pool_config.health_check_ingesters
+		pool_config.remote_timeout`},
+	{verdict: Honoured, under: "ingester_client.grpc_client_config", keys: `
+		max_recv_msg_size max_send_msg_size grpc_compression rate_limit rate_limit_burst
+		backoff_on_ratelimits backoff_config.min_period backoff_config.max_period backoff_config.max_retries
+		initial_stream_window_size initial_connection_window_size tls_enabled tls_cert_path tls_key_path
+		tls_ca_path tls_server_name tls_insecure_skip_verify tls_cipher_suites tls_min_version connect_timeout
+		connect_backoff_base_delay connect_backoff_max_delay cluster_validation.label`},
 	{verdict: Honoured, under: "querier", keys: `max_concurrent multi_tenant_queries_enabled`},
 	{verdict: Honoured, under: "limits_config", keys: `
 		ingestion_rate_strategy ingestion_rate_mb ingestion_burst_size_mb per_stream_rate_limit

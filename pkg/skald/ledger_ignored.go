@@ -125,7 +125,6 @@ var ignored = []section{
 		max_transfer_retries  -ingester.max-transfer-retries
 	`},
 	{verdict: Ignored, why: notServed, keys: `
-		ingester_client  -ingester.client.* -distributor.health-check-ingesters -distributor.client-cleanup-period
 		- -ingester-client.* -ingester.partition-ring.*
 	`},
 

@@ -3,11 +3,13 @@ package skald
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/go-kit/log/level"
 	"github.com/grafana/dskit/ring"
+	"github.com/grafana/dskit/ring/client"
 	"github.com/grafana/dskit/services"
 
 	"github.com/skaldlogs/skald/pkg/api"
@@ -18,6 +20,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/logql/engine"
 	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/querier"
+	"github.com/skaldlogs/skald/pkg/rpc"
 	"github.com/skaldlogs/skald/pkg/storage"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
 	"github.com/skaldlogs/skald/pkg/vfs"
@@ -31,8 +34,23 @@ const (
 	orphanFor  = 24 * time.Hour
 )
 
+// codedCalls is the environment variable that makes calls to the ingester of this
+// process take their protobuf form, as those to another one do. End-to-end tests
+// run both ways.
+const codedCalls = "SKALD_TEST_CODED_CALLS"
+
+// faults are what the errors of ingesters mean to the roles that ask them.
+var faults = rpc.Faults{
+	NotRunning: ingester.ErrNotRunning,
+	Overloaded: ingester.ErrOverloaded,
+	NotDurable: ingester.ErrNotDurable,
+}
+
 // initStore opens the bucket, a folder that belongs to this process alone.
 func (s *Skald) initStore() (services.Service, error) {
+	if err := s.checkFolder(); err != nil {
+		return nil, err
+	}
 	bucket, err := objstore.OpenFolder(vfs.OS, filepath.Join(s.cfg.Common.PathPrefix, "bucket"))
 	if err != nil {
 		return nil, err
@@ -52,7 +70,21 @@ func (s *Skald) initStore() (services.Service, error) {
 	return services.NewTimerService(sweepEvery, nil, sweep, func(error) error { return bucket.Close() }), nil
 }
 
-// initIngester builds the ingester and its place on the ring.
+// checkFolder reports whether a folder can be the bucket. Processes cannot share
+// one, so what an ingester puts there is found by queries of its own process only.
+func (s *Skald) checkFolder() error {
+	if s.cfg.Ingester.Ring.Alone() {
+		return nil
+	}
+	if s.ingests {
+		level.Warn(s.logger).Log("msg", "the bucket is a folder of this process: what other ingesters have flushed is not found by queries here, unless every stream lies on every ingester")
+		return nil
+	}
+	return fmt.Errorf("target %s reads what ingesters of other processes have flushed, and a folder is of one process only: querier and ingester need a shared object store, which is not served yet, or the same process (target all)", s.cfg.Target.String())
+}
+
+// initIngester builds the ingester and its place on the ring, and serves it to
+// other processes.
 func (s *Skald) initIngester() (services.Service, error) {
 	cfg := s.cfg.Ingester
 	member, err := cluster.NewMember(cluster.Ingesters, cfg.Ring, s.cfg.Server.GRPCListenPort, s.logger, s.reg)
@@ -69,11 +101,17 @@ func (s *Skald) initIngester() (services.Service, error) {
 		Logger:     s.logger,
 		Registerer: s.reg,
 	})
+	s.own = s.ingester
+	if os.Getenv(codedCalls) != "" {
+		s.own = rpc.Coded(s.ingester, faults)
+	}
+	others := rpc.NewServer(s.ingester, faults)
+	others.Register(s.server.GRPC)
 	s.checks = append(s.checks,
 		readyCheck{"Ingester", s.ingester.CheckReady},
 		readyCheck{"Ingester", member.CheckReady},
 		readyCheck{"Ingester", func(context.Context) error { return s.onRing(member.ID()) }})
-	return onRing(member, s.ingester), nil
+	return onRing(member, s.ingester, others.Stop), nil
 }
 
 // shares is how many ingesters share the streams of a tenant, and on how many
@@ -96,8 +134,8 @@ func (s *Skald) onRing(id string) error {
 
 // onRing runs an ingester and its place on the ring as one: others see it
 // coming, it takes streams once it has replayed its log, and it leaves before it
-// stops.
-func onRing(member *cluster.Member, ing services.Service) services.Service {
+// stops. In the end, stopped is called.
+func onRing(member *cluster.Member, ing services.Service, stopped func()) services.Service {
 	failures := services.NewFailureWatcher()
 	failures.WatchService(member)
 	failures.WatchService(ing)
@@ -118,6 +156,7 @@ func onRing(member *cluster.Member, ing services.Service) services.Service {
 		}
 	}
 	stop := func(error) error {
+		defer stopped()
 		left := services.StopAndAwaitTerminated(context.Background(), member)
 		if err := services.StopAndAwaitTerminated(context.Background(), ing); err != nil {
 			return err
@@ -172,24 +211,30 @@ func (s *Skald) registerAPI() {
 	}, roles, s.overrides, s.logger).Register(s.server.HTTP)
 }
 
+// initIngesterClients prepares connections to ingesters of other processes.
+func (s *Skald) initIngesterClients() (services.Service, error) {
+	s.clients = rpc.NewPool(s.cfg.IngesterClient, client.NewRingServiceDiscovery(s.ring), faults, onlyWarnings(s.logger), s.reg)
+	return s.clients, nil
+}
+
 // pushIngesters and sourceIngesters find the ingester behind an instance of the
-// ring: a call in this process for its own.
+// ring: a call in this process for its own, a connection for others.
 type (
 	pushIngesters   struct{ s *Skald }
 	sourceIngesters struct{ s *Skald }
 )
 
 func (p pushIngesters) Ingester(i ring.InstanceDesc) (distributor.Ingester, error) {
-	return p.s.localIngester(i)
+	return p.s.ingesterOf(i)
 }
 
 func (p sourceIngesters) Source(i ring.InstanceDesc) (querier.Source, error) {
-	return p.s.localIngester(i)
+	return p.s.ingesterOf(i)
 }
 
-func (s *Skald) localIngester(i ring.InstanceDesc) (*ingester.Ingester, error) {
-	if s.ingester == nil || i.Id != s.cfg.Ingester.Ring.InstanceID {
-		return nil, fmt.Errorf("ingester %s at %s is another process, and calls between processes are not served yet", i.Id, i.Addr)
+func (s *Skald) ingesterOf(i ring.InstanceDesc) (rpc.Ingester, error) {
+	if s.own != nil && i.Id == s.cfg.Ingester.Ring.InstanceID {
+		return s.own, nil
 	}
-	return s.ingester, nil
+	return s.clients.Client(i)
 }

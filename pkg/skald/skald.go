@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -25,6 +26,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/ingester"
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/querier"
+	"github.com/skaldlogs/skald/pkg/rpc"
 	"github.com/skaldlogs/skald/pkg/storage"
 )
 
@@ -35,6 +37,8 @@ type Skald struct {
 	registry *prometheus.Registry
 	reg      prometheus.Registerer // the registry under metrics_namespace
 
+	ingests bool // an ingester is among the modules
+
 	// Modules, in the order in which they are built; nil where the targets do
 	// not need them.
 	server      *server.Server
@@ -43,6 +47,8 @@ type Skald struct {
 	ring        *ring.Ring
 	store       *storage.Store
 	ingester    *ingester.Ingester
+	own         rpc.Ingester // the same, as the roles of this process ask it
+	clients     *rpc.Pool    // of the others
 	distributor *distributor.Distributor
 	querier     *querier.Querier
 
@@ -67,6 +73,7 @@ func New(cfg Config, newLogger func(prometheus.Registerer) *Logger) (*Skald, err
 	if err != nil {
 		return nil, err
 	}
+	s.ingests = slices.ContainsFunc(cfg.Target, func(t string) bool { return slices.Contains(reach(t), Ingester) })
 	s.services, err = m.InitModuleServices(cfg.Target...)
 	if err != nil {
 		return nil, fmt.Errorf("build modules: %w", err)
