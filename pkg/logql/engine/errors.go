@@ -34,9 +34,8 @@ type PipelineError struct {
 
 func (e *PipelineError) Error() string {
 	return fmt.Sprintf("pipeline error: '%s' for series: '%s'.\n"+
-		"Use a label filter to intentionally skip this error. (e.g | __error__!=\"%s\").\n"+
-		"To skip all potential errors you can match empty errors.(e.g __error__=\"\")\n"+
-		"The label filter can also be specified after unwrap. (e.g | unwrap latency | __error__=\"\" )", e.Class, e.Series, e.Class)
+		"A metric counts no entry that a stage could not read. To leave out such entries, add | __error__=\"\" behind the stage "+
+		"(behind unwrap, if that is what fails); to count them all the same, add | drop __error__.", e.Class, e.Series)
 }
 
 // newPipelineError is the error for an entry of a stream that has the given
@@ -63,8 +62,8 @@ type TimeoutError struct {
 }
 
 func (e *TimeoutError) Error() string {
-	return fmt.Sprintf("request timed out, the query took longer than %s (query_timeout); "+
-		"decrease the duration of the request or add more label matchers", e.Timeout)
+	return fmt.Sprintf("request timed out: the query ran into query_timeout (%s); "+
+		"ask for less time at once, or select fewer streams", e.Timeout)
 }
 
 // Unwrap returns the error of the context.

@@ -100,8 +100,8 @@ func (j *joiner) join(sig labels.Labels, many, one []int) error {
 				if j.manyIsRight {
 					side = "left"
 				}
-				return &MatchError{fmt.Sprintf("found duplicate series on the %s hand-side for the match group %s: %s and %s; many-to-many matching is not allowed: matching labels must be unique on one side",
-					side, sig, j.one[j.at[p.step].series-1].labels, j.one[i].labels)}
+				return &MatchError{fmt.Sprintf("multiple matches for labels %s on the %s side, where at most one may match: %s and %s; match on more labels",
+					sig, side, j.one[j.at[p.step].series-1].labels, j.one[i].labels)}
 			}
 			j.at[p.step] = oneAt{i + 1, p.value}
 		}
@@ -141,7 +141,7 @@ func (j *joiner) joinSeries(sig labels.Labels, i int) error {
 			target = j.out.number(j.labels(sig, j.many[i].labels, j.one[one.series-1].labels))
 		}
 		if !j.out.add(target, point{p.step, v}) {
-			return &MatchError{fmt.Sprintf("multiple matches for labels %s: grouping labels must ensure unique matches", j.out.labels(target))}
+			return &MatchError{fmt.Sprintf("multiple matches for labels %s: several results have these labels; take over or match on other labels", j.out.labels(target))}
 		}
 	}
 	return j.out.settle()

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/skaldlogs/skald/pkg/logql/syntax"
 )
 
 // A series is the values of one label set, at those steps where it has one.
@@ -76,4 +78,18 @@ func (n *numbering) exact(ls labels.Labels) int {
 	n.labels = append(n.labels, ls)
 	n.found[hash] = append(n.found[hash], numbered{ls, len(n.labels) - 1})
 	return len(n.labels) - 1
+}
+
+// groupLabels returns the labels by which a grouping tells ls apart.
+func groupLabels(ls labels.Labels, g *syntax.Grouping) labels.Labels {
+	if g == nil {
+		return ls.WithoutEmpty()
+	}
+	b := labels.NewBuilder(ls)
+	if g.Without {
+		b.Del(g.Labels...)
+	} else {
+		b.Keep(g.Labels...)
+	}
+	return b.Labels().WithoutEmpty()
 }
