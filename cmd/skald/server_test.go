@@ -236,22 +236,31 @@ func (s *server) count(selector string, start, end int64) int {
 // countAll also returns what the server says about its answer.
 func (s *server) countAll(selector string, start, end int64) (int, []string) {
 	s.tb.Helper()
-	a := s.ask("query", url.Values{
-		"query": {fmt.Sprintf("sum(count_over_time(%s[%dms]))", selector, (end-start+999_999)/1_000_000)},
-		"time":  {strconv.FormatInt(end-1, 10)},
-	})
-	if len(a.Data.Result) == 0 {
-		return 0, a.Warnings
-	}
-	var text string
-	if err := json.Unmarshal(a.Data.Result[0].Value[1], &text); err != nil {
-		s.tb.Fatal(err)
-	}
-	n, err := strconv.Atoi(text)
+	n, warnings, err := s.tryCount(selector, start, end)
 	if err != nil {
 		s.tb.Fatal(err)
 	}
-	return n, a.Warnings
+	return n, warnings
+}
+
+// tryCount is countAll for a server that may not be there.
+func (s *server) tryCount(selector string, start, end int64) (int, []string, error) {
+	a, err := s.tryAsk("query", url.Values{
+		"query": {fmt.Sprintf("sum(count_over_time(%s[%dms]))", selector, (end-start+999_999)/1_000_000)},
+		"time":  {strconv.FormatInt(end-1, 10)},
+	})
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(a.Data.Result) == 0 {
+		return 0, a.Warnings, nil
+	}
+	var text string
+	if err := json.Unmarshal(a.Data.Result[0].Value[1], &text); err != nil {
+		return 0, nil, err
+	}
+	n, err := strconv.Atoi(text)
+	return n, a.Warnings, err
 }
 
 // An answer to a query, as far as tests look at it.
@@ -269,23 +278,32 @@ type answer struct {
 // ask puts a question to query or query_range.
 func (s *server) ask(path string, q url.Values) *answer {
 	s.tb.Helper()
-	resp, err := http.Get("http://" + s.http + "/loki/api/v1/" + path + "?" + q.Encode())
+	a, err := s.tryAsk(path, q)
 	if err != nil {
 		s.tb.Fatal(err)
+	}
+	return a
+}
+
+// tryAsk is ask for a server that may not be there.
+func (s *server) tryAsk(path string, q url.Values) (*answer, error) {
+	resp, err := http.Get("http://" + s.http + "/loki/api/v1/" + path + "?" + q.Encode())
+	if err != nil {
+		return nil, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		s.tb.Fatal(err)
+		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		s.tb.Fatalf("query %s: %s: %s", q.Get("query"), resp.Status, body)
+		return nil, fmt.Errorf("query %s: %s: %s", q.Get("query"), resp.Status, body)
 	}
 	var a answer
 	if err := json.Unmarshal(body, &a); err != nil {
-		s.tb.Fatalf("query %s: %v\n%s", q.Get("query"), err, body)
+		return nil, fmt.Errorf("query %s: %w\n%s", q.Get("query"), err, body)
 	}
-	return &a
+	return &a, nil
 }
 
 // entries are the lines of an answer, oldest first.
