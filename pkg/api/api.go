@@ -32,6 +32,12 @@ type Querier interface {
 	LabelNames(ctx context.Context, tenants []string, req *scan.Request) ([]string, error)
 	LabelValues(ctx context.Context, tenants []string, req *scan.Request, name string) ([]string, error)
 	Series(ctx context.Context, tenants []string, req *scan.Request) ([]labels.Labels, error)
+	IndexStats(ctx context.Context, tenants []string, req *scan.Request) (loghttp.IndexStatsResponse, error)
+	Volume(ctx context.Context, tenants []string, req *querier.VolumeRequest) ([]querier.Volume, error)
+	DetectedLabels(ctx context.Context, tenants []string, req *scan.Request) ([]loghttp.DetectedLabel, error)
+	DetectedFields(ctx context.Context, tenants []string, req *querier.FieldsRequest) ([]loghttp.DetectedField, error)
+	DetectedFieldValues(ctx context.Context, tenants []string, req *querier.FieldsRequest, name string) ([]string, error)
+	Patterns(ctx context.Context, tenants []string, req *scan.Request, step time.Duration) ([]loghttp.Pattern, error)
 }
 
 var _ Querier = (*querier.Querier)(nil)
@@ -49,6 +55,10 @@ type Config struct {
 	// MultiTenantQueries lets a query name several tenants.
 	MultiTenantQueries bool
 	PushLimits         loghttp.PushLimits
+	// CompressResponses answers questions in gzip where the client takes it.
+	CompressResponses bool
+	// Patterns serves /patterns.
+	Patterns bool
 }
 
 // An API serves what the roles of this process can answer: the fields of the
@@ -94,14 +104,32 @@ func (a *API) Register(r *mux.Router) {
 		route("/api/prom/push", a.push(loghttp.ReadLegacyPush), http.MethodPost)
 	}
 	if a.querier != nil {
-		read := []string{http.MethodGet, http.MethodPost}
-		route("/loki/api/v1/query", a.query, read...)
-		route("/loki/api/v1/query_range", a.queryRange, read...)
-		route("/loki/api/v1/labels", a.labelNames, read...)
-		route("/loki/api/v1/label", a.labelNames, read...)
-		route("/loki/api/v1/label/{name}/values", a.labelValues, read...)
-		route("/loki/api/v1/series", a.series, read...)
-		route("/loki/api/v1/format_query", a.formatQuery, read...)
+		read := func(path string, h http.HandlerFunc) {
+			if a.cfg.CompressResponses {
+				h = compressed(h)
+			}
+			route(path, h, http.MethodGet, http.MethodPost)
+		}
+		read("/loki/api/v1/query", a.query)
+		read("/loki/api/v1/query_range", a.queryRange)
+		read("/loki/api/v1/labels", a.labelNames)
+		read("/loki/api/v1/label", a.labelNames)
+		read("/loki/api/v1/label/{name}/values", a.labelValues)
+		read("/loki/api/v1/series", a.series)
+		read("/loki/api/v1/format_query", a.formatQuery)
+		read("/loki/api/v1/index/stats", a.reading(a.indexStats))
+		read("/loki/api/v1/index/shards", a.reading(a.indexShards))
+		read("/loki/api/v1/index/volume", a.reading(a.volume(false)))
+		read("/loki/api/v1/index/volume_range", a.reading(a.volume(true)))
+		read("/loki/api/v1/detected_labels", a.reading(a.detectedLabels))
+		read("/loki/api/v1/detected_fields", a.reading(a.detectedFields))
+		read("/loki/api/v1/detected_field/{name}/values", a.reading(a.detectedFieldValues))
+		read("/loki/api/v1/patterns", a.reading(a.patterns))
+		read("/loki/api/v1/drilldown-limits", a.drilldownLimits)
+		read("/api/prom/query", a.reading(a.legacyQuery))
+		read("/api/prom/label", a.reading(a.legacyLabelNames))
+		read("/api/prom/label/{name}/values", a.reading(a.legacyLabelValues))
+		read("/api/prom/series", a.series)
 	}
 	if a.flusher != nil {
 		route("/flush", a.flush, http.MethodGet, http.MethodPost)

@@ -27,3 +27,14 @@ func (c *Config) Validate() error {
 	}
 	return nil
 }
+
+// PatternConfig is about the patterns of lines.
+type PatternConfig struct {
+	// Enabled serves them.
+	Enabled bool `yaml:"enabled"`
+}
+
+// RegisterFlags adds the settings of c to f, each with its default.
+func (c *PatternConfig) RegisterFlags(f *flag.FlagSet) {
+	f.BoolVar(&c.Enabled, "pattern-ingester.enabled", false, "Serve /loki/api/v1/patterns: what the lines of a range have in common, and how many there are of each kind.")
+}

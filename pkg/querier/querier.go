@@ -3,6 +3,7 @@ package querier
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
@@ -71,6 +72,7 @@ type Querier struct {
 	limits    *limits.Overrides
 	logger    log.Logger
 	now       func() time.Time
+	mining    chan struct{} // one for each block that patterns are looked for in
 }
 
 // New returns a Querier that has not started.
@@ -84,6 +86,7 @@ func New(cfg Config, o Options) *Querier {
 		limits:    o.Limits,
 		logger:    log.With(o.Logger, "component", "querier"),
 		now:       time.Now,
+		mining:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 	q.Service = services.NewIdleService(nil, nil)
 	return q

@@ -13,6 +13,7 @@ import (
 	"github.com/grafana/dskit/runtimeconfig"
 	"github.com/grafana/dskit/server"
 
+	"github.com/skaldlogs/skald/pkg/api"
 	"github.com/skaldlogs/skald/pkg/cluster"
 	"github.com/skaldlogs/skald/pkg/distributor"
 	"github.com/skaldlogs/skald/pkg/ingester"
@@ -29,15 +30,17 @@ type Config struct {
 	ShutdownDelay    time.Duration  `yaml:"shutdown_delay"`
 	MetricsNamespace string         `yaml:"metrics_namespace"`
 
-	Server         server.Config        `yaml:"server"`
-	Common         CommonConfig         `yaml:"common"`
-	Distributor    distributor.Config   `yaml:"distributor"`
-	Ingester       ingester.Config      `yaml:"ingester"`
-	IngesterClient rpc.Config           `yaml:"ingester_client"`
-	Querier        querier.Config       `yaml:"querier"`
-	Limits         limits.Limits        `yaml:"limits_config"`
-	Memberlist     memberlist.KVConfig  `yaml:"memberlist"`
-	RuntimeConfig  runtimeconfig.Config `yaml:"runtime_config"`
+	Server          server.Config         `yaml:"server"`
+	Common          CommonConfig          `yaml:"common"`
+	Distributor     distributor.Config    `yaml:"distributor"`
+	Ingester        ingester.Config       `yaml:"ingester"`
+	IngesterClient  rpc.Config            `yaml:"ingester_client"`
+	Querier         querier.Config        `yaml:"querier"`
+	Frontend        api.FrontendConfig    `yaml:"frontend"`
+	PatternIngester querier.PatternConfig `yaml:"pattern_ingester"`
+	Limits          limits.Limits         `yaml:"limits_config"`
+	Memberlist      memberlist.KVConfig   `yaml:"memberlist"`
+	RuntimeConfig   runtimeconfig.Config  `yaml:"runtime_config"`
 }
 
 // CommonConfig is what components take when they are not told otherwise.
@@ -82,6 +85,8 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	c.Ingester.RegisterFlags(f)
 	c.IngesterClient.RegisterFlags(f)
 	c.Querier.RegisterFlags(f)
+	c.Frontend.RegisterFlags(f)
+	c.PatternIngester.RegisterFlags(f)
 	c.Limits.RegisterFlags(f)
 	c.Memberlist.RegisterFlags(f)
 	c.RuntimeConfig.RegisterFlags(f)

@@ -59,6 +59,8 @@ var honoured = []section{
 		tls_ca_path tls_server_name tls_insecure_skip_verify tls_cipher_suites tls_min_version connect_timeout
 		connect_backoff_base_delay connect_backoff_max_delay cluster_validation.label`},
 	{verdict: Honoured, under: "querier", keys: `max_concurrent multi_tenant_queries_enabled`},
+	{verdict: Honoured, under: "frontend", keys: `compress_responses`},
+	{verdict: Honoured, under: "pattern_ingester", keys: `enabled`},
 	{verdict: Honoured, under: "limits_config", keys: `
 		ingestion_rate_strategy ingestion_rate_mb ingestion_burst_size_mb per_stream_rate_limit
 		per_stream_rate_limit_burst max_label_name_length max_label_value_length
@@ -69,7 +71,7 @@ var honoured = []section{
 		discover_service_name discover_log_levels log_level_fields log_level_from_json_max_depth
 		block_ingestion_until block_ingestion_status_code max_streams_per_user max_global_streams_per_user
 		max_entries_limit_per_query max_query_series max_query_lookback max_query_length max_query_range
-		query_timeout split_queries_by_interval`},
+		query_timeout split_queries_by_interval volume_enabled volume_max_series`},
 	{verdict: Honoured, under: "memberlist", keys: `
 		node_name randomize_node_name stream_timeout retransmit_factor pull_push_interval gossip_interval
 		gossip_nodes gossip_to_dead_nodes_time dead_node_reclaim_time compression_enabled notify_interval

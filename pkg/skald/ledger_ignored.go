@@ -173,7 +173,6 @@ var ignored = []section{
 	`},
 	{verdict: Ignored, why: notServed, under: "frontend", keys: `
 		max_outstanding_per_tenant   -querier.max-outstanding-requests-per-tenant
-		compress_responses           -querier.compress-http-responses
 		log_queries_longer_than      -frontend.log-queries-longer-than
 		max_body_size                -frontend.max-body-size
 		query_stats_enabled          -frontend.query-stats-enabled
@@ -288,7 +287,6 @@ var ignored = []section{
 		deletion_mode
 	`},
 	{verdict: Ignored, why: notServed, under: "pattern_ingester", keys: `
-		enabled                   -pattern-ingester.enabled
 		max_clusters              -pattern-ingester.max-clusters
 		max_allowed_line_length   -pattern-ingester.max-allowed-line-length
 		retain_for                -pattern-ingester.retain-for
@@ -366,8 +364,6 @@ var ignored = []section{
 		blocked_queries
 		enable_multi_variant_queries
 		shard_aggregations
-		volume_enabled
-		volume_max_series
 		max_query_parallelism
 		tsdb_max_query_parallelism
 		tsdb_max_bytes_per_shard

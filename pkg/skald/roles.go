@@ -208,6 +208,8 @@ func (s *Skald) registerAPI() {
 			Received:     int64(s.cfg.Distributor.MaxRecvMsgSize.Int()),
 			Decompressed: int64(s.cfg.Distributor.MaxDecompressedSize.Int()),
 		},
+		CompressResponses: s.cfg.Frontend.CompressResponses,
+		Patterns:          s.cfg.PatternIngester.Enabled,
 	}, roles, s.overrides, s.logger).Register(s.server.HTTP)
 }
 
