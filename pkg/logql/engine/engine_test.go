@@ -417,6 +417,38 @@ func TestConcurrency(t *testing.T) {
 	}
 }
 
+// TestNothingToRead wants a query that has no block to read, or has read its
+// last, not to wait for others.
+func TestNothingToRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := engine.New(engine.Options{Concurrency: 1})
+		release := make(chan struct{})
+		slow := &watched{Source: logqltest.NewSource(seconds(1, 10), blocks(10)), onRead: func(_ context.Context, b *scan.Batch) (*scan.Batch, error) {
+			<-release
+			return b, nil
+		}}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := e.Exec(t.Context(), slow, "t", parse(t, `{job="j"}`), logs, engine.Limits{}); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		source := logqltest.NewSource(seconds(1, 10), blocks(10))
+		for _, query := range []string{`{job="nobody"}`, `sum(count_over_time({job="nobody"} |= "x" [1m]))`, `count_over_time({job="j"}[1h])`, `1 + 1`} {
+			p := instant
+			if query[0] == '{' {
+				p = logs
+			}
+			if _, err := e.Exec(t.Context(), source, "t", parse(t, query), p, engine.Limits{}); err != nil {
+				t.Errorf("%s: %v", query, err)
+			}
+		}
+		close(release)
+		wg.Wait()
+	})
+}
+
 // TestSharedRanges wants a range that a query names twice to be read once.
 func TestSharedRanges(t *testing.T) {
 	res, err := engine.New(engine.Options{}).Exec(t.Context(), logqltest.NewSource(seconds(2, 100), blocks(10)), "t",

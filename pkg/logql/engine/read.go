@@ -35,6 +35,9 @@ type reading struct {
 	// when all are.
 	enough func(next int) bool
 
+	// drained is closed once no block is left to take.
+	drained chan struct{}
+
 	mu       sync.Mutex // guards the fields below
 	next     int        // in order
 	stats    Stats
@@ -45,6 +48,10 @@ type reading struct {
 func (r *reading) run(ctx context.Context, sinks []sink) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	r.drained = make(chan struct{})
+	if len(r.order) == 0 {
+		close(r.drained)
+	}
 	var wg sync.WaitGroup
 	for _, s := range sinks {
 		wg.Go(func() {
@@ -78,27 +85,33 @@ func (r *reading) guard(fn func() error) (err error) {
 	return fn()
 }
 
-// work reads blocks until there are none left.
+// work reads blocks until there are none left. A block is chosen only when
+// there is a slot to work on it: by then it may not be needed any more.
 func (r *reading) work(ctx context.Context, s sink) error {
-	for more := true; more; {
+	for {
+		select {
+		case <-r.drained:
+			return nil
+		default:
+		}
 		select {
 		case r.query.engine.slots <- struct{}{}:
+		case <-r.drained:
+			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if err := r.step(ctx, s, &more); err != nil {
+		if err := r.step(ctx, s); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
-// step works on the next block, and gives the slot for it back. It clears more
-// when there is none.
-func (r *reading) step(ctx context.Context, s sink, more *bool) error {
+// step works on the next block, if there is one, and gives the slot for it back.
+func (r *reading) step(ctx context.Context, s sink) error {
 	defer func() { <-r.query.engine.slots }()
 	block, ok := r.take()
-	if *more = ok; !ok {
+	if !ok {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
@@ -108,14 +121,22 @@ func (r *reading) step(ctx context.Context, s sink, more *bool) error {
 }
 
 // take returns the next block that is needed.
-func (r *reading) take() (int, bool) {
+func (r *reading) take() (block int, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.next == len(r.order) || r.enough != nil && r.enough(r.next) {
+	select {
+	case <-r.drained:
 		return 0, false
+	default:
 	}
-	r.next++
-	return r.order[r.next-1], true
+	if r.enough == nil || !r.enough(r.next) {
+		block, ok = r.order[r.next], true
+		r.next++
+	}
+	if !ok || r.next == len(r.order) {
+		close(r.drained)
+	}
+	return block, ok
 }
 
 // block reads a block and gives its rows to the sink, but those that wait for
