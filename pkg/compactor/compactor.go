@@ -1,0 +1,308 @@
+package compactor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"github.com/grafana/dskit/services"
+	"github.com/oklog/ulid/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/model/labels"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
+
+	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/storage"
+	"github.com/skaldlogs/skald/pkg/storage/block"
+	"github.com/skaldlogs/skald/pkg/storage/catalog"
+	"github.com/skaldlogs/skald/pkg/storage/segment"
+	"github.com/skaldlogs/skald/pkg/vfs"
+)
+
+// Options are what a [Compactor] works with.
+type Options struct {
+	Store  *storage.Store
+	Limits TenantLimits
+	// Usage tells how full the disk of the bucket is. Without it min_free_disk
+	// has no meaning.
+	Usage      func() (vfs.Usage, error)
+	Logger     log.Logger
+	Registerer prometheus.Registerer
+}
+
+// A Compactor merges the segments of a bucket and applies retention to them.
+//
+// Its life: Starting checks the rules, Running makes a pass every
+// CompactionInterval, Stopping ends a merge that is under way, whose inputs stay.
+type Compactor struct {
+	services.Service
+
+	cfg     Config
+	store   *storage.Store
+	limits  TenantLimits
+	usage   func() (vfs.Usage, error)
+	logger  log.Logger
+	metrics *metrics
+	pace    *rate.Limiter // nil: as fast as it goes
+	now     func() time.Time
+	slice   int64
+
+	passing chan struct{} // holds an item while a pass runs, which owns the fields below
+
+	retained   time.Time               // when retention was last applied
+	judged     map[ulid.ULID]time.Time // when retention looked into a segment in vain
+	unreadable sync.Map                // ids of segments that merges leave alone
+}
+
+// New returns a Compactor that has not started.
+func New(cfg Config, o Options) *Compactor {
+	c := &Compactor{
+		cfg:     cfg,
+		store:   o.Store,
+		limits:  o.Limits,
+		usage:   o.Usage,
+		logger:  log.With(o.Logger, "component", "compactor"),
+		metrics: newMetrics(o.Registerer),
+		now:     time.Now,
+		slice:   sliceBytes,
+		passing: make(chan struct{}, 1),
+		judged:  map[ulid.ULID]time.Time{},
+	}
+	if r := cfg.MaxReadRate; r > 0 {
+		c.pace = rate.NewLimiter(rate.Limit(r), max(r.Int(), block.TargetBytes))
+	}
+	c.Service = services.NewTimerService(cfg.CompactionInterval, c.starting, c.running, nil)
+	return c
+}
+
+func (c *Compactor) starting(context.Context) error {
+	if c.store.Catalog().Mode() != catalog.Owner {
+		return errors.New("compact: other processes write this bucket, and a bucket has one compactor")
+	}
+	if _, err := compileRules(c.limits.Defaults().RetentionStream); err != nil {
+		return fmt.Errorf("limits_config: retention_stream: %w", err)
+	}
+	return nil
+}
+
+func (c *Compactor) running(ctx context.Context) error {
+	if err := c.pass(ctx, false); err != nil && ctx.Err() == nil {
+		level.Error(c.logger).Log("msg", "compaction is not complete; what is left is tried again", "err", err)
+	}
+	return nil
+}
+
+// Compact merges until nothing is left to merge, as if all time were over,
+// applies retention to the row, and deletes what no query can read any more.
+func (c *Compactor) Compact(ctx context.Context) error {
+	if err := c.pass(ctx, true); err != nil {
+		return fmt.Errorf("compact: %w", err)
+	}
+	if err := c.sweep(ctx); err != nil {
+		return fmt.Errorf("compact: %w", err)
+	}
+	return nil
+}
+
+// orphanFor is how old objects without an entry are when they go: longer than
+// any put takes.
+const orphanFor = 24 * time.Hour
+
+// sweep deletes the dead at once: no other process reads the bucket, and what
+// queries of this one read is left.
+func (c *Compactor) sweep(ctx context.Context) error {
+	return c.store.Sweep(ctx, storage.Ages{Orphaned: orphanFor})
+}
+
+// pass does all there is to do, once. With all it does also what could wait.
+// Trouble with one tenant or one merge does not keep the others from theirs.
+func (c *Compactor) pass(ctx context.Context, all bool) error {
+	select {
+	case c.passing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-c.passing }()
+	c.metrics.running.Set(1)
+	defer c.metrics.running.Set(0)
+	began := c.now()
+
+	var errs []error
+	if c.cfg.RetentionEnabled && (all || c.now().Sub(c.retained) >= c.cfg.ApplyRetentionInterval) {
+		errs = append(errs, c.applyRetention(ctx, all))
+	}
+	errs = append(errs, c.mergeAll(ctx, all), c.makeRoom(ctx))
+	c.count()
+
+	err := errors.Join(errs...)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	c.metrics.passes.WithLabelValues(status(err)).Inc()
+	c.metrics.passSeconds.Set(c.now().Sub(began).Seconds())
+	if err == nil {
+		c.metrics.passLast.Set(float64(c.now().UnixNano()) / 1e9)
+	}
+	return err
+}
+
+func status(err error) string {
+	if err != nil {
+		return "failure"
+	}
+	return "success"
+}
+
+// mergeAll plans and merges until there is nothing left to merge.
+func (c *Compactor) mergeAll(ctx context.Context, all bool) error {
+	var mu sync.Mutex // guards what follows
+	var errs []error
+	failed := map[ulid.ULID]struct{}{} // inputs of merges that failed in this pass
+	skip := func(id ulid.ULID) bool {
+		_, failed := failed[id]
+		_, unreadable := c.unreadable.Load(id)
+		return failed || unreadable
+	}
+	for ctx.Err() == nil {
+		p := planner{now: c.now(), maxBytes: int64(c.cfg.MaxSegmentSize.Int()), all: all, skip: skip}
+		var jobs []job
+		for _, tenant := range c.store.Catalog().Tenants() {
+			jobs = append(jobs, p.plan(tenant, c.store.Catalog().Snapshot(tenant).Entries)...)
+		}
+		if len(jobs) == 0 {
+			break
+		}
+		var g errgroup.Group
+		g.SetLimit(c.cfg.MaxCompactionParallelism)
+		for i := range jobs {
+			g.Go(func() error {
+				err := c.merge(ctx, &jobs[i])
+				if err == nil {
+					return nil
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if c.blame(err) {
+					return nil // the others are tried without the damaged one
+				}
+				errs = append(errs, err)
+				for _, id := range jobs[i].ids() {
+					failed[id] = struct{}{}
+				}
+				return nil
+			})
+		}
+		_ = g.Wait() // every merge answers for itself
+	}
+	return errors.Join(errs...)
+}
+
+// blame takes a damaged segment out of all merges, and reports whether that is
+// what went wrong.
+func (c *Compactor) blame(err error) bool {
+	var se *storage.SegmentError
+	if !errors.As(err, &se) || !errors.Is(err, scan.ErrDamaged) && !errors.Is(err, segment.ErrUnsupported) && !errors.Is(err, block.ErrUnsupported) {
+		return false
+	}
+	if _, again := c.unreadable.LoadOrStore(se.ID, true); !again {
+		c.metrics.unreadable.Inc()
+		level.Error(c.logger).Log("msg", "segment cannot be read whole and is left out of merges", "err", se.Err, "tenant", se.Tenant, "segment", se.ID)
+	}
+	return true
+}
+
+// merge runs one job.
+func (c *Compactor) merge(ctx context.Context, j *job) (err error) {
+	began := time.Now()
+	defer func() {
+		if ctx.Err() == nil {
+			c.metrics.merges.WithLabelValues(j.reason, status(err)).Inc()
+			c.metrics.mergeSeconds.Observe(time.Since(began).Seconds())
+		}
+		if err != nil {
+			err = fmt.Errorf("merge %d segments of tenant %s: %w", len(j.inputs), j.tenant, err)
+		}
+	}()
+	keepFrom, err := c.keepFrom(j.tenant)
+	if err != nil {
+		return err
+	}
+	held, err := c.store.Hold(ctx, j.tenant, j.ids())
+	if err != nil {
+		return err
+	}
+	defer held.Close()
+	m := newMerge(j, held, keepFrom)
+	m.slice, m.pace = c.slice, c.pace
+	merged, err := m.run(ctx, c.store)
+	if err != nil {
+		return err
+	}
+	if merged == nil {
+		return c.drop(ctx, j.tenant, j.inputs, byRetention)
+	}
+
+	var size, raw int64
+	for _, e := range j.inputs {
+		size += e.Size
+		raw += e.Stats.Bytes + e.Stats.MetadataBytes
+	}
+	c.metrics.mergedSegments.Add(float64(len(j.inputs)))
+	c.metrics.readBytes.Add(float64(size))
+	c.metrics.rawBytes.Add(float64(raw))
+	c.metrics.duplicates.Add(float64(m.duplicates))
+	expired := m.expired()
+	if expired > 0 {
+		c.metrics.droppedRows.WithLabelValues(j.tenant, byRetention).Add(float64(expired))
+	}
+	level.Info(c.logger).Log("msg", "merged segments", "tenant", j.tenant, "reason", j.reason, "level", merged.Level, "segment", merged.ID,
+		"inputs", len(j.inputs), "input_bytes", size, "bytes", merged.Size, "raw_bytes", raw, "entries", merged.Stats.Rows,
+		"duplicates", m.duplicates, "past_retention", expired, "took", time.Since(began))
+	return nil
+}
+
+// keepFrom returns before which time the rows of a tenant's streams go.
+func (c *Compactor) keepFrom(tenant string) (func(labels.Labels) int64, error) {
+	r := &retention{}
+	if c.cfg.RetentionEnabled {
+		var err error
+		if r, err = retentionOf(c.limits, tenant); err != nil {
+			return nil, err
+		}
+	}
+	now := c.now()
+	return func(l labels.Labels) int64 { return r.cutoff(now, l) }, nil
+}
+
+// count shows what is in the bucket.
+func (c *Compactor) count() {
+	c.metrics.segments.Reset()
+	c.metrics.storeBytes.Reset()
+	live := map[ulid.ULID]struct{}{}
+	for _, tenant := range c.store.Catalog().Tenants() {
+		for _, e := range c.store.Catalog().Snapshot(tenant).Entries {
+			live[e.ID] = struct{}{}
+			l := strconv.Itoa(e.Level)
+			c.metrics.segments.WithLabelValues(tenant, l).Inc()
+			c.metrics.storeBytes.WithLabelValues(tenant, l).Add(float64(e.Size))
+		}
+	}
+	for id := range c.judged {
+		if _, ok := live[id]; !ok {
+			delete(c.judged, id)
+		}
+	}
+	c.unreadable.Range(func(id, _ any) bool {
+		if _, ok := live[id.(ulid.ULID)]; !ok {
+			c.unreadable.Delete(id)
+			c.metrics.unreadable.Dec()
+		}
+		return true
+	})
+}

@@ -1,0 +1,50 @@
+// Package compactor keeps the bucket small and quick to ask: it merges the many
+// small segments that ingesters write into few large ones, and takes away what
+// is past its retention. It promises that no answer changes by a merge, whenever
+// a query runs beside it and wherever the process dies, and that nothing goes
+// that a tenant's rules keep.
+//
+//	level 0   ▯▯▯▯▯▯▯▯▯▯▯▯   minutes: what ingesters flush, once they released it
+//	level 1   ▭▭▭▭▭▭         two hours
+//	level 2   ████           a day
+//
+//	plan ─▶ merge ─▶ Put ──────────────▶ check ─▶ catalog entry
+//	 │       rows by group, stream, time   │        replaces its inputs, by one put
+//	 │       exact duplicates dropped      └─ the object as it is in the bucket has
+//	 └─▶ Drop: a tombstone for what is past   the rows that were read, by count and hash
+//
+// What a merge replaced is deleted by [storage.Store.Sweep], when no query can be
+// reading it any more.
+//
+// # Ownership
+//
+// A bucket has one compactor. The bucket is a folder that belongs to one
+// process, which its lock guards, so there is one by construction. A compactor
+// over a bucket that others write too refuses to start.
+//
+// # Order and duplicates
+//
+// Rows of one stream at one time keep the order of their arrival. A merged
+// segment has one place in that order, that of the first of its inputs; so a
+// segment that arrived between them, has times in common with a later one and
+// cannot be merged itself keeps them apart. Equal entries count once
+// ([model.SameMetadata]); the one that came first stays.
+//
+// # Memory
+//
+// A merge holds the indexes of its inputs, the prune parts of the blocks read so
+// far, the rows of one slice of time of one group (32 MiB, twice as much for a
+// moment), and one block on its way in and one on its way out. Rows of one instant
+// are never cut apart: they are in memory together, however many they are.
+//
+// # Damage
+//
+// A segment that cannot be read is left as it is, with all that is sound in it,
+// and is in no merge until the process starts again. Once all of it is past
+// retention it goes like any other.
+//
+// # Concurrency
+//
+// All methods of a [Compactor] may be called from any goroutine. One pass runs at
+// a time, and in it as many merges as max_compaction_parallelism says.
+package compactor

@@ -1,0 +1,315 @@
+package compactor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math"
+	"slices"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"golang.org/x/time/rate"
+
+	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/storage"
+	"github.com/skaldlogs/skald/pkg/storage/block"
+	"github.com/skaldlogs/skald/pkg/storage/catalog"
+	"github.com/skaldlogs/skald/pkg/storage/segment"
+)
+
+// sliceBytes is how much of a group is in memory at once: enough for streams to
+// lie together in blocks of their own kind.
+const sliceBytes = 32 << 20
+
+var (
+	// errMismatch says that a merge did not write what it read.
+	errMismatch = errors.New("the merged segment does not hold the rows of its inputs")
+	// errNothingLeft ends a merge of which all rows are past retention.
+	errNothingLeft = errors.New("all rows are past retention")
+)
+
+// A merge is one job under way.
+type merge struct {
+	job    *job
+	held   *storage.Held
+	labels []labels.Labels // of all streams, sorted: the numbers of streams in rows are places here
+	hashes []uint64        // stable ones, of the same
+	number [][]uint32      // by input and stream of the input: a place in labels
+	cutoff []int64         // by stream: rows before it are past retention
+	groups map[string][]part
+	order  scan.Order // of the next block
+	slice  int64      // sliceBytes, less in tests
+	pace   *rate.Limiter
+
+	hasher     hasher
+	encoder    block.Encoder
+	want       digest // of the rows that were read and are kept
+	duplicates int64  // rows that were dropped because an equal one was there
+}
+
+// A part is a block of an input.
+type part struct {
+	input, block int
+	info         *segment.BlockInfo
+}
+
+// newMerge lays the directories of the inputs together. keepFrom says before
+// which time the rows of a stream are past retention.
+func newMerge(j *job, held *storage.Held, keepFrom func(labels.Labels) int64) *merge {
+	m := &merge{job: j, held: held, groups: map[string][]part{}, slice: sliceBytes}
+	m.order.Generation = math.MaxUint64
+	m.numberStreams()
+	m.cutoff = make([]int64, len(m.labels))
+	for n, l := range m.labels {
+		m.cutoff[n] = keepFrom(l)
+	}
+	for i, r := range held.Segments {
+		blocks := r.Blocks()
+		for b := range blocks {
+			info := &blocks[b]
+			m.order.Generation = min(m.order.Generation, info.Order.Generation)
+			m.groups[info.Group] = append(m.groups[info.Group], part{input: i, block: b, info: info})
+		}
+	}
+	for _, parts := range m.groups {
+		slices.SortFunc(parts, func(a, b part) int {
+			return cmp.Or(
+				cmp.Compare(a.info.Order.Generation, b.info.Order.Generation),
+				cmp.Compare(a.info.Order.Place, b.info.Order.Place),
+				held.Segments[a.input].ID().Compare(held.Segments[b.input].ID()),
+			)
+		})
+	}
+	return m
+}
+
+// numberStreams gives every stream of all inputs its place in the order of
+// labels, so that alike ones come together.
+func (m *merge) numberStreams() {
+	type found struct {
+		labels        labels.Labels
+		input, stream int
+	}
+	var all []found
+	m.number = make([][]uint32, len(m.held.Segments))
+	for i, r := range m.held.Segments {
+		n := r.Summary().Streams
+		m.number[i] = make([]uint32, n)
+		for s := range n {
+			all = append(all, found{r.Stream(uint32(s)).Labels, i, s})
+		}
+	}
+	slices.SortFunc(all, func(a, b found) int { return labels.Compare(a.labels, b.labels) })
+	for n := range all {
+		f := &all[n]
+		if last := len(m.labels) - 1; last < 0 || !labels.Equal(m.labels[last], f.labels) {
+			m.labels = append(m.labels, f.labels)
+			m.hashes = append(m.hashes, labels.StableHash(f.labels))
+		}
+		m.number[f.input][f.stream] = uint32(len(m.labels) - 1)
+	}
+}
+
+// run puts the merged segment, and returns its entry. It is nil, and nothing was
+// put, when no row is left: the inputs are to be dropped.
+func (m *merge) run(ctx context.Context, store *storage.Store) (*catalog.Entry, error) {
+	e, err := store.Put(ctx, storage.NewSegment{
+		Tenant:   m.job.tenant,
+		Labels:   func(n uint32) labels.Labels { return m.labels[n] },
+		Level:    m.job.level,
+		Sources:  storage.LastSources(m.job.inputs),
+		Replaces: m.job.ids(),
+		Check:    func(ctx context.Context, r *segment.Reader) error { return m.want.check(ctx, r) },
+	}, func(w *segment.Writer) error { return m.write(ctx, w) })
+	if errors.Is(err, errNothingLeft) {
+		return nil, nil
+	}
+	return e, err
+}
+
+// write adds the blocks of all groups, one group after the other.
+func (m *merge) write(ctx context.Context, w *segment.Writer) error {
+	var keys []string
+	for key := range m.groups {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		if err := m.writeGroup(ctx, w, key); err != nil {
+			return err
+		}
+	}
+	if m.want.rows == 0 {
+		return errNothingLeft
+	}
+	return nil
+}
+
+// writeGroup goes through a group slice by slice of time.
+func (m *merge) writeGroup(ctx context.Context, w *segment.Writer, key string) error {
+	parts := m.groups[key]
+	left := model.Nothing
+	for _, p := range parts {
+		left = left.Union(p.info.Interval)
+	}
+	for {
+		slice := model.Interval{Mint: left.Mint, Maxt: m.sliceEnd(parts, left)}
+		rows, last, err := m.read(ctx, parts, slice)
+		if err != nil {
+			return err
+		}
+		if err := m.writeSlice(ctx, w, key, rows); err != nil {
+			return err
+		}
+		if last >= left.Maxt {
+			return nil
+		}
+		left.Mint = last + 1
+	}
+}
+
+// sliceEnd returns until when the rows that are left fill a slice, if the rows
+// of a block lie evenly.
+func (m *merge) sliceEnd(parts []part, left model.Interval) int64 {
+	until := func(end int64) (total float64) {
+		for _, p := range parts {
+			if there := p.info.Interval.Intersect(model.Interval{Mint: left.Mint, Maxt: end}); !there.Empty() {
+				total += float64(p.info.Bytes+int64(p.info.Rows)*rowBytes) * length(there) / length(p.info.Interval)
+			}
+		}
+		return total
+	}
+	if until(left.Maxt) <= float64(m.slice) {
+		return left.Maxt
+	}
+	// lo is always within the slice, hi never.
+	lo, hi := left.Mint, left.Maxt
+	for {
+		mid := int64(uint64(lo) + (uint64(hi)-uint64(lo))/2)
+		switch {
+		case mid == lo:
+			return lo
+		case until(mid) <= float64(m.slice):
+			lo = mid
+		default:
+			hi = mid
+		}
+	}
+}
+
+func length(iv model.Interval) float64 { return float64(uint64(iv.Maxt)-uint64(iv.Mint)) + 1 }
+
+// read returns the rows of a slice of time, in the order of their arrival. When
+// they are many more than was expected the slice ends earlier, at last.
+func (m *merge) read(ctx context.Context, parts []part, slice model.Interval) (got *rows, last int64, err error) {
+	got, last = &rows{}, slice.Maxt
+	for _, p := range parts {
+		iv := model.Interval{Mint: slice.Mint, Maxt: last}
+		if !p.info.Interval.Overlaps(iv) {
+			continue
+		}
+		if err := m.readPart(ctx, p, iv, got); err != nil {
+			return nil, 0, err
+		}
+		for got.bytes > 2*m.slice {
+			end, ok := got.cut()
+			if !ok {
+				break
+			}
+			last = end
+		}
+	}
+	return got, last, nil
+}
+
+// readPart appends the rows of one block that lie in iv and are kept.
+func (m *merge) readPart(ctx context.Context, p part, iv model.Interval, to *rows) error {
+	numbers := m.number[p.input]
+	some := false
+	for i := range p.info.Runs {
+		run := &p.info.Runs[i]
+		some = some || run.Interval.Overlaps(iv) && run.Interval.Maxt >= m.cutoff[numbers[run.Stream]]
+	}
+	if !some {
+		return nil
+	}
+	if err := m.wait(ctx, p.info.Bytes); err != nil {
+		return err
+	}
+	b, err := m.held.Segments[p.input].ReadBlockIn(ctx, p.block, iv)
+	if err != nil {
+		return &storage.SegmentError{Tenant: m.job.tenant, ID: m.job.inputs[p.input].ID, Err: err}
+	}
+	for _, run := range b.Runs {
+		stream := numbers[run.Stream]
+		for n := run.Start; n < run.End; n++ {
+			if b.Timestamps[n] >= m.cutoff[stream] {
+				to.add(stream, b, n)
+			}
+		}
+	}
+	return nil
+}
+
+// expired is how many rows were past retention, once the merge has run.
+func (m *merge) expired() int64 {
+	n := -m.want.rows - m.duplicates
+	for _, r := range m.held.Segments {
+		n += r.Summary().Rows
+	}
+	return n
+}
+
+// wait keeps to the pace of all merges.
+func (m *merge) wait(ctx context.Context, bytes int64) error {
+	if m.pace == nil {
+		return nil
+	}
+	for bytes > 0 {
+		n := min(bytes, int64(m.pace.Burst()))
+		if err := m.pace.WaitN(ctx, int(n)); err != nil {
+			return err
+		}
+		bytes -= n
+	}
+	return nil
+}
+
+// writeSlice sorts rows, drops duplicates, and adds the blocks of what is left.
+func (m *merge) writeSlice(ctx context.Context, w *segment.Writer, key string, got *rows) error {
+	m.expect(got.rows)
+	sorted, duplicates := block.Sort(got.rows)
+	m.duplicates += int64(duplicates)
+	for len(sorted) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n := nextBlock(sorted)
+		enc, err := m.encoder.Encode(sorted[:n])
+		if err != nil {
+			return err
+		}
+		if err := w.Add(segment.Block{Encoded: enc, Order: m.order, Group: key}); err != nil {
+			return err
+		}
+		m.order.Place++
+		sorted = sorted[n:]
+	}
+	return nil
+}
+
+// expect adds rows, which are in the order of their arrival, to what the merged
+// segment must hold. It tells duplicates by itself, so that a fault in sorting
+// or encoding shows.
+func (m *merge) expect(got []block.Row) {
+	seen := make(map[uint64]struct{}, len(got))
+	for i := range got {
+		r := &got[i]
+		whole, identity := m.hasher.hash(m.hashes[r.Stream], r.Timestamp, r.Line, r.Metadata)
+		if _, again := seen[identity]; !again {
+			seen[identity] = struct{}{}
+			m.want.add(whole)
+		}
+	}
+}
