@@ -54,38 +54,60 @@ func groups(g *syntax.Grouping, in []series) ([]labels.Labels, [][]int) {
 	return n.labels, members
 }
 
-// fold makes one series of each group.
+// fold makes one series of each group. What a group costs depends on its points,
+// not on the number of steps.
 func fold[T any, P accumulator[T]](ev *evaluator, e *syntax.VectorAggregation, in []series, result func(*T) float64) ([]series, error) {
 	names, members := groups(e.Grouping, in)
 	out := make([]series, 0, len(names))
 	acc := make([]T, ev.steps)
-	seen := make([]bool, ev.steps)
+	at := newStepSet(ev.steps)
 	for g, ls := range names {
-		clear(acc)
-		clear(seen)
-		n := 0
 		for _, i := range members[g] {
 			for _, p := range in[i].points {
+				at.add(p.step)
 				P(&acc[p.step]).add(p.value, arrival{})
-				if !seen[p.step] {
-					seen[p.step] = true
-					n++
-				}
 			}
 		}
-		if err := ev.query.budget.use(seriesBytes + n*pointBytes); err != nil {
+		touched := at.take()
+		if err := ev.query.budget.use(seriesBytes + len(touched)*pointBytes); err != nil {
 			return nil, err
 		}
-		points := make([]point, 0, n)
-		for step := range acc {
-			if seen[step] {
-				points = append(points, point{int32(step), result(&acc[step])})
-			}
+		points := make([]point, len(touched))
+		for i, step := range touched {
+			points[i] = point{step, result(&acc[step])}
+			acc[step] = *new(T)
 		}
 		out = append(out, series{ls, points})
 	}
 	sortSeries(out)
 	return out, nil
+}
+
+// A stepSet is the steps at which something is.
+type stepSet struct {
+	has  []bool
+	list []int32
+}
+
+func newStepSet(steps int) *stepSet { return &stepSet{has: make([]bool, steps)} }
+
+func (s *stepSet) add(step int32) {
+	if !s.has[step] {
+		s.has[step] = true
+		s.list = append(s.list, step)
+	}
+}
+
+// take returns the steps in order and empties the set. They are valid until the
+// next add.
+func (s *stepSet) take() []int32 {
+	taken := s.list
+	slices.Sort(taken)
+	for _, step := range taken {
+		s.has[step] = false
+	}
+	s.list = s.list[:0]
+	return taken
 }
 
 // topK keeps, of each group and at each step, the k points that are best. Of
@@ -94,27 +116,31 @@ func (ev *evaluator) topK(e *syntax.VectorAggregation, in []series, better func(
 	_, members := groups(e.Grouping, in)
 	kept := make([][]point, len(in))
 	best := make([][]ranked, ev.steps)
+	at := newStepSet(ev.steps)
 	for _, group := range members {
-		for step := range best {
-			best[step] = best[step][:0]
-		}
 		k := min(e.Param, len(group))
 		for _, i := range group {
 			for _, p := range in[i].points {
+				at.add(p.step)
 				best[p.step] = keepBest(best[p.step], ranked{p.value, i}, k, better)
 			}
 		}
-		for step := range best {
+		for _, step := range at.take() {
 			for _, r := range best[step] {
-				kept[r.series] = append(kept[r.series], point{int32(step), r.value})
+				kept[r.series] = append(kept[r.series], point{step, r.value})
 			}
+			best[step] = best[step][:0]
 		}
 	}
 	var out []series
 	for i, points := range kept {
-		if len(points) > 0 {
-			out = append(out, series{in[i].labels, points})
+		if len(points) == 0 {
+			continue
 		}
+		if err := ev.query.budget.use(seriesBytes + len(points)*pointBytes); err != nil {
+			return nil, err
+		}
+		out = append(out, series{in[i].labels, points})
 	}
 	return out, nil
 }

@@ -91,8 +91,13 @@ func (j *joiner) join(sig labels.Labels, many, one []int) error {
 	if j.at == nil {
 		j.at, j.taken = make([]oneAt, j.ev.steps), make([]bool, j.ev.steps)
 	}
-	clear(j.at)
-	clear(j.taken)
+	defer func() {
+		for _, i := range one {
+			for _, p := range j.one[i].points {
+				j.at[p.step], j.taken[p.step] = oneAt{}, false
+			}
+		}
+	}()
 	for _, i := range one {
 		for _, p := range j.one[i].points {
 			if j.at[p.step].series != 0 {
@@ -182,12 +187,14 @@ func (ev *evaluator) set(e *syntax.BinaryOp, l, r []series) ([]series, error) {
 		if len(side) == 0 {
 			continue
 		}
-		clear(there)
-		for _, i := range others {
-			for _, pt := range other[i].points {
-				there[pt.step] = true
+		mark := func(present bool) {
+			for _, i := range others {
+				for _, pt := range other[i].points {
+					there[pt.step] = present
+				}
 			}
 		}
+		mark(true)
 		for _, i := range side {
 			var points []point
 			for _, pt := range from[i].points {
@@ -199,6 +206,7 @@ func (ev *evaluator) set(e *syntax.BinaryOp, l, r []series) ([]series, error) {
 				return nil, err
 			}
 		}
+		mark(false)
 	}
 	return out.series(), nil
 }
