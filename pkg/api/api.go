@@ -38,6 +38,7 @@ type Querier interface {
 	DetectedFields(ctx context.Context, tenants []string, req *querier.FieldsRequest) ([]loghttp.DetectedField, error)
 	DetectedFieldValues(ctx context.Context, tenants []string, req *querier.FieldsRequest, name string) ([]string, error)
 	Patterns(ctx context.Context, tenants []string, req *scan.Request, step time.Duration) ([]loghttp.Pattern, error)
+	Tail(ctx context.Context, tenant string, req *querier.TailRequest) (*querier.Tail, error)
 }
 
 var _ Querier = (*querier.Querier)(nil)
@@ -45,6 +46,11 @@ var _ Querier = (*querier.Querier)(nil)
 // A Flusher hands everything in memory to the store.
 type Flusher interface {
 	Flush(ctx context.Context) error
+}
+
+// A Compactor merges what can be merged and deletes what no query can read.
+type Compactor interface {
+	Compact(ctx context.Context) error
 }
 
 // Config of an [API].
@@ -59,37 +65,43 @@ type Config struct {
 	CompressResponses bool
 	// Patterns serves /patterns.
 	Patterns bool
+	// TailMaxDuration ends tails that last longer; 0 lets them go on.
+	TailMaxDuration time.Duration
 }
 
 // An API serves what the roles of this process can answer: the fields of the
 // roles that it has not are nil, and their routes are not there.
 type API struct {
-	cfg     Config
-	limits  *limits.Overrides
-	pusher  Pusher
-	querier Querier
-	flusher Flusher
-	logger  log.Logger
-	now     func() time.Time
+	cfg       Config
+	limits    *limits.Overrides
+	pusher    Pusher
+	querier   Querier
+	flusher   Flusher
+	compactor Compactor
+	logger    log.Logger
+	now       func() time.Time
+	tails     tails
 }
 
 // Roles are the parts of Skald behind the routes.
 type Roles struct {
-	Pusher  Pusher
-	Querier Querier
-	Flusher Flusher
+	Pusher    Pusher
+	Querier   Querier
+	Flusher   Flusher
+	Compactor Compactor
 }
 
 // New returns the API over these roles.
 func New(cfg Config, roles Roles, l *limits.Overrides, logger log.Logger) *API {
 	return &API{
-		cfg:     cfg,
-		limits:  l,
-		pusher:  roles.Pusher,
-		querier: roles.Querier,
-		flusher: roles.Flusher,
-		logger:  log.With(logger, "component", "api"),
-		now:     time.Now,
+		cfg:       cfg,
+		limits:    l,
+		pusher:    roles.Pusher,
+		querier:   roles.Querier,
+		flusher:   roles.Flusher,
+		compactor: roles.Compactor,
+		logger:    log.With(logger, "component", "api"),
+		now:       time.Now,
 	}
 }
 
@@ -130,15 +142,29 @@ func (a *API) Register(r *mux.Router) {
 		read("/api/prom/label", a.reading(a.legacyLabelNames))
 		read("/api/prom/label/{name}/values", a.reading(a.legacyLabelValues))
 		read("/api/prom/series", a.series)
+		route("/loki/api/v1/tail", a.tail(loghttp.AppendTailFrame), http.MethodGet, http.MethodPost)
+		route("/api/prom/tail", a.tail(loghttp.AppendLegacyTail), http.MethodGet, http.MethodPost)
 	}
 	if a.flusher != nil {
 		route("/flush", a.flush, http.MethodGet, http.MethodPost)
+	}
+	if a.compactor != nil {
+		route("/compact", a.compact, http.MethodPost)
 	}
 }
 
 // flush answers when everything pushed before it is in the store.
 func (a *API) flush(w http.ResponseWriter, r *http.Request) {
 	if err := a.flusher.Flush(r.Context()); err != nil {
+		a.fail(w, r, err, true)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// compact answers when nothing is left to merge, and to delete.
+func (a *API) compact(w http.ResponseWriter, r *http.Request) {
+	if err := a.compactor.Compact(r.Context()); err != nil {
 		a.fail(w, r, err, true)
 		return
 	}

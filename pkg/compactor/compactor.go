@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/scan"
 	"github.com/skaldlogs/skald/pkg/storage"
 	"github.com/skaldlogs/skald/pkg/storage/block"
@@ -29,6 +30,9 @@ import (
 type Options struct {
 	Store  *storage.Store
 	Limits TenantLimits
+	// Defaults are the values of a tenant that has none of its own, whose rules
+	// count for the others as well.
+	Defaults *limits.Limits
 	// Usage tells how full the disk of the bucket is. Without it min_free_disk
 	// has no meaning.
 	Usage      func() (vfs.Usage, error)
@@ -43,15 +47,16 @@ type Options struct {
 type Compactor struct {
 	services.Service
 
-	cfg     Config
-	store   *storage.Store
-	limits  TenantLimits
-	usage   func() (vfs.Usage, error)
-	logger  log.Logger
-	metrics *metrics
-	pace    *rate.Limiter // nil: as fast as it goes
-	now     func() time.Time
-	slice   int64
+	cfg      Config
+	store    *storage.Store
+	limits   TenantLimits
+	defaults *limits.Limits
+	usage    func() (vfs.Usage, error)
+	logger   log.Logger
+	metrics  *metrics
+	pace     *rate.Limiter // nil: as fast as it goes
+	now      func() time.Time
+	slice    int64
 
 	passing chan struct{} // holds an item while a pass runs, which owns the fields below
 
@@ -63,16 +68,17 @@ type Compactor struct {
 // New returns a Compactor that has not started.
 func New(cfg Config, o Options) *Compactor {
 	c := &Compactor{
-		cfg:     cfg,
-		store:   o.Store,
-		limits:  o.Limits,
-		usage:   o.Usage,
-		logger:  log.With(o.Logger, "component", "compactor"),
-		metrics: newMetrics(o.Registerer),
-		now:     time.Now,
-		slice:   sliceBytes,
-		passing: make(chan struct{}, 1),
-		judged:  map[ulid.ULID]time.Time{},
+		cfg:      cfg,
+		store:    o.Store,
+		limits:   o.Limits,
+		defaults: o.Defaults,
+		usage:    o.Usage,
+		logger:   log.With(o.Logger, "component", "compactor"),
+		metrics:  newMetrics(o.Registerer),
+		now:      time.Now,
+		slice:    sliceBytes,
+		passing:  make(chan struct{}, 1),
+		judged:   map[ulid.ULID]time.Time{},
 	}
 	if r := cfg.MaxReadRate; r > 0 {
 		c.pace = rate.NewLimiter(rate.Limit(r), max(r.Int(), block.TargetBytes))
@@ -85,7 +91,7 @@ func (c *Compactor) starting(context.Context) error {
 	if c.store.Catalog().Mode() != catalog.Owner {
 		return errors.New("compact: other processes write this bucket, and a bucket has one compactor")
 	}
-	if _, err := compileRules(c.limits.Defaults().RetentionStream); err != nil {
+	if _, err := compileRules(c.defaults.RetentionStream); err != nil {
 		return fmt.Errorf("limits_config: retention_stream: %w", err)
 	}
 	return nil
@@ -272,7 +278,7 @@ func (c *Compactor) keepFrom(tenant string) (func(labels.Labels) int64, error) {
 	r := &retention{}
 	if c.cfg.RetentionEnabled {
 		var err error
-		if r, err = retentionOf(c.limits, tenant); err != nil {
+		if r, err = retentionOf(c.limits.For(tenant), c.defaults); err != nil {
 			return nil, err
 		}
 	}

@@ -69,7 +69,7 @@ func (c *Compactor) applyRetention(ctx context.Context, all bool) error {
 }
 
 func (c *Compactor) retain(ctx context.Context, tenant string, all bool) error {
-	rules, err := retentionOf(c.limits, tenant)
+	rules, err := retentionOf(c.limits.For(tenant), c.defaults)
 	if err != nil {
 		return err
 	}

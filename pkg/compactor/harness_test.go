@@ -59,9 +59,6 @@ func (m *machine) For(tenant string) *limits.Limits {
 	return &m.limits
 }
 
-// Defaults implements [TenantLimits].
-func (m *machine) Defaults() *limits.Limits { return &m.limits }
-
 // on starts the process anew over what is in the bucket.
 func (m *machine) on() {
 	m.t.Helper()
@@ -76,7 +73,7 @@ func (m *machine) on() {
 		return nil
 	}})
 	m.compactor = New(m.cfg, Options{
-		Store: m.store, Limits: m, Logger: log.NewLogfmtLogger(log.NewSyncWriter(&m.log)), Registerer: prometheus.NewRegistry(),
+		Store: m.store, Limits: m, Defaults: &m.limits, Logger: log.NewLogfmtLogger(log.NewSyncWriter(&m.log)), Registerer: prometheus.NewRegistry(),
 	})
 	m.compactor.now = func() time.Time { return m.clock }
 	if m.slice > 0 {

@@ -17,8 +17,6 @@ import (
 // TenantLimits tells what holds for a tenant.
 type TenantLimits interface {
 	For(tenant string) *limits.Limits
-	// Defaults are the values of tenants that have none of their own.
-	Defaults() *limits.Limits
 }
 
 // forever is the period of what is never past retention.
@@ -39,12 +37,11 @@ type retentionRule struct {
 
 // retentionOf returns the rules of a tenant: its own retention_stream, then that
 // of everybody, then its retention_period, which is everybody's if it has none.
-func retentionOf(l TenantLimits, tenant string) (*retention, error) {
-	own, global := l.For(tenant), l.Defaults()
+func retentionOf(own, global *limits.Limits) (*retention, error) {
 	r := &retention{period: time.Duration(own.RetentionPeriod)}
 	var err error
 	if r.own, err = compileRules(own.RetentionStream); err != nil {
-		return nil, fmt.Errorf("retention_stream of tenant %s: %w", tenant, err)
+		return nil, fmt.Errorf("retention_stream of its own: %w", err)
 	}
 	if r.global, err = compileRules(global.RetentionStream); err != nil {
 		return nil, fmt.Errorf("retention_stream: %w", err)

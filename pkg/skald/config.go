@@ -15,6 +15,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/api"
 	"github.com/skaldlogs/skald/pkg/cluster"
+	"github.com/skaldlogs/skald/pkg/compactor"
 	"github.com/skaldlogs/skald/pkg/distributor"
 	"github.com/skaldlogs/skald/pkg/ingester"
 	"github.com/skaldlogs/skald/pkg/limits"
@@ -36,6 +37,7 @@ type Config struct {
 	Ingester        ingester.Config       `yaml:"ingester"`
 	IngesterClient  rpc.Config            `yaml:"ingester_client"`
 	Querier         querier.Config        `yaml:"querier"`
+	Compactor       compactor.Config      `yaml:"compactor"`
 	Frontend        api.FrontendConfig    `yaml:"frontend"`
 	PatternIngester querier.PatternConfig `yaml:"pattern_ingester"`
 	Limits          limits.Limits         `yaml:"limits_config"`
@@ -85,6 +87,7 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	c.Ingester.RegisterFlags(f)
 	c.IngesterClient.RegisterFlags(f)
 	c.Querier.RegisterFlags(f)
+	c.Compactor.RegisterFlags(f)
 	c.Frontend.RegisterFlags(f)
 	c.PatternIngester.RegisterFlags(f)
 	c.Limits.RegisterFlags(f)
@@ -147,6 +150,7 @@ func (c *Config) Validate() error {
 	wrong("ingester", c.Ingester.Validate())
 	wrong("ingester_client", c.IngesterClient.Validate())
 	wrong("querier", c.Querier.Validate())
+	wrong("compactor", c.Compactor.Validate())
 	wrong("limits_config", c.Limits.Validate())
 	if c.RuntimeConfig.ReloadPeriod <= 0 {
 		wrong("runtime_config", fmt.Errorf("period: %s is not more than 0", c.RuntimeConfig.ReloadPeriod))

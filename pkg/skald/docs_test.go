@@ -110,6 +110,7 @@ var fileOnly = map[string]string{
 	"server.grpc_tls_config.cert":                  "gRPC server certificate, as text.",
 	"server.grpc_tls_config.key":                   "gRPC server key, as text.",
 	"server.grpc_tls_config.client_ca":             "gRPC client CA, as text.",
+	"limits_config.retention_stream":               "How long streams are kept that a selector takes: a list of selector, priority and period. The rule of the highest priority counts, of equal ones that of the shortest period, and a tenant's own before those of all. Streams without a rule have retention_period.",
 	"limits_config.discover_generic_fields.fields": "Structured metadata to derive: for each new name, the names of labels, structured metadata and fields to take it from, in order.",
 }
 

@@ -71,7 +71,11 @@ var honoured = []section{
 		discover_service_name discover_log_levels log_level_fields log_level_from_json_max_depth
 		block_ingestion_until block_ingestion_status_code max_streams_per_user max_global_streams_per_user
 		max_entries_limit_per_query max_query_series max_query_lookback max_query_length max_query_range
-		query_timeout split_queries_by_interval volume_enabled volume_max_series`},
+		query_timeout split_queries_by_interval volume_enabled volume_max_series retention_period
+		retention_stream`},
+	{verdict: Honoured, under: "compactor", keys: `
+		compaction_interval max_compaction_parallelism max_segment_size max_read_rate retention_enabled
+		apply_retention_interval retention_delete_delay max_store_size min_free_disk`},
 	{verdict: Honoured, under: "memberlist", keys: `
 		node_name randomize_node_name stream_timeout retransmit_factor pull_push_interval gossip_interval
 		gossip_nodes gossip_to_dead_nodes_time dead_node_reclaim_time compression_enabled notify_interval

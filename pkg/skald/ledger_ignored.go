@@ -257,29 +257,30 @@ var ignored = []section{
 		- -overrides-exporter.*
 	`},
 	{verdict: Ignored, why: notServed, under: "compactor", keys: `
-		working_directory                -compactor.working-directory
-		compaction_interval              -compactor.compaction-interval
-		apply_retention_interval         -compactor.apply-retention-interval
-		retention_enabled                -compactor.retention-enabled
-		retention_delete_delay           -compactor.retention-delete-delay
-		retention_delete_worker_count    -compactor.retention-delete-worker-count
-		retention_table_timeout          -compactor.retention-table-timeout
-		retention_backoff_config         -compactor.retention-backoff-config.*
 		delete_request_store             -compactor.delete-request-store
 		delete_request_store_key_prefix  -compactor.delete-request-store.key-prefix
 		delete_request_store_db_type     -compactor.delete-request-store.db-type
 		delete_request_cancel_period     -compactor.delete-request-cancel-period
 		delete_batch_size                -compactor.delete-batch-size
 		delete_max_interval              -compactor.delete-max-interval
-		max_compaction_parallelism       -compactor.max-compaction-parallelism
+	`},
+	{verdict: Ignored, why: automatic, under: "compactor", keys: `
+		working_directory                -compactor.working-directory
+		retention_delete_worker_count    -compactor.retention-delete-worker-count
+		retention_table_timeout          -compactor.retention-table-timeout
+		retention_backoff_config         -compactor.retention-backoff-config.*
 		upload_parallelism               -compactor.upload-parallelism
 		tables_to_compact                -compactor.tables-to-compact
 		skip_latest_n_tables             -compactor.skip-latest-n-tables
+	`},
+	{verdict: Ignored, why: "does not apply: a bucket is a folder of one process, which compacts it", under: "compactor", keys: `
 		compactor_ring                   -compactor.ring.* -compactor.consul.* -compactor.etcd.* -compactor.multi.*
 		horizontal_scaling_mode          -compactor.horizontal-scaling-mode
 		worker_config                    -compactor.worker.*
 		jobs_config                      -compactor.jobs.*
-		*                                -compactor.* -boltdb.shipper.compactor.*
+	`},
+	{verdict: Ignored, why: notServed, under: "compactor", keys: `
+		*  -compactor.* -boltdb.shipper.compactor.*
 	`},
 	{verdict: Ignored, why: removed, under: "compactor", keys: `
 		shared_store             -compactor.shared-store -boltdb.shipper.compactor.shared-store
@@ -379,8 +380,6 @@ var ignored = []section{
 		max_stats_cache_freshness
 		max_queriers_per_tenant
 		max_query_capacity
-		retention_period
-		retention_stream
 		deletion_mode
 		ruler_max_rules_per_rule_group
 		ruler_max_rule_groups_per_tenant

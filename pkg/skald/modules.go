@@ -29,6 +29,7 @@ const (
 	Ingester        = "ingester"
 	Distributor     = "distributor"
 	Querier         = "querier"
+	Compactor       = "compactor"
 )
 
 // A module is a part of the program. One with a role may be a target; one
@@ -53,9 +54,10 @@ var table = []module{
 	{IngesterClients, []string{Ring}, (*Skald).initIngesterClients, ""},
 	{Distributor, []string{Server, Ring, Overrides, IngesterClients}, (*Skald).initDistributor, "takes pushes, and hands them to ingesters"},
 	{Querier, []string{Server, Ring, Overrides, Store, IngesterClients}, (*Skald).initQuerier, "answers queries over ingesters and store"},
+	{Compactor, []string{Server, Overrides, Store}, (*Skald).initCompactor, "merges segments, and deletes what is past retention"},
 	{Write, []string{Distributor, Ingester}, nil, "what pushes need"},
 	{Read, []string{Querier}, nil, "what queries need"},
-	{All, []string{Write, Read}, nil, "everything in one process"},
+	{All, []string{Write, Read, Compactor}, nil, "everything in one process"},
 }
 
 // buildModules makes dskit's graph of the table.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/api"
 	"github.com/skaldlogs/skald/pkg/cluster"
+	"github.com/skaldlogs/skald/pkg/compactor"
 	"github.com/skaldlogs/skald/pkg/distributor"
 	"github.com/skaldlogs/skald/pkg/ingester"
 	"github.com/skaldlogs/skald/pkg/loghttp"
@@ -51,7 +52,7 @@ func (s *Skald) initStore() (services.Service, error) {
 	if err := s.checkFolder(); err != nil {
 		return nil, err
 	}
-	bucket, err := objstore.OpenFolder(vfs.OS, filepath.Join(s.cfg.Common.PathPrefix, "bucket"))
+	bucket, err := objstore.OpenFolder(vfs.OS, s.bucketDir())
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +62,9 @@ func (s *Skald) initStore() (services.Service, error) {
 		return nil, err
 	}
 	s.store = storage.New(bucket, c, storage.Options{Logger: s.logger, Registerer: s.reg})
+	ages := storage.Ages{Replaced: deadFor, Dropped: s.cfg.Compactor.RetentionDeleteDelay, Orphaned: orphanFor}
 	sweep := func(ctx context.Context) error {
-		if err := s.store.Sweep(ctx, storage.Ages{Replaced: deadFor, Dropped: deadFor, Orphaned: orphanFor}); err != nil && ctx.Err() == nil {
+		if err := s.store.Sweep(ctx, ages); err != nil && ctx.Err() == nil {
 			level.Error(s.logger).Log("msg", "the bucket was not swept; what is left waits for the next time", "err", err)
 		}
 		return nil
@@ -189,6 +191,23 @@ func (s *Skald) initQuerier() (services.Service, error) {
 	return s.querier, nil
 }
 
+// initCompactor builds the compactor of the bucket, which is a folder of this
+// process, so that there is no other.
+func (s *Skald) initCompactor() (services.Service, error) {
+	s.compactor = compactor.New(s.cfg.Compactor, compactor.Options{
+		Store:      s.store,
+		Limits:     s.overrides,
+		Defaults:   &s.cfg.Limits,
+		Usage:      func() (vfs.Usage, error) { return vfs.OS.Usage(s.bucketDir()) },
+		Logger:     s.logger,
+		Registerer: s.reg,
+	})
+	return s.compactor, nil
+}
+
+// bucketDir is the folder of the bucket.
+func (s *Skald) bucketDir() string { return filepath.Join(s.cfg.Common.PathPrefix, "bucket") }
+
 // registerAPI serves what the roles of this process can answer.
 func (s *Skald) registerAPI() {
 	var roles api.Roles
@@ -200,6 +219,9 @@ func (s *Skald) registerAPI() {
 	}
 	if s.ingester != nil {
 		roles.Flusher = s.ingester
+	}
+	if s.compactor != nil {
+		roles.Compactor = s.compactor
 	}
 	api.New(api.Config{
 		MultiTenancy:       s.cfg.AuthEnabled,

@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
 
+	"github.com/skaldlogs/skald/pkg/compactor"
 	"github.com/skaldlogs/skald/pkg/distributor"
 	"github.com/skaldlogs/skald/pkg/ingester"
 	"github.com/skaldlogs/skald/pkg/limits"
@@ -51,6 +52,7 @@ type Skald struct {
 	clients     *rpc.Pool    // of the others
 	distributor *distributor.Distributor
 	querier     *querier.Querier
+	compactor   *compactor.Compactor
 
 	services map[string]services.Service
 	checks   []readyCheck

@@ -15,7 +15,7 @@ const (
 
 // laterTargets are names that Loki's -target takes and this version does not.
 var laterTargets = []string{
-	"backend", "query-frontend", "query-scheduler", "ruler", "compactor", "index-gateway", "pattern-ingester",
+	"backend", "query-frontend", "query-scheduler", "ruler", "index-gateway", "pattern-ingester",
 	"table-manager", "overrides-exporter", "ingester-querier", "memberlist-kv", "bloom-gateway", "bloom-planner", "bloom-builder", "ui",
 }
 
