@@ -504,7 +504,7 @@ func TestStats(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := res.Stats
-	if s.Entries != 11 || s.PostFilter != 11 || s.Lines != 200 || s.Duplicates != 100 || s.BlocksRead != 4 || s.LineBytes == 0 || s.DecodedBytes < s.LineBytes || s.Scans != 1 {
+	if s.Entries != 11 || s.PostFilter != 11 || s.Lines != 200 || s.Duplicates != 100 || s.BlocksRead != 4 || s.LineBytes != 2*790 || s.DecodedBytes < s.LineBytes || s.Scans != 1 {
 		t.Errorf("stats %+v", s)
 	}
 }

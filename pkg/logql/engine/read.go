@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"sort"
 	"sync"
 
@@ -146,28 +145,29 @@ func (r *reading) block(ctx context.Context, s sink, block int) error {
 	if err == nil {
 		err = checkBatch(batch, r.dir, r.columns)
 	}
+	in := &r.dir.Blocks[block]
+	var places []int
 	switch {
 	case errors.Is(err, scan.ErrDamaged):
 		r.damaged(err)
 		batch = &scan.Batch{}
+		places = findRuns(in, batch)
 	case err != nil:
 		return err
 	default:
-		r.count(batch)
+		places = findRuns(in, batch)
+		r.count(in, batch, places)
 	}
 
 	b := &r.layout.blocks[block]
-	next := 0 // of batch.Runs
 	for i := range b.runs {
 		run := &b.runs[i]
-		stream := r.dir.Blocks[block].Runs[i].Stream
-		p := piece{batch: batch, order: r.dir.Blocks[block].Order, stream: stream}
-		if n := findRun(batch.Runs, next, stream); n >= 0 {
-			p.start, p.end = batch.Runs[n].Start, batch.Runs[n].End
-			next = n + 1
-		}
 		if run.interval.Empty() {
 			continue
+		}
+		p := piece{batch: batch, order: in.Order, stream: in.Runs[i].Stream}
+		if n := places[i]; n >= 0 {
+			p.start, p.end = batch.Runs[n].Start, batch.Runs[n].End
 		}
 		if run.spans == nil {
 			if err := s.add(ctx, p); err != nil {
@@ -207,14 +207,31 @@ func (r *reading) spans(ctx context.Context, s sink, spans []span, p piece) erro
 	return nil
 }
 
-// findRun returns the place of the run of a stream, looking from the given
-// place on first: batches have runs in the order of the directory.
-func findRun(runs []scan.BatchRun, from, stream int) int {
-	has := func(run scan.BatchRun) bool { return run.Stream == stream }
-	if i := slices.IndexFunc(runs[from:], has); i >= 0 {
-		return from + i
+// findRuns returns for each run of a block the place of its rows in a batch, or
+// -1. Batches mostly have their runs in the order of the directory.
+func findRuns(block *scan.Block, b *scan.Batch) []int {
+	places := make([]int, len(block.Runs))
+	var byStream map[int]int
+	next := 0
+	for i := range block.Runs {
+		stream := block.Runs[i].Stream
+		if next < len(b.Runs) && b.Runs[next].Stream == stream {
+			places[i] = next
+			next++
+			continue
+		}
+		if byStream == nil {
+			byStream = make(map[int]int, len(b.Runs))
+			for n := range b.Runs {
+				byStream[b.Runs[n].Stream] = n
+			}
+		}
+		places[i] = -1
+		if n, ok := byStream[stream]; ok {
+			places[i], next = n, n+1
+		}
 	}
-	return slices.IndexFunc(runs[:from], has)
+	return places
 }
 
 // checkBatch makes sure that a batch is one, so that a faulty source is an
@@ -240,16 +257,10 @@ func (r *reading) damaged(err error) {
 	r.warnings = append(r.warnings, "incomplete: "+err.Error())
 }
 
-func (r *reading) count(b *scan.Batch) {
-	var lines, metadata int64
-	for _, l := range b.Lines {
-		lines += int64(len(l))
-	}
-	if b.Lines == nil {
-		for _, s := range b.Sizes {
-			lines += int64(s)
-		}
-	}
+// count adds what reading a block cost.
+func (r *reading) count(block *scan.Block, b *scan.Batch, places []int) {
+	lines := r.lineBytes(block, b, places)
+	var metadata int64
 	for _, m := range b.Metadata {
 		metadata += int64(m.Bytes())
 	}
@@ -261,6 +272,32 @@ func (r *reading) count(b *scan.Batch) {
 	r.stats.MetadataBytes += metadata
 	r.stats.ReadBytes += b.ReadBytes
 	r.stats.DecodedBytes += b.DecodedBytes
+}
+
+// lineBytes is the length of the lines of a batch. A source need not return
+// them, nor those that its filters refused, but the directory has their length
+// for each run that is read whole.
+func (r *reading) lineBytes(block *scan.Block, b *scan.Batch, places []int) int64 {
+	var total int64
+	for i, n := range places {
+		if n < 0 {
+			continue
+		}
+		run := &block.Runs[i]
+		if r.layout.want.Covers(run.Interval) {
+			total += run.Bytes
+			continue
+		}
+		for row := b.Runs[n].Start; row < b.Runs[n].End; row++ {
+			switch {
+			case b.Sizes != nil:
+				total += int64(b.Sizes[row])
+			case b.Lines != nil:
+				total += int64(len(b.Lines[row]))
+			}
+		}
+	}
+	return total
 }
 
 // open opens a snapshot whose batches have the columns that want asks for, once

@@ -59,8 +59,11 @@ func (s Streams) String() string {
 
 // Stats are what a query cost. All of them are counted, none estimated.
 type Stats struct {
-	Lines         int64 // rows looked at, in blocks that were read
-	LineBytes     int64 // of the lines of those rows, as far as lines or sizes were read
+	Lines int64 // rows looked at, in blocks that were read
+	// LineBytes is the length of the lines of those rows, read or not. Of a run
+	// that reaches beyond the query's interval, only lines that the source
+	// returned count.
+	LineBytes     int64
 	MetadataBytes int64 // of the metadata of those rows, as far as it was read
 	PostFilter    int64 // rows that the pipeline kept
 	Duplicates    int64 // rows left out because an equal one counts
