@@ -71,6 +71,7 @@ type Ingester struct {
 	memory           *memory
 	generationMemory int64 // footprint at which a generation is frozen
 	tenants          tenants
+	tails            tails
 	sealers          *sealers
 	flusher          *flusher
 	log              *wal.Log

@@ -85,6 +85,7 @@ func (i *Ingester) Push(ctx context.Context, b *model.Batch, want model.Ack) (mo
 			bytes += entries[e].Bytes()
 		}
 	}
+	i.tails.publish(a)
 	gen.raw.Add(int64(bytes))
 	if gen.raw.Load() >= int64(i.cfg.GenerationBytes) || gen.bytes.Load() >= i.generationMemory || i.memory.pressed() {
 		i.flusher.wake()

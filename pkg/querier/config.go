@@ -3,6 +3,7 @@ package querier
 import (
 	"errors"
 	"flag"
+	"time"
 )
 
 // Config of a querier.
@@ -12,18 +13,24 @@ type Config struct {
 	MaxConcurrent int `yaml:"max_concurrent"`
 	// MultiTenantQueriesEnabled lets a query name several tenants.
 	MultiTenantQueriesEnabled bool `yaml:"multi_tenant_queries_enabled"`
+	// TailMaxDuration ends tails that last longer. 0 lets them go on.
+	TailMaxDuration time.Duration `yaml:"tail_max_duration"`
 }
 
 // RegisterFlags adds the settings of c to f, each with its default.
 func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	f.IntVar(&c.MaxConcurrent, "querier.max-concurrent", 0, "Blocks that are worked on at once, by all queries together. 0 for twice the number of processors.")
 	f.BoolVar(&c.MultiTenantQueriesEnabled, "querier.multi-tenant-queries-enabled", false, "Let a query ask several tenants, named in its header with | between them.")
+	f.DurationVar(&c.TailMaxDuration, "querier.tail-max-duration", time.Hour, "Tails that last longer are closed. 0 for no limit.")
 }
 
 // Validate reports settings that cannot work together.
 func (c *Config) Validate() error {
 	if c.MaxConcurrent < 0 {
 		return errors.New("max_concurrent must not be negative")
+	}
+	if c.TailMaxDuration < 0 {
+		return errors.New("tail_max_duration must not be negative")
 	}
 	return nil
 }

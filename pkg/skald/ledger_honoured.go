@@ -58,7 +58,7 @@ var honoured = []section{
 		initial_stream_window_size initial_connection_window_size tls_enabled tls_cert_path tls_key_path
 		tls_ca_path tls_server_name tls_insecure_skip_verify tls_cipher_suites tls_min_version connect_timeout
 		connect_backoff_base_delay connect_backoff_max_delay cluster_validation.label`},
-	{verdict: Honoured, under: "querier", keys: `max_concurrent multi_tenant_queries_enabled`},
+	{verdict: Honoured, under: "querier", keys: `max_concurrent multi_tenant_queries_enabled tail_max_duration`},
 	{verdict: Honoured, under: "frontend", keys: `compress_responses`},
 	{verdict: Honoured, under: "pattern_ingester", keys: `enabled`},
 	{verdict: Honoured, under: "limits_config", keys: `
@@ -71,7 +71,7 @@ var honoured = []section{
 		discover_service_name discover_log_levels log_level_fields log_level_from_json_max_depth
 		block_ingestion_until block_ingestion_status_code max_streams_per_user max_global_streams_per_user
 		max_entries_limit_per_query max_query_series max_query_lookback max_query_length max_query_range
-		query_timeout split_queries_by_interval volume_enabled volume_max_series retention_period
+		query_timeout split_queries_by_interval volume_enabled volume_max_series max_concurrent_tail_requests retention_period
 		retention_stream`},
 	{verdict: Honoured, under: "compactor", keys: `
 		compaction_interval max_compaction_parallelism max_segment_size max_read_rate retention_enabled

@@ -134,7 +134,6 @@ var ignored = []section{
 		ingester_query_store_max_lookback_period
 	`},
 	{verdict: Ignored, why: notServed, under: "querier", keys: `
-		tail_max_duration            -querier.tail-max-duration
 		query_store_only             -querier.query-store-only
 		query_ingester_only          -querier.query-ingester-only
 		per_request_limits_enabled   -querier.per-request-limits-enabled
@@ -356,7 +355,6 @@ var ignored = []section{
 		use_owned_stream_count
 		max_chunks_per_query
 		max_streams_matchers_per_query
-		max_concurrent_tail_requests
 		max_query_bytes_read
 		max_querier_bytes_read
 		cardinality_limit

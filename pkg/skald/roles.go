@@ -232,6 +232,7 @@ func (s *Skald) registerAPI() {
 		},
 		CompressResponses: s.cfg.Frontend.CompressResponses,
 		Patterns:          s.cfg.PatternIngester.Enabled,
+		TailMaxDuration:   s.cfg.Querier.TailMaxDuration,
 	}, roles, s.overrides, s.logger).Register(s.server.HTTP)
 }
 
