@@ -38,6 +38,7 @@ type Querier interface {
 	DetectedFields(ctx context.Context, tenants []string, req *querier.FieldsRequest) ([]loghttp.DetectedField, error)
 	DetectedFieldValues(ctx context.Context, tenants []string, req *querier.FieldsRequest, name string) ([]string, error)
 	Patterns(ctx context.Context, tenants []string, req *scan.Request, step time.Duration) ([]loghttp.Pattern, error)
+	Tail(ctx context.Context, tenant string, req *querier.TailRequest) (*querier.Tail, error)
 }
 
 var _ Querier = (*querier.Querier)(nil)
@@ -64,6 +65,8 @@ type Config struct {
 	CompressResponses bool
 	// Patterns serves /patterns.
 	Patterns bool
+	// TailMaxDuration ends tails that last longer; 0 lets them go on.
+	TailMaxDuration time.Duration
 }
 
 // An API serves what the roles of this process can answer: the fields of the
@@ -77,6 +80,7 @@ type API struct {
 	compactor Compactor
 	logger    log.Logger
 	now       func() time.Time
+	tails     tails
 }
 
 // Roles are the parts of Skald behind the routes.
@@ -138,6 +142,8 @@ func (a *API) Register(r *mux.Router) {
 		read("/api/prom/label", a.reading(a.legacyLabelNames))
 		read("/api/prom/label/{name}/values", a.reading(a.legacyLabelValues))
 		read("/api/prom/series", a.series)
+		route("/loki/api/v1/tail", a.tail(loghttp.AppendTailFrame), http.MethodGet, http.MethodPost)
+		route("/api/prom/tail", a.tail(loghttp.AppendLegacyTail), http.MethodGet, http.MethodPost)
 	}
 	if a.flusher != nil {
 		route("/flush", a.flush, http.MethodGet, http.MethodPost)
