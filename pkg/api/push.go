@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -15,11 +16,19 @@ import (
 // level with it, and is told which one its push reached.
 const AckHeader = "X-Skald-Ack"
 
+// drainBytes is how much of a body that is too large is read before the answer.
+const drainBytes = 32 << 20
+
 // push serves /loki/api/v1/push and, with its JSON, /api/prom/push.
 func (a *API) push(read func(loghttp.PushBody, loghttp.PushLimits) (*loghttp.Push, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		result, tenant, err := a.readAndPush(r, read)
 		if err != nil {
+			if statusOf(err) == http.StatusRequestEntityTooLarge {
+				// A client that is still sending would find its connection
+				// reset, and not read why.
+				_, _ = io.CopyN(io.Discard, r.Body, drainBytes)
+			}
 			a.fail(w, r, err, true)
 			return
 		}

@@ -25,6 +25,9 @@ const maxFormBytes = 10 << 20
 func form(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
 	if err := r.ParseForm(); err != nil {
+		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+			return nil, fmt.Errorf("a form of more than %d bytes: %w", tooLarge.Limit, err)
+		}
 		return nil, badRequest(fmt.Errorf("could not parse the parameters: %w", err))
 	}
 	return r.Form, nil

@@ -25,7 +25,7 @@ func (p *Push) decompress(body PushBody, lim PushLimits) ([]byte, error) {
 	switch encoding {
 	case "", "snappy":
 		var err error
-		p.received, err = appendAll(p.received, src, lim.Received)
+		p.received, err = appendAll(p.received, src, src, lim.Received)
 		if err = src.explain(err, "read body"); err != nil {
 			return nil, err
 		}
@@ -87,12 +87,25 @@ func (r *bodyReader) explain(err error, what string) error {
 	}
 }
 
+// Logs compress five to fifty times. A body that has made ratioFrom bytes and
+// still grows must not have made maxRatio bytes of each that came in: the limit
+// on decompressed bodies is far beyond what a few compressed megabytes may cost.
+const (
+	maxRatio  = 100
+	ratioFrom = 64 << 20
+)
+
 // appendAll reads r to its end, or until there are more than limit bytes. The
 // buffer grows as they come, whatever anyone announced.
-func appendAll(dst []byte, r io.Reader, limit int64) ([]byte, error) {
+//
+// A growing body of which src has read much less is a bomb: see [maxRatio].
+func appendAll(dst []byte, r io.Reader, src *bodyReader, limit int64) ([]byte, error) {
 	const first = 64 << 10
 	for {
 		if len(dst) == cap(dst) {
+			if len(dst) >= ratioFrom && int64(len(dst)) > maxRatio*src.read {
+				return dst, tooLargef("body that grows more than %d times by decompression: %d bytes after decompression, and not at its end", maxRatio, len(dst))
+			}
 			grown := make([]byte, len(dst), max(first, 2*cap(dst)))
 			copy(grown, dst)
 			dst = grown
@@ -130,7 +143,7 @@ func (p *Push) gunzip(src *bodyReader, limit int64) error {
 	z.in.Reset(src)
 	err := z.gzip.Reset(z.in)
 	if err == nil {
-		p.body, err = appendAll(p.body, &z.gzip, limit)
+		p.body, err = appendAll(p.body, &z.gzip, src, limit)
 	}
 	return err
 }
@@ -142,7 +155,7 @@ func (p *Push) inflate(src *bodyReader, limit int64) error {
 	z.in.Reset(src)
 	err := z.flate.(flate.Resetter).Reset(z.in, nil)
 	if err == nil {
-		p.body, err = appendAll(p.body, z.flate, limit)
+		p.body, err = appendAll(p.body, z.flate, src, limit)
 	}
 	return err
 }
@@ -172,7 +185,7 @@ func (p *Push) unzstd(src *bodyReader, limit int64) error {
 	}()
 	err := d.Reset(src)
 	if err == nil {
-		p.body, err = appendAll(p.body, d, limit)
+		p.body, err = appendAll(p.body, d, src, limit)
 	}
 	return err
 }
