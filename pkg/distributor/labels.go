@@ -1,9 +1,11 @@
 package distributor
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -81,11 +83,18 @@ func (c *labelCache) put(tenant, text string, p *parsedStream) {
 	c.young[cacheKey{strings.Clone(tenant), strings.Clone(text)}] = p
 }
 
+// errNotUTF8 is of label texts. Answers are JSON, which could not show them as
+// they are, and two streams would look like one.
+var errNotUTF8 = errors.New("the label text is not valid UTF-8")
+
 // parse returns what follows from a label text, or why it is no label text.
 func (d *Distributor) parse(tenant, text string, t *tenantRules) (*parsedStream, error) {
 	l := t.limits
 	if p := d.cache.get(tenant, text, l); p != nil {
 		return p, nil
+	}
+	if !utf8.ValidString(text) {
+		return nil, errNotUTF8
 	}
 	lbls, err := logproto.ParseLabels(strings.Clone(text))
 	if err != nil {
