@@ -26,7 +26,13 @@ func (q *Querier) Query(ctx context.Context, tenants []string, expr syntax.Expr,
 	if _, isLogs := expr.(*syntax.LogSelector); !isLogs && !p.Instant() && q.splits(tenants) {
 		p.Start, p.End = align(p.Start, p.End, p.Step)
 	}
-	return q.engine.Exec(ctx, forTenants(q, tenants), strings.Join(tenants, "|"), expr, p, l)
+	owner := strings.Join(tenants, "|")
+	res, err := q.engine.Exec(ctx, forTenants(q, tenants), owner, expr, p, l)
+	if err == nil && res.Stats.BlocksDamaged > 0 {
+		// Who asked is told with the answer; who can mend it reads this.
+		level.Error(q.logger).Log("msg", "blocks cannot be read; answers are incomplete", "err", strings.Join(res.Warnings, "; "), "tenant", owner, "blocks", res.Stats.BlocksDamaged)
+	}
+	return res, err
 }
 
 // oldest is the oldest time that all of the tenants may look back to.
