@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-kit/log/level"
 	"github.com/prometheus/prometheus/promql"
 
 	"github.com/skaldlogs/skald/pkg/limits"
