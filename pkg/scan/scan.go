@@ -168,6 +168,8 @@ type Batch struct {
 	// Answered says for each filter of the request whether Selected takes it
 	// into account. Nil means none is.
 	Answered []bool
+	// How says what it took to answer them.
+	How How
 	// ReadBytes is how much was read of the bucket or memory, before
 	// decompression; DecodedBytes after it.
 	ReadBytes, DecodedBytes int64

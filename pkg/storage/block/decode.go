@@ -45,9 +45,16 @@ type scratch struct {
 	lines  []byte
 	ends   []uint32
 	shapes []uint16
+
+	slab        slab
+	readers     []*intsReader
+	usedReaders int
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// maxReaders is how many readers of ints may wait for the next block.
+const maxReaders = 1 << 10
 
 // maxScratch is how large a buffer may be and still be kept for the next block.
 const maxScratch = 8 << 20
@@ -55,6 +62,16 @@ const maxScratch = 8 << 20
 func (s *scratch) release() {
 	s.ints.d.Reset(nil)
 	s.lens.d.Reset(nil)
+	s.lens.data, s.ints.data = nil, nil
+	for _, r := range s.readers[:s.usedReaders] {
+		r.d.Reset(nil)
+		r.data = nil
+	}
+	s.slab.reset()
+	s.usedReaders = 0
+	if len(s.readers) > maxReaders {
+		s.readers = nil
+	}
 	if cap(s.lines) <= maxScratch && cap(s.small) <= maxScratch && 4*cap(s.ends) <= maxScratch {
 		scratches.Put(s)
 	}
@@ -72,7 +89,8 @@ func (s *scratch) release() {
 func (b *Block) Decode(read ReadFunc, runs []Run, q *Question) (*scan.Batch, error) {
 	s := scratches.Get().(*scratch)
 	defer s.release()
-	d := decoder{Block: b, s: s, batch: &scan.Batch{}}
+	d := decoder{Block: b, s: s, batch: &scan.Batch{}, runs: runs}
+	d.mostBytes = b.rawBytes
 	if err := d.decode(read, runs, q); err != nil {
 		return nil, err
 	}
@@ -86,6 +104,12 @@ type decoder struct {
 	f     fetched
 	spans []span
 	batch *scan.Batch
+	runs  []Run
+
+	// Of layout 1.
+	opened    map[*column]*values
+	allTimes  []int64 // of all rows of the block
+	mostBytes int     // that a line can have
 }
 
 // A span is rows [start, end) of the block that go to the batch together.
@@ -103,10 +127,12 @@ func (d *decoder) decode(read ReadFunc, runs []Run, q *Question) error {
 	case filter.reads():
 		need |= scan.Lines
 	}
-	d.f.small = d.s.small[:0]
-	err := d.f.fetch(d.Block, read, d.wants(need))
-	d.s.small = d.f.small
-	d.batch.ReadBytes = d.f.read
+	d.f = fetched{block: d.Block, from: read, small: d.s.small[:0]}
+	err := d.f.fetch(d.wants(need))
+	defer func() {
+		d.s.small = d.f.small
+		d.batch.ReadBytes = d.f.read
+	}()
 	if err != nil {
 		return err
 	}
@@ -115,6 +141,9 @@ func (d *decoder) decode(read ReadFunc, runs []Run, q *Question) error {
 		return fmt.Errorf("timestamps: %w", err)
 	}
 	d.batch.Answered = filter.answered
+	if filter.answered != nil && !filter.reads() {
+		d.batch.How = scan.BySchema
+	}
 	if filter.never {
 		d.batch.Selected = scan.NewBitset(d.batch.Rows(), false)
 		if q.Columns.Has(scan.Lines) {
@@ -128,7 +157,13 @@ func (d *decoder) decode(read ReadFunc, runs []Run, q *Question) error {
 	if d.batch.Rows() == 0 {
 		return nil
 	}
-	if need.Has(scan.Lines) || need.Has(scan.Sizes) {
+	switch {
+	case !need.Has(scan.Lines) && !need.Has(scan.Sizes):
+	case d.layout == layoutTemplates:
+		if err := d.assembleLines(q.Columns, filter); err != nil {
+			return fmt.Errorf("lines: %w", err)
+		}
+	default:
 		if err := d.decodeLines(need, q.Columns, filter); err != nil {
 			return fmt.Errorf("lines: %w", err)
 		}

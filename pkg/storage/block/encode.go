@@ -18,6 +18,10 @@ type Encoder struct {
 	order order
 	w     streamWriter
 	meta  metaEncoder
+	lines columnEncoder // of layout 1
+
+	// For tests and measurements: layout 0 only, or layout 1 whatever it costs.
+	plain, force bool
 
 	joined []byte   // values of one column
 	ints   []uint64 // of one stream
@@ -51,8 +55,8 @@ func (e *Encoder) Encode(rows []Row) (Encoded, error) {
 
 	e.w.reset()
 	e.encodeTimestamps(rows, enc.Runs)
-	e.encodeLines(rows, int(enc.Bytes))
 	h := head{rows: enc.Rows, rawBytes: int(enc.Bytes + enc.MetadataBytes), interval: enc.Interval}
+	h.layout = e.encodeLines(rows, int(enc.Bytes), h.rawBytes)
 	if len(enc.Runs) > 1 {
 		h.flags |= flagStreams
 	}
@@ -84,6 +88,7 @@ func (e *Encoder) trim() {
 		e.order.at = nil
 	}
 	e.meta.trim()
+	e.lines.trim()
 }
 
 // measure fills in the runs and totals of enc, and counts the pairs of metadata.
@@ -136,15 +141,21 @@ func (e *Encoder) addInts() {
 	e.w.add(e.packed)
 }
 
-func (e *Encoder) encodeLines(rows []Row, size int) {
+// encodeLines writes the lines in the layout that is the smaller, and returns it.
+func (e *Encoder) encodeLines(rows []Row, size, rawBytes int) uint8 {
 	e.joined = slices.Grow(e.joined[:0], size)
+	for _, r := range e.order.at {
+		e.joined = append(e.joined, rows[r].Line...)
+	}
+	if !e.plain && e.encodeTemplates(rows, rawBytes) {
+		return layoutTemplates
+	}
 	e.ints = e.ints[:0]
 	for _, r := range e.order.at {
-		line := rows[r].Line
-		e.joined = append(e.joined, line...)
-		e.ints = append(e.ints, uint64(len(line)))
+		e.ints = append(e.ints, uint64(len(rows[r].Line)))
 	}
 	e.addRaw()
+	return layoutRows
 }
 
 // addRaw writes a raw column, whose values are joined in e.joined and have the

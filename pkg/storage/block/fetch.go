@@ -9,9 +9,13 @@ import (
 
 // fetched is the part of a data part that was read.
 type fetched struct {
-	small []byte // raw bytes of the small frame
+	block *Block
+	from  ReadFunc
 	parts []part
 	read  int64
+
+	small     []byte // raw bytes of the small frame
+	haveSmall bool
 }
 
 // A part is bytes [off, end) of a data part.
@@ -21,30 +25,33 @@ type part struct {
 }
 
 // fetch reads what holds the given streams, which are in the order of the data
-// part: the small frame, and the others in as few ranges as they lie in.
-func (f *fetched) fetch(b *Block, read ReadFunc, streams []*stream) error {
-	add := func(off, n int) {
-		if last := len(f.parts) - 1; last >= 0 && f.parts[last].end == off {
-			f.parts[last].end += n
-		} else {
-			f.parts = append(f.parts, part{off: off, end: off + n})
-		}
-	}
+// part, in as few ranges as they lie in. What it leaves out is read when bytes
+// asks for it.
+func (f *fetched) fetch(streams []*stream) error {
 	small := false
 	for _, s := range streams {
 		small = small || s.place == placeSmall && s.raw > 0
 	}
-	if small {
-		add(0, b.small)
+	var wanted []part
+	add := func(off, n int) {
+		switch last := len(wanted) - 1; {
+		case n == 0 || f.find(off, n) != nil:
+		case last >= 0 && wanted[last].end == off:
+			wanted[last].end += n
+		default:
+			wanted = append(wanted, part{off: off, end: off + n})
+		}
+	}
+	if small && !f.haveSmall {
+		add(0, f.block.small)
 	}
 	for _, s := range streams {
 		if s.place != placeSmall {
 			add(s.off, s.stored)
 		}
 	}
-	for i := range f.parts {
-		p := &f.parts[i]
-		data, err := read(int64(p.off), p.end-p.off)
+	for _, p := range wanted {
+		data, err := f.from(int64(p.off), p.end-p.off)
 		if err != nil {
 			return err
 		}
@@ -52,15 +59,33 @@ func (f *fetched) fetch(b *Block, read ReadFunc, streams []*stream) error {
 			return damagedf("%d bytes at %d of the data part, want %d", len(data), p.off, p.end-p.off)
 		}
 		p.data = data
+		f.parts = append(f.parts, p)
 		f.read += int64(len(data))
 	}
-	if !small {
-		return nil
+	if small && !f.haveSmall {
+		return f.openSmall()
 	}
-	stored := f.parts[0].data[:b.small]
+	return nil
+}
+
+// find returns n bytes of the data part from off, nil if they were not read.
+func (f *fetched) find(off, n int) []byte {
+	for i := range f.parts {
+		if p := &f.parts[i]; p.off <= off && off+n <= p.end {
+			return p.data[off-p.off:][:n]
+		}
+	}
+	return nil
+}
+
+// openSmall verifies and decompresses the small frame.
+func (f *fetched) openSmall() error {
+	b := f.block
+	stored := f.find(0, b.small)
 	if got := encbuf.Checksum(stored); got != b.smallCRC {
 		return damagedf("small frame: checksum %08x, want %08x", got, b.smallCRC)
 	}
+	f.haveSmall = true
 	if b.small == b.smallRaw {
 		f.small = append(f.small, stored...)
 		return nil
@@ -75,20 +100,23 @@ func (f *fetched) fetch(b *Block, read ReadFunc, streams []*stream) error {
 // bytes returns the raw bytes of a stream: decompressed into buf, or borrowed
 // from what was read.
 func (f *fetched) bytes(s *stream, buf []byte) ([]byte, error) {
+	if s.raw == 0 {
+		return nil, nil
+	}
 	if s.place == placeSmall {
-		if s.raw == 0 {
-			return nil, nil
+		if !f.haveSmall {
+			if err := f.fetch([]*stream{s}); err != nil {
+				return nil, err
+			}
 		}
 		return f.small[s.off : s.off+s.raw], nil
 	}
-	var stored []byte
-	for _, p := range f.parts {
-		if p.off <= s.off && s.off+s.stored <= p.end {
-			stored = p.data[s.off-p.off:][:s.stored]
-		}
-	}
+	stored := f.find(s.off, s.stored)
 	if stored == nil {
-		return nil, fmt.Errorf("stream at %d was not read", s.off)
+		if err := f.fetch([]*stream{s}); err != nil {
+			return nil, err
+		}
+		stored = f.find(s.off, s.stored)
 	}
 	if got := encbuf.Checksum(stored); got != s.crc {
 		return nil, damagedf("stream at %d of the data part: checksum %08x, want %08x", s.off, got, s.crc)

@@ -8,9 +8,11 @@ import (
 )
 
 const (
-	magic      = "SKBK"
-	version    = 1
-	layoutRows = 0
+	magic   = "SKBK"
+	version = 1
+
+	layoutRows      = 0
+	layoutTemplates = 1
 
 	flagStreams  = 1 // more than one stream
 	flagMetadata = 2 // some row has metadata
@@ -19,6 +21,7 @@ const (
 
 // A head is the fixed part of a block, which says how long the others are.
 type head struct {
+	layout    uint8
 	flags     uint8
 	rows      int
 	rawBytes  int // of lines and metadata
@@ -34,7 +37,7 @@ type head struct {
 func (h *head) append(dst []byte) []byte {
 	dst = append(dst, magic...)
 	dst = binary.LittleEndian.AppendUint16(dst, version)
-	dst = append(dst, layoutRows, h.flags)
+	dst = append(dst, h.layout, h.flags)
 	dst = binary.AppendUvarint(dst, uint64(h.rows))
 	dst = binary.AppendUvarint(dst, uint64(h.rawBytes))
 	dst = binary.AppendVarint(dst, h.interval.Mint)
@@ -47,7 +50,8 @@ func (h *head) append(dst []byte) []byte {
 
 // read reads a head up to its checksum, and checks every number against its limit.
 func (h *head) read(d *encbuf.Decoder) error {
-	m, v, layout := d.Bytes(len(magic)), d.U16(), d.U8()
+	m, v := d.Bytes(len(magic)), d.U16()
+	h.layout = d.U8()
 	h.flags = d.U8()
 	switch {
 	case d.Err() != nil:
@@ -56,8 +60,8 @@ func (h *head) read(d *encbuf.Decoder) error {
 		return damagedf("block head: it begins with %q, want %q", m, magic)
 	case v != version:
 		return unsupportedf("block of version %d, this reads version %d", v, version)
-	case layout != layoutRows:
-		return unsupportedf("block of layout %d, this reads layout %d", layout, layoutRows)
+	case h.layout > layoutTemplates:
+		return unsupportedf("block of layout %d, this reads layouts to %d", h.layout, layoutTemplates)
 	case h.flags&^knownFlags != 0:
 		return unsupportedf("block with flags %#x, this knows %#x", h.flags, knownFlags)
 	}

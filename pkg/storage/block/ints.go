@@ -11,7 +11,9 @@ import (
 const (
 	intsConst  = 0
 	intsFOR    = 1
-	intsScaled = 8 // added to a mode
+	intsDelta  = 2  // layout 1 only
+	intsScaled = 8  // added to FOR or delta
+	intsFixed  = 16 // layout 1 only
 )
 
 // groupLen is how many ints share a minimum and a width.
@@ -47,14 +49,17 @@ func appendInts(dst []byte, v []uint64) []byte {
 		dst = append(dst, intsFOR)
 	}
 
+	return appendGroups(dst, v, 0)
+}
+
+// appendGroups appends v in groups. Flip is what to xor with values before they
+// are compared: 1<<63 where they are signed.
+func appendGroups(dst []byte, v []uint64, flip uint64) []byte {
 	prev := uint64(0)
 	for len(v) > 0 {
 		group := v[:min(groupLen, len(v))]
 		v = v[len(group):]
-		lo, hi := group[0], group[0]
-		for _, x := range group {
-			lo, hi = min(lo, x), max(hi, x)
-		}
+		lo, hi := bounds(group, flip)
 		dst = binary.AppendVarint(dst, int64(lo-prev))
 		prev = lo
 		width := bits.Len64(hi - lo)
@@ -62,6 +67,27 @@ func appendInts(dst []byte, v []uint64) []byte {
 		dst = appendPacked(dst, group, lo, width)
 	}
 	return dst
+}
+
+// bounds returns the least and the greatest of v.
+func bounds(v []uint64, flip uint64) (lo, hi uint64) {
+	lo, hi = v[0]^flip, v[0]^flip
+	for _, x := range v {
+		lo, hi = min(lo, x^flip), max(hi, x^flip)
+	}
+	return lo ^ flip, hi ^ flip
+}
+
+// groupsLen is the length of what appendGroups appends, or a little more.
+func groupsLen(v []uint64, flip uint64) int {
+	size := 0
+	for len(v) > 0 {
+		group := v[:min(groupLen, len(v))]
+		v = v[len(group):]
+		lo, hi := bounds(group, flip)
+		size += 3 + (len(group)*bits.Len64(hi-lo)+7)/8
+	}
+	return size
 }
 
 // commonFactor is the greatest number that divides the distance of every value from lo.
@@ -108,7 +134,10 @@ type intsReader struct {
 	mode         uint8
 	base, factor uint64
 	prev         uint64 // minimum of the group before
+	sum          uint64 // of the differences so far, mode delta
+	width        int    // bytes of a value, mode fixed
 
+	data       []byte
 	start, end int // Invariant: group[:end-start] holds the ints start to end.
 	group      [groupLen]uint64
 }
@@ -116,7 +145,8 @@ type intsReader struct {
 // open begins at the first of n ints. The data must stay until the last is read.
 func (r *intsReader) open(data []byte, n int) error {
 	r.d.Reset(data)
-	r.n, r.base, r.factor, r.prev, r.start, r.end = n, 0, 1, 0, 0, 0
+	r.data = data
+	r.n, r.base, r.factor, r.prev, r.sum, r.start, r.end = n, 0, 1, 0, 0, 0, 0
 	if n == 0 {
 		if len(data) != 0 {
 			return damagedf("%d bytes for no ints", len(data))
@@ -124,8 +154,8 @@ func (r *intsReader) open(data []byte, n int) error {
 		return nil
 	}
 	r.mode = r.d.U8()
-	if r.mode == intsFOR|intsScaled {
-		r.mode = intsFOR
+	if r.mode == intsFOR|intsScaled || r.mode == intsDelta|intsScaled {
+		r.mode &^= intsScaled
 		r.base = uint64(r.d.Varint())
 		r.factor = r.d.Uvarint()
 	}
@@ -139,14 +169,25 @@ func (r *intsReader) open(data []byte, n int) error {
 			return damagedf("constant: %v", r.d.Err())
 		}
 	case intsFOR:
-		if r.d.Err() != nil {
-			return damagedf("ints: %v", r.d.Err())
+	case intsDelta:
+		r.sum = uint64(r.d.Varint())
+	case intsFixed:
+		r.base = uint64(r.d.Varint())
+		r.width = int(r.d.U8())
+		if r.width > 8 || r.d.Err() == nil && r.d.Len() != n*r.width {
+			return damagedf("%d ints of %d bytes in %d", n, r.width, r.d.Len())
 		}
 	default:
 		return damagedf("ints of unknown mode %d", r.mode)
 	}
+	if r.d.Err() != nil {
+		return damagedf("ints: %v", r.d.Err())
+	}
 	return nil
 }
+
+// rewind goes back to the first int.
+func (r *intsReader) rewind() { _ = r.open(r.data, r.n) } // which went well before
 
 // at returns the ints from number i on, as many as are at hand and at least
 // one. They are borrowed until the next call. Calls never go back to an earlier group.
@@ -170,6 +211,17 @@ func (r *intsReader) next(i int) error {
 	r.start = r.end
 	r.end = min(r.start+groupLen, r.n)
 	count := r.end - r.start
+	if r.mode == intsFixed {
+		packed := r.d.Bytes(count * r.width)
+		for j := range r.group[:count] {
+			v := uint64(0)
+			for k := range r.width {
+				v |= uint64(packed[j*r.width+k]) << (8 * k)
+			}
+			r.group[j] = r.base + v
+		}
+		return nil
+	}
 	lo := r.prev + uint64(r.d.Varint())
 	r.prev = lo
 	width := int(r.d.U8())
@@ -184,10 +236,17 @@ func (r *intsReader) next(i int) error {
 	if r.end == r.n && r.d.Len() > 0 {
 		return damagedf("%d bytes after the last int", r.d.Len())
 	}
-	if i < r.end {
+	switch {
+	case r.mode == intsDelta:
 		unpack(r.group[:count], packed, width)
-		for j := range r.group[:count] {
-			r.group[j] = r.base + r.factor*(lo+r.group[j])
+		for j, v := range r.group[:count] {
+			r.sum += lo + v
+			r.group[j] = r.base + r.factor*r.sum
+		}
+	case i < r.end:
+		unpack(r.group[:count], packed, width)
+		for j, v := range r.group[:count] {
+			r.group[j] = r.base + r.factor*(lo+v)
 		}
 	}
 	return nil

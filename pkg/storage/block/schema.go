@@ -9,13 +9,6 @@ import (
 	"github.com/skaldlogs/skald/pkg/scan"
 )
 
-// The types of columns in layout 0.
-const (
-	columnRaw   = 0
-	columnConst = 1
-	columnDict  = 9
-)
-
 // The limits on metadata that is stored as columns; rows beyond them go to the
 // pairs column.
 const (
@@ -33,20 +26,8 @@ type Block struct {
 
 	timestamps stream
 	lines      column
+	lineEnd    int         // where in the data part the streams of the lines end
 	meta       *metaSchema // nil when no row has metadata
-}
-
-// A column is where the values of one column are.
-type column struct {
-	kind     uint8
-	n        int
-	min, max int // length of the shortest and of the longest value
-	charset  charset
-	distinct int
-	constant string
-	lengths  stream
-	bytes    stream
-	ids      stream
 }
 
 // A metaSchema is where the metadata of a block is.
@@ -99,12 +80,20 @@ func (b *Block) DataLen() int { return b.data }
 func (b *Block) readSchema(schema []byte) error {
 	d := encbuf.NewDecoder(schema)
 	l := layout{end: b.small}
-	values := b.rawBytes // budget: no more bytes of values than the block has
 	b.timestamps = l.read(&d, maxIntsLen(b.rows))
-	b.lines = readColumn(&d, &l, &values)
-	if d.Err() == nil && (b.lines.kind != columnRaw || b.lines.n != b.rows) {
+	want := uint8(columnRaw)
+	if b.layout == layoutTemplates {
+		want = columnTemplates
+		budget := newBudget(b.rows, b.rawBytes)
+		b.lines = readTyped(&d, &l, &budget, 0)
+	} else {
+		values := b.rawBytes // no more bytes of values than the block has
+		b.lines = readColumn(&d, &l, &values)
+	}
+	if d.Err() == nil && (b.lines.kind != want || b.lines.n != b.rows) {
 		return damagedf("%d lines of type %d in a block of %d rows", b.lines.n, b.lines.kind, b.rows)
 	}
+	b.lineEnd = l.end
 	if b.flags&flagMetadata != 0 {
 		b.meta = &metaSchema{}
 		b.meta.read(&d, &l, b.rows, b.rawBytes)
@@ -232,6 +221,13 @@ func (c *charset) add(seen *[256]bool) {
 	}
 }
 
+func (c *charset) addText(s string) {
+	for i := range len(s) {
+		v := min(s[i], 127)
+		c[v/8] |= 1 << (v % 8)
+	}
+}
+
 // lacks reports whether text holds a byte that does not occur.
 func (c *charset) lacks(text string) bool {
 	for i := range len(text) {
@@ -245,10 +241,12 @@ func (c *charset) lacks(text string) bool {
 // wants lists the streams that hold the given columns.
 func (b *Block) wants(cols scan.Columns) []*stream {
 	s := []*stream{&b.timestamps}
-	if cols.Has(scan.Lines) || cols.Has(scan.Sizes) {
+	if b.layout == layoutTemplates {
+		// Which of the streams of the lines are needed is seen on the way.
+	} else if cols.Has(scan.Lines) || cols.Has(scan.Sizes) {
 		s = append(s, &b.lines.lengths)
 	}
-	if cols.Has(scan.Lines) {
+	if b.layout == layoutRows && cols.Has(scan.Lines) {
 		s = append(s, &b.lines.bytes)
 	}
 	if cols.Has(scan.Metadata) && b.meta != nil {

@@ -25,14 +25,16 @@ type streamWriter struct {
 	schema []byte
 	small  []byte // streams of the small frame
 	big    []byte // all others, as stored
+	raw    int    // bytes of all streams
 }
 
 func (w *streamWriter) reset() {
-	w.schema, w.small, w.big = w.schema[:0], w.small[:0], w.big[:0]
+	w.schema, w.small, w.big, w.raw = w.schema[:0], w.small[:0], w.big[:0], 0
 }
 
 // add places raw as the next stream.
 func (w *streamWriter) add(raw []byte) {
+	w.raw += len(raw)
 	describe := func(place uint64) {
 		w.schema = binary.AppendUvarint(w.schema, uint64(len(raw))<<2|place)
 	}

@@ -1,0 +1,68 @@
+package block
+
+// The rows and bytes below which templates are not tried: describing the columns
+// would cost more than it saves.
+const (
+	minTemplateRows  = 16
+	minTemplateBytes = 2 << 10
+)
+
+// sampleLen is how much of the lines is compressed to learn how well rows would.
+const sampleLen = 64 << 10
+
+// encodeTemplates writes the joined lines as templates and columns, if that is
+// smaller than the lines compressed as they are. If not, nothing is written.
+func (e *Encoder) encodeTemplates(rows []Row, rawBytes int) bool {
+	n := len(e.order.at)
+	if !e.force && (n < minTemplateRows || len(e.joined) < minTemplateBytes) {
+		return false
+	}
+	c := &e.lines
+	c.w, c.text = &e.w, e.joined
+	c.pieces, c.times = c.pieces[:0], c.times[:0]
+	at := uint32(0)
+	for _, r := range e.order.at {
+		end := at + uint32(len(rows[r].Line))
+		c.pieces = append(c.pieces, piece{at, end})
+		c.times = append(c.times, uint64(rows[r].Timestamp))
+		at = end
+	}
+	s := c.splitter(0)
+	few := 2
+	if e.force {
+		few = 0
+	}
+	if !s.split(c.text, c.pieces, few) || s.templates() == 0 || !e.force && 4*s.templates() > n && 4*s.slotSize > 3*len(c.text) {
+		return false
+	}
+	before := e.w
+	c.left = newBudget(n, rawBytes)
+	c.templates(s, n, 0, c.times)
+	c.left.bytes -= e.w.raw - before.raw
+	fits := !c.left.spent() && len(e.w.small) <= maxSmallLen/2 && len(e.w.schema) <= maxSchemaLen(rawBytes)/2
+	if fits && (e.force || e.templatesPay(len(before.schema), len(e.w.small)-len(before.small), len(e.w.big)-len(before.big))) {
+		return true
+	}
+	e.w.schema = e.w.schema[:len(before.schema)]
+	e.w.small, e.w.big, e.w.raw = e.w.small[:len(before.small)], e.w.big[:len(before.big)], before.raw
+	return false
+}
+
+// templatesPay compares what was written with a sample of the lines, compressed.
+func (e *Encoder) templatesPay(schema, small, big int) bool {
+	sample := e.joined
+	if len(sample) > sampleLen {
+		sample = sample[len(sample)/2-sampleLen/2:][:sampleLen]
+	}
+	e.packed = e.zstd.EncodeAll(sample, e.packed[:0])
+	rowsSize := len(e.packed) * (len(e.joined) / len(sample))
+	if len(sample) == len(e.joined) {
+		rowsSize = len(e.packed)
+	}
+	rowsSize += len(e.order.at) / 2 // their lengths
+	e.packed = e.zstd.EncodeAll(e.w.schema[schema:], e.packed[:0])
+	size := big + len(e.packed)
+	e.packed = e.zstd.EncodeAll(e.w.small[len(e.w.small)-small:], e.packed[:0])
+	size += len(e.packed)
+	return size <= rowsSize+rowsSize/20
+}

@@ -1,0 +1,262 @@
+package block
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+
+	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/scan"
+)
+
+// How a text may lie in a value.
+const (
+	anywhere = iota
+	atStart
+	atEnd
+	exactly
+)
+
+// A finder finds the values of columns of layout 1 that hold a needle, without
+// making them. Where a needle lies across static text and slots, it is cut: the
+// static text decides first, then what the schema says of each column, and
+// columns are only read for what is left. The answers are exact.
+type finder struct {
+	d      *decoder
+	needle string
+	known  map[question]answer
+	read   bool // some column was read
+	fitter fitter
+}
+
+// A question is whether the values of a column hold a part of the needle.
+type question struct {
+	column     *column
+	how        uint8
+	start, end int
+}
+
+// An answer says which values do: bits has one for each value, unless it is all
+// or none of them.
+type answer struct {
+	all  bool
+	bits *scan.Bitset
+}
+
+func (a answer) none() bool { return !a.all && a.bits == nil }
+
+func (a answer) has(i int) bool { return a.all || a.bits != nil && a.bits.Get(i) }
+
+// some makes an answer of a set that may be empty or full.
+func some(bits *scan.Bitset) answer {
+	switch bits.Count() {
+	case 0:
+		return answer{}
+	case bits.Len():
+		return answer{all: true}
+	}
+	return answer{bits: bits}
+}
+
+// errIntricate marks a needle that fits templates in too many ways.
+var errIntricate = errors.New("too many ways to fit a needle to a template")
+
+// ask answers for needle[start:end].
+func (f *finder) ask(c *column, how uint8, start, end int) (answer, error) {
+	text := f.needle[start:end]
+	if c.n == 0 || len(text) > c.max || how == exactly && len(text) < c.min || c.charset.lacks(text) {
+		return answer{}, nil
+	}
+	if len(text) == 0 && how != exactly {
+		return answer{all: true}, nil
+	}
+	if c.min == c.max && c.min == len(text) {
+		how = exactly
+	}
+	q := question{c, how, start, end}
+	if a, ok := f.known[q]; ok {
+		return a, nil
+	}
+	a, err := f.answer(c, how, text, start, end)
+	if err == nil {
+		f.known[q] = a
+	}
+	return a, err
+}
+
+func (f *finder) answer(c *column, how uint8, text string, start, end int) (answer, error) {
+	switch {
+	case c.kind == columnConst:
+		return answer{all: holds(c.constant, how, text)}, nil
+	case c.kind == columnTemplates:
+		return f.askTemplates(c, how, start, end)
+	case how == exactly && c.kind != columnRaw && c.kind != columnDict && c.kind != columnDecimal:
+		return f.equal(c, text)
+	}
+	v, err := f.open(c)
+	if err != nil {
+		return answer{}, err
+	}
+	switch c.kind {
+	case columnDict:
+		return v.findInDict(how, text), nil
+	case columnRaw:
+		return some(findTexts(v.text, v.ends, how, text)), nil
+	}
+	if err := v.render(); err != nil {
+		return answer{}, err
+	}
+	return some(findTexts(v.rendered, v.ends, how, text)), nil
+}
+
+func (f *finder) open(c *column) (*values, error) {
+	f.read = true
+	v, err := f.d.values(c)
+	if err == nil {
+		v.rewind()
+	}
+	return v, err
+}
+
+// holds reports whether a value holds text in the given way.
+func holds(value string, how uint8, text string) bool {
+	switch how {
+	case anywhere:
+		return strings.Contains(value, text)
+	case atStart:
+		return strings.HasPrefix(value, text)
+	case atEnd:
+		return strings.HasSuffix(value, text)
+	default:
+		return value == text
+	}
+}
+
+// findTexts finds the texts that hold another.
+func findTexts(all []byte, ends []uint32, how uint8, text string) *scan.Bitset {
+	n := len(ends) - 1
+	found := scan.NewBitset(n, false)
+	if how == anywhere {
+		eachHit(all, ends, span{0, n}, text, found.Set)
+		return found
+	}
+	for i := range n {
+		if holds(model.Borrow(all[ends[i]:ends[i+1]]), how, text) {
+			found.Set(i)
+		}
+	}
+	return found
+}
+
+// findInDict looks at each distinct value once.
+func (v *values) findInDict(how uint8, text string) answer {
+	a := some(findTexts(v.text, v.ends, how, text))
+	if a.bits == nil {
+		return a
+	}
+	table := make([]bool, a.bits.Len())
+	for i := range table {
+		table[i] = a.bits.Get(i)
+	}
+	found := scan.NewBitset(v.n, false)
+	for i := range v.n {
+		if table[v.id(i)] {
+			found.Set(i)
+		}
+	}
+	return some(found)
+}
+
+// render makes texts of all values of a column of numbers.
+func (v *values) render() error {
+	if v.ends != nil {
+		return nil
+	}
+	v.rewind()
+	text := make([]byte, 0, v.n*(v.min+v.max)/2)
+	ends := make([]uint32, 1, v.n+1)
+	for range v.n {
+		var err error
+		if text, err = v.next(text); err != nil {
+			return err
+		}
+		if len(text) > v.d.mostBytes {
+			return damagedf("values of more than the %d bytes of the block", v.d.mostBytes)
+		}
+		ends = append(ends, uint32(len(text)))
+	}
+	v.rewind()
+	v.rendered, v.ends = text, ends
+	return nil
+}
+
+// equal finds the values of a column of numbers or ids that are text, in the
+// form in which they are packed.
+func (f *finder) equal(c *column, text string) (answer, error) {
+	s := model.BorrowBytes(text)
+	var packed []byte
+	var number uint64
+	ok := false
+	switch c.kind {
+	case columnHex:
+		packed, ok = packHex(nil, s, c.upper)
+	case columnUUID:
+		packed, ok = packUUID(nil, s, c.upper)
+	case columnIP:
+		packed, ok = packIP(nil, s)
+	case columnInt, columnPad:
+		var x int64
+		if c.kind == columnInt {
+			x, ok = parseInt(s)
+		} else {
+			x, ok = parseDigits(s)
+		}
+		ok = ok && c.lo <= x && x <= c.hi
+		number = uint64(x)
+	case columnHexInt:
+		number, ok = parseHex(s, c.upper)
+	case columnTime:
+		p := timeParser{timeLayout: c.layout}
+		var x int64
+		x, ok = p.parse(s)
+		number = uint64(x)
+	}
+	if !ok {
+		return answer{}, nil
+	}
+	v, err := f.open(c)
+	if err != nil {
+		return answer{}, err
+	}
+	found := scan.NewBitset(c.n, false)
+	if packed != nil {
+		for at := 0; ; {
+			i := bytes.Index(v.text[at:], packed)
+			if i < 0 {
+				break
+			}
+			at += i
+			if at%c.width != 0 {
+				at++
+				continue
+			}
+			found.Set(at / c.width)
+			at += c.width
+		}
+		return some(found), nil
+	}
+	for i := range c.n {
+		var x uint64
+		if v.times != nil {
+			x = v.times[i]
+		} else if x, err = v.int(v.ints, i); err != nil {
+			return answer{}, err
+		}
+		if x == number {
+			found.Set(i)
+		}
+	}
+	v.at = c.n // for rewind to know that ints were read
+	v.rewind()
+	return some(found), nil
+}

@@ -1,0 +1,315 @@
+package block
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/scan"
+)
+
+// A term is a condition on one slot of a template: what it must hold.
+type term struct {
+	slot       int
+	how        uint8
+	start, end int // in the needle
+}
+
+// A fit is one way in which a needle lies in a template: all terms must hold.
+type fit []term
+
+// maxFits bounds the ways for one template, and maxSteps the search for them.
+// There are a few for each slot, but for templates that someone made for this purpose.
+const (
+	maxFits  = 4 * maxSlots
+	maxSteps = 16 * maxFits
+)
+
+// A fitter finds the fits of a needle in one template.
+type fitter struct {
+	f     *finder
+	t     *template
+	of    []column
+	how   uint8
+	end   int // of the needle, in f.needle
+	terms []term
+	fits  []fit
+	all   bool // it lies in static text: all values hold it
+	steps int
+}
+
+// possible is what the schema alone says about a term.
+func (x *fitter) possible(slot int, how uint8, start, end int) bool {
+	c := &x.of[x.t.refs[slot]]
+	text := x.f.needle[start:end]
+	return c.n > 0 && len(text) <= c.max && (how != exactly || len(text) >= c.min) && !c.charset.lacks(text) &&
+		(c.kind != columnConst || holds(c.constant, how, text))
+}
+
+// with goes on with one more term.
+func (x *fitter) with(tm term, then func()) {
+	x.steps++
+	if x.steps > maxSteps || len(x.fits) > maxFits || !x.possible(tm.slot, tm.how, tm.start, tm.end) {
+		return
+	}
+	x.terms = append(x.terms, tm)
+	then()
+	x.terms = x.terms[:len(x.terms)-1]
+}
+
+// done adds the terms so far as a fit.
+func (x *fitter) done() {
+	if len(x.terms) == 0 {
+		x.all = true
+		return
+	}
+	x.fits = append(x.fits, append(fit(nil), x.terms...))
+}
+
+// run finds all fits of needle[start:end].
+func (x *fitter) run(start int) {
+	slots := len(x.t.refs)
+	if x.how == atStart || x.how == exactly {
+		x.segment(0, start)
+		return
+	}
+	n := x.end - start
+	needle := model.BorrowBytes(x.f.needle[start:x.end])
+	for i := 0; i <= slots && !x.all; i++ {
+		// It begins in static text, and goes on behind it.
+		s := x.t.segment(i)
+		if i < slots {
+			for k := min(len(s), n-1); k > 0; k-- {
+				if bytes.Equal(s[len(s)-k:], needle[:k]) {
+					x.slot(i, start+k)
+				}
+			}
+		}
+		if x.how == anywhere && bytes.Contains(s, needle) || x.how == atEnd && i == slots && bytes.HasSuffix(s, needle) {
+			x.all = true
+			return
+		}
+		if i == slots {
+			return
+		}
+		// It begins in a slot.
+		if x.how == anywhere {
+			x.with(term{i, anywhere, start, x.end}, x.done)
+		}
+		next := x.t.segment(i + 1)
+		for k := start + 1; k <= x.end; k++ {
+			if k == x.end && x.how == anywhere {
+				break // it is anywhere in the slot already
+			}
+			if x.follows(next, i+1, k) {
+				x.with(term{i, atEnd, start, k}, func() { x.segment(i+1, k) })
+			}
+		}
+	}
+}
+
+// follows is a first look at whether needle[at:] can go on with segment i.
+func (x *fitter) follows(s []byte, i, at int) bool {
+	left := x.f.needle[at:x.end]
+	if len(left) <= len(s) {
+		return strings.HasPrefix(model.Borrow(s), left)
+	}
+	return i < len(x.t.refs) && strings.HasPrefix(left, model.Borrow(s))
+}
+
+// segment goes on with needle[at:] at the beginning of static text i.
+func (x *fitter) segment(i, at int) {
+	s := x.t.segment(i)
+	if !x.follows(s, i, at) {
+		return
+	}
+	toEnd := x.how == atEnd || x.how == exactly
+	left := x.end - at
+	last := i == len(x.t.refs)
+	switch {
+	case left < len(s), left == len(s) && last:
+		if !toEnd || last && left == len(s) {
+			x.done()
+		}
+	case left == len(s) && !toEnd:
+		x.done()
+	default:
+		x.slot(i, at+len(s))
+	}
+}
+
+// slot goes on with needle[at:] at the beginning of slot i.
+func (x *fitter) slot(i, at int) {
+	toEnd := x.how == atEnd || x.how == exactly
+	if !toEnd {
+		x.with(term{i, atStart, at, x.end}, x.done)
+	}
+	next := x.t.segment(i + 1)
+	for k := at; k <= x.end; k++ {
+		if k == x.end && !toEnd {
+			return // the same as at the start
+		}
+		if x.follows(next, i+1, k) {
+			x.with(term{i, exactly, at, k}, func() { x.segment(i+1, k) })
+		}
+	}
+}
+
+// A match is which values of one template hold the needle: all, or those for
+// which one of the alternatives holds.
+type match struct {
+	all  bool
+	alts [][]condition
+	uses []use
+}
+
+// A condition is an answer about the column of a slot.
+type condition struct {
+	column uint16
+	nth    int // slot of that column in the template
+	answer answer
+}
+
+// A use is how many slots of a template a column fills.
+type use struct {
+	column uint16
+	n      int
+}
+
+// askTemplates answers for values that are made of templates.
+func (f *finder) askTemplates(c *column, how uint8, start, end int) (answer, error) {
+	t := c.tmpl
+	rest, err := f.ask(&t.rest, how, start, end)
+	if err != nil {
+		return answer{}, err
+	}
+	nothing, everything := rest.none(), rest.all || t.rest.n == 0
+	matches := make([]match, len(t.templates))
+	involved := make([]bool, len(t.columns))
+	for i := range t.templates {
+		m := &matches[i]
+		if err := f.matchTemplate(m, &t.templates[i], t.columns, how, start, end); err != nil {
+			return answer{}, err
+		}
+		nothing = nothing && !m.all && len(m.alts) == 0
+		everything = everything && m.all
+		for _, alt := range m.alts {
+			for _, cond := range alt {
+				involved[cond.column] = true
+			}
+		}
+	}
+	if nothing || everything {
+		return answer{all: everything}, nil
+	}
+	for i := range t.templates {
+		matches[i].uses = usesOf(t.templates[i].refs, involved)
+	}
+	v, err := f.open(c)
+	if err != nil {
+		return answer{}, err
+	}
+	return some(v.match(matches, rest)), nil
+}
+
+// usesOf counts the slots of the columns that matter.
+func usesOf(refs []uint16, involved []bool) []use {
+	var uses []use
+next:
+	for _, ref := range refs {
+		if !involved[ref] {
+			continue
+		}
+		for i := range uses {
+			if uses[i].column == ref {
+				uses[i].n++
+				continue next
+			}
+		}
+		uses = append(uses, use{ref, 1})
+	}
+	return uses
+}
+
+// matchTemplate fits the needle to one template and answers the terms.
+func (f *finder) matchTemplate(m *match, t *template, columns []column, how uint8, start, end int) error {
+	x := &f.fitter
+	*x = fitter{f: f, t: t, of: columns, how: how, end: end, terms: x.terms[:0], fits: nil}
+	x.run(start)
+	if x.steps > maxSteps || len(x.fits) > maxFits {
+		return errIntricate
+	}
+	if x.all {
+		m.all = true
+		return nil
+	}
+	fits := x.fits
+next:
+	for _, fit := range fits {
+		alt := make([]condition, 0, len(fit))
+		for _, tm := range fit {
+			ref := t.refs[tm.slot]
+			a, err := f.ask(&columns[ref], tm.how, tm.start, tm.end)
+			if err != nil {
+				return err
+			}
+			if a.none() {
+				continue next
+			}
+			if a.all {
+				continue
+			}
+			nth := 0
+			for _, before := range t.refs[:tm.slot] {
+				if before == ref {
+					nth++
+				}
+			}
+			alt = append(alt, condition{ref, nth, a})
+		}
+		if len(alt) == 0 {
+			m.all, m.alts = true, nil
+			return nil
+		}
+		m.alts = append(m.alts, alt)
+	}
+	return nil
+}
+
+// match finds the values of which the match of their template holds.
+func (v *values) match(matches []match, rest answer) *scan.Bitset {
+	found := scan.NewBitset(v.n, false)
+	at := make([]int, len(v.tmpl.columns)) // the next value of each column
+	without := 0
+	for i := range v.n {
+		t := v.template(i)
+		if t == 0 {
+			if rest.has(without) {
+				found.Set(i)
+			}
+			without++
+			continue
+		}
+		m := &matches[t-1]
+		if m.all || holdsAny(m.alts, at) {
+			found.Set(i)
+		}
+		for _, u := range m.uses {
+			at[u.column] += u.n
+		}
+	}
+	return found
+}
+
+func holdsAny(alts [][]condition, at []int) bool {
+next:
+	for _, alt := range alts {
+		for i := range alt {
+			if c := &alt[i]; !c.answer.bits.Get(at[c.column] + c.nth) {
+				continue next
+			}
+		}
+		return true
+	}
+	return false
+}
