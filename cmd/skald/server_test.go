@@ -209,17 +209,21 @@ func (s *server) read(selector string, start, end int64) []model.Entry {
 // query returns the entries of one answer, oldest first.
 func (s *server) query(selector string, start, end int64, limit int) []model.Entry {
 	s.tb.Helper()
-	a := s.ask("query_range", url.Values{
+	a := s.ask("query_range", rangeOf(selector, start, end, limit))
+	if len(a.Warnings) > 0 {
+		s.tb.Fatalf("query %s: warnings %q", selector, a.Warnings)
+	}
+	return a.entries(s.tb)
+}
+
+func rangeOf(selector string, start, end int64, limit int) url.Values {
+	return url.Values{
 		"query":     {selector},
 		"start":     {strconv.FormatInt(start, 10)},
 		"end":       {strconv.FormatInt(end, 10)},
 		"limit":     {strconv.Itoa(limit)},
 		"direction": {"forward"},
-	})
-	if len(a.Warnings) > 0 {
-		s.tb.Fatalf("query %s: warnings %q", selector, a.Warnings)
 	}
-	return a.entries(s.tb)
 }
 
 // count is how many entries of a selector the server counts in [start, end),
