@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -172,19 +173,26 @@ func forge(enc Encoded, fn func(schema, small []byte)) (Encoded, error) {
 // Whatever a schema says under a good checksum, decoding it ends in an error or
 // in rows, and does not panic.
 func TestForgedSchema(t *testing.T) {
-	enc, err := new(Encoder).Encode(sample())
-	if err != nil {
-		t.Fatal(err)
+	blocks := []Encoded{}
+	for _, e := range []*Encoder{{plain: true}, {force: true}} {
+		enc, err := e.Encode(sample())
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks = append(blocks, enc)
 	}
-	for seed := range uint64(1000) {
+	for i := range families {
+		blocks = append(blocks, force(t, new(Encoder), familyRows(i, 5, 8<<10)))
+	}
+	for seed := range uint64(6000) {
 		rnd := rand.New(rand.NewPCG(seed, 5))
-		forged, err := forge(enc, func(schema, small []byte) {
+		forged, err := forge(blocks[seed%uint64(len(blocks))], func(schema, small []byte) {
 			for range 1 + rnd.IntN(3) {
 				part := schema
 				if len(small) > 0 && rnd.IntN(3) == 0 {
 					part = small
 				}
-				part[rnd.IntN(len(part))] = []byte{0, 1, 2, 9, 127, 128, 255, byte(rnd.Uint32())}[rnd.IntN(8)]
+				part[rnd.IntN(len(part))] = []byte{0, 1, 2, 9, 10, 127, 128, 255, byte(rnd.Uint32())}[rnd.IntN(9)]
 			}
 		})
 		if err != nil {
@@ -192,6 +200,16 @@ func TestForgedSchema(t *testing.T) {
 		}
 		if _, err := decodeAll(&forged); err != nil && !errors.Is(err, scan.ErrDamaged) && !errors.Is(err, ErrUnsupported) {
 			t.Fatalf("seed %d: error is not one of damage: %v", seed, err)
+		}
+		b, err := Open(forged.Prune)
+		if err != nil {
+			continue
+		}
+		q := all(forged.Runs)
+		q.Columns = scan.Columns(rnd.IntN(8))
+		q.Filters = []scan.LineFilter{{Op: scan.FilterOp(rnd.IntN(2)), Text: pick(rnd, "e", "10", "20:", "1.", "error", `":"`, "ab")}}
+		if _, err := b.Decode(Bytes(forged.Data), forged.Runs, q); err != nil && !errors.Is(err, scan.ErrDamaged) {
+			t.Fatalf("seed %d: %q: error is not one of damage: %v", seed, q.Filters[0].Text, err)
 		}
 	}
 }
@@ -221,8 +239,8 @@ func TestBomb(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	add := func(rows []Row) {
-		enc, err := new(Encoder).Encode(rows)
+	add := func(rows []Row, e Encoder) {
+		enc, err := e.Encode(rows)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -232,11 +250,15 @@ func FuzzDecode(f *testing.F) {
 		}
 		f.Add(enc.Prune, enc.Data, len(enc.Runs), enc.Interval.Mint, enc.Interval.Maxt)
 	}
-	add([]Row{{Line: "a"}})
-	add(sample()[:40])
+	add([]Row{{Line: "a"}}, Encoder{})
+	add(sample()[:40], Encoder{plain: true})
+	add(sample()[:40], Encoder{force: true})
+	for i := range families {
+		add(familyRows(i, 1, 3<<10), Encoder{force: true})
+	}
 	for seed := range uint64(4) {
 		rows := dirtyRows(rand.New(rand.NewPCG(seed, 7)))
-		add(rows[:min(len(rows), 60)])
+		add(rows[:min(len(rows), 60)], Encoder{force: seed%2 == 0})
 	}
 	f.Fuzz(func(t *testing.T, prune, data []byte, runs int, mint, maxt int64) {
 		prune = resum(prune)
@@ -251,7 +273,7 @@ func FuzzDecode(f *testing.F) {
 		if b.small <= len(data) {
 			b.smallCRC = encbuf.Checksum(data[:b.small])
 		}
-		for _, s := range b.wants(everything) {
+		for _, s := range append(b.wants(everything), treeStreams(nil, &b.lines)...) {
 			if s.place != placeSmall && s.off+s.stored <= len(data) {
 				s.crc = encbuf.Checksum(data[s.off:][:s.stored])
 			}
@@ -296,42 +318,98 @@ func resum(prune []byte) []byte {
 
 var rewrite = flag.Bool("rewrite", false, "write the samples of the current version again")
 
-// Blocks of every version ever written can be read.
+// Blocks of every version and layout ever written can be read.
 func TestSampleVersion1(t *testing.T) {
-	rows := sample()
-	const name = "testdata/version1"
-	if *rewrite {
-		enc, err := new(Encoder).Encode(rows)
+	for _, tc := range []struct {
+		name   string
+		layout uint8
+		rows   []Row
+		e      Encoder
+	}{
+		{"testdata/version1", layoutRows, sample(), Encoder{plain: true}},
+		{"testdata/version1_templates", layoutTemplates, sampleOfTypes(), Encoder{force: true}},
+	} {
+		enc, err := tc.e.Encode(tc.rows)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for ext, data := range map[string][]byte{".prune": enc.Prune, ".data": enc.Data} {
-			if err := os.WriteFile(name+ext, data, 0o644); err != nil {
+		parts := map[string][]byte{".prune": enc.Prune, ".data": enc.Data}
+		for ext, data := range parts {
+			if *rewrite {
+				if err := os.WriteFile(tc.name+ext, data, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if parts[ext], err = os.ReadFile(tc.name + ext); err != nil {
 				t.Fatal(err)
 			}
 		}
+		b, err := Open(parts[".prune"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.layout != tc.layout {
+			t.Errorf("%s has layout %d, want %d", tc.name, b.layout, tc.layout)
+		}
+		batch, err := b.Decode(Bytes(parts[".data"]), enc.Runs, all(enc.Runs))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := diffRows(rowsOf(batch), sortedRows(tc.rows)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	prune, err := os.ReadFile(name + ".prune")
+}
+
+// sampleOfTypes has a column of each type of layout 1.
+func sampleOfTypes() []Row {
+	rnd := rand.New(rand.NewPCG(1, 10))
+	rows := make([]Row, 400)
+	for i := range rows {
+		ts := int64(1_777_000_000_000_000_000) + int64(i)*250_000_000
+		at := time.Unix(0, ts).UTC()
+		rows[i] = Row{Stream: uint32(i % 2), Timestamp: ts, Line: fmt.Sprintf(`{"const":"c","int":%d,"pad":"%07d","dec":%d.%02d,"hex":"%016x","uuid":"%08x-0000-4000-8000-%012x","ip":"10.%d.%d.%d","time":"%s","other":"%s","dict":"%s","nested":"job %d took %dms at node %d","hexint":"%x","raw":"%s"}`,
+			rnd.IntN(1<<30)-1<<29, rnd.IntN(1e7), rnd.IntN(1e6), rnd.IntN(100), rnd.Uint64(), rnd.Uint32(), rnd.Uint64()>>16, rnd.IntN(256), rnd.IntN(256), rnd.IntN(256),
+			at.Format(time.RFC3339Nano), at.Add(-time.Duration(rnd.IntN(1e9))).Format("02/Jan/2006:15:04:05 -0700"), pick(rnd, "red", "green", "blue"), rnd.IntN(1e6), rnd.IntN(1000), rnd.IntN(1e6), rnd.Uint32()>>rnd.IntN(16), randomText(rnd))}
+		if i%100 == 0 {
+			rows[i].Line = "\x00 has no template\xff"
+		}
+	}
+	return rows
+}
+
+func randomText(rnd *rand.Rand) string {
+	b := make([]byte, 12)
+	for i := range b {
+		b[i] = "ghijklmnopqrstuvwxyz"[rnd.IntN(20)]
+	}
+	return string(b)
+}
+
+// The sample has what its name says.
+func TestSampleHasAllTypes(t *testing.T) {
+	enc := force(t, new(Encoder), sampleOfTypes())
+	b, err := Open(enc.Prune)
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(name + ".data")
-	if err != nil {
-		t.Fatal(err)
+	seen := map[uint8]bool{}
+	var walk func(c *column)
+	walk = func(c *column) {
+		if c.n > 0 {
+			seen[c.kind] = true
+		}
+		if c.tmpl != nil {
+			walk(&c.tmpl.rest)
+			for i := range c.tmpl.columns {
+				walk(&c.tmpl.columns[i])
+			}
+		}
 	}
-	b, err := Open(prune)
-	if err != nil {
-		t.Fatal(err)
-	}
-	enc, err := new(Encoder).Encode(rows)
-	if err != nil {
-		t.Fatal(err)
-	}
-	batch, err := b.Decode(Bytes(data), enc.Runs, all(enc.Runs))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := diffRows(rowsOf(batch), sortedRows(rows)); err != nil {
-		t.Fatal(err)
+	walk(&b.lines)
+	for kind := range uint8(columnHexInt + 1) {
+		if !seen[kind] {
+			t.Errorf("no column of type %d", kind)
+		}
 	}
 }

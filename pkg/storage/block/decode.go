@@ -146,12 +146,7 @@ func (d *decoder) decode(read ReadFunc, runs []Run, q *Question) error {
 	}
 	if filter.never {
 		d.batch.Selected = scan.NewBitset(d.batch.Rows(), false)
-		if q.Columns.Has(scan.Lines) {
-			d.batch.Lines = make([]string, d.batch.Rows())
-		}
-		if q.Columns.Has(scan.Sizes) {
-			d.batch.Sizes = make([]uint32, d.batch.Rows())
-		}
+		d.emptyColumns(q.Columns)
 		return nil
 	}
 	if d.batch.Rows() == 0 {

@@ -12,18 +12,30 @@ import (
 // assembleLines fills in the selection, the lines and the sizes of a block of
 // layout 1.
 func (d *decoder) assembleLines(want scan.Columns, filter *lineFilter) error {
-	lines, err := d.values(&d.lines)
-	if err != nil {
-		return err
-	}
 	if filter.reads() {
 		d.batch.Selected = scan.NewBitset(d.batch.Rows(), true)
 		d.batch.How = scan.BySchema
 		for _, needle := range filter.needles {
-			if err := d.filterColumns(lines, needle); err != nil {
+			if err := d.filterColumns(needle); err != nil {
 				return err
 			}
 		}
+		if d.batch.Selected.Count() == 0 {
+			want = d.emptyColumns(want)
+		}
+	}
+	if !want.Has(scan.Lines) && !want.Has(scan.Sizes) {
+		return nil
+	}
+	if want.Has(scan.Lines) {
+		// All that is left of the lines, in few ranges.
+		if err := d.f.fetch(treeStreams(nil, &d.lines)); err != nil {
+			return err
+		}
+	}
+	lines, err := d.values(&d.lines)
+	if err != nil {
+		return err
 	}
 	if want.Has(scan.Lines) {
 		err = d.buildLines(lines)
@@ -34,12 +46,21 @@ func (d *decoder) assembleLines(want scan.Columns, filter *lineFilter) error {
 	return err
 }
 
+// emptyColumns fills in the lines and sizes of a batch of which no row is
+// selected, and returns the columns that are left to fill in.
+func (d *decoder) emptyColumns(want scan.Columns) scan.Columns {
+	if want.Has(scan.Lines) {
+		d.batch.Lines = make([]string, d.batch.Rows())
+	}
+	if want.Has(scan.Sizes) {
+		d.batch.Sizes = make([]uint32, d.batch.Rows())
+	}
+	return want &^ (scan.Lines | scan.Sizes)
+}
+
 // eachRow calls fn for each selected row: its number in the batch. Lines stand
 // at its value.
 func (d *decoder) eachRow(lines *values, fn func(i int) error) error {
-	if d.batch.Selected != nil && d.batch.Selected.Count() == 0 {
-		return nil
-	}
 	i := 0
 	for _, s := range d.spans {
 		for row := s.start; row < s.end; row++ {
@@ -132,12 +153,12 @@ func (d *decoder) measureLines(lines *values) error {
 
 // filterColumns clears the selected rows that fail a filter. It reads the
 // columns that it needs, and makes no line unless the needle is very intricate.
-func (d *decoder) filterColumns(lines *values, lf scan.LineFilter) error {
+func (d *decoder) filterColumns(lf scan.LineFilter) error {
 	f := finder{d: d, needle: lf.Text, known: make(map[question]answer)}
 	found, err := f.ask(&d.lines, anywhere, 0, len(lf.Text))
 	if errors.Is(err, errIntricate) {
 		d.batch.How = scan.ByRows
-		return d.filterRows(lines, lf)
+		return d.filterRows(lf)
 	}
 	if err != nil {
 		return err
@@ -165,11 +186,15 @@ func (d *decoder) filterColumns(lines *values, lf scan.LineFilter) error {
 }
 
 // filterRows clears the selected rows that fail a filter, line by line.
-func (d *decoder) filterRows(lines *values, f scan.LineFilter) error {
+func (d *decoder) filterRows(f scan.LineFilter) error {
+	lines, err := d.values(&d.lines)
+	if err != nil {
+		return err
+	}
 	needle := model.BorrowBytes(f.Text)
 	lines.rewind()
 	buf := d.s.lines[:0]
-	err := d.eachRow(lines, func(i int) error {
+	err = d.eachRow(lines, func(i int) error {
 		var err error
 		if buf, err = lines.next(buf[:0]); err != nil {
 			return err

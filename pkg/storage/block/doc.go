@@ -7,11 +7,29 @@
 // checksum and compressed on its own:
 //
 //	prune  | head | schema | filter |                    always read
-//	data   | small frame | timestamps | line lengths | line bytes | metadata … |
+//	data   | small frame | timestamps | lines … | metadata … |
 //
 // [Open] reads a prune part, [Block.Decode] then fetches no more of the data
-// part than the wanted columns: a count reads timestamps, a line filter reads
-// lines. docs/format/block.md has the format and what a reader may rely on.
+// part than the wanted columns: a count reads timestamps, a line filter what
+// the schema could not decide. docs/format/block.md has the format and what a
+// reader may rely on.
+//
+// # Lines
+//
+// Lines are templates with values in their slots, and values of one kind are a
+// column of one type:
+//
+//	user 17 logged in from 10.0.0.1   ┐   template 1: "user ␀ logged in from ␀"
+//	user 4 logged in from 10.0.0.7    ├─▶ column of "user ":    17, 4, 12   ints
+//	session of user 12 is over        ┘   column of "from ":    10.0.0.1 …  addresses
+//	                                      template 2: "session of user ␀ is over"
+//
+// The encoder takes lines apart ([tokens]), sorts the parts ([splitter]) and
+// writes each column in the cheapest type that gives its bytes back
+// ([columnEncoder]). The decoder opens the columns that it needs ([values]) and
+// either puts lines together, or finds needles in the columns without making a
+// line ([finder]). Where templates do not pay, the lines are one column of
+// bytes: the same block in layout 0.
 //
 // The ingester encodes what it seals and reads it back from memory; segments
 // hold blocks and read them from a bucket. Both speak [scan.Batch].
