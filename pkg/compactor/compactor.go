@@ -57,6 +57,7 @@ type Compactor struct {
 	pace     *rate.Limiter // nil: as fast as it goes
 	now      func() time.Time
 	slice    int64
+	encoders sync.Pool // of *block.Encoder, which are worth keeping
 
 	passing chan struct{} // holds an item while a pass runs, which owns the fields below
 
@@ -77,6 +78,7 @@ func New(cfg Config, o Options) *Compactor {
 		metrics:  newMetrics(o.Registerer),
 		now:      time.Now,
 		slice:    sliceBytes,
+		encoders: sync.Pool{New: func() any { return new(block.Encoder) }},
 		passing:  make(chan struct{}, 1),
 		judged:   map[ulid.ULID]time.Time{},
 	}
@@ -246,6 +248,8 @@ func (c *Compactor) merge(ctx context.Context, j *job) (err error) {
 	defer held.Close()
 	m := newMerge(j, held, keepFrom)
 	m.slice, m.pace = c.slice, c.pace
+	m.encoder = c.encoders.Get().(*block.Encoder)
+	defer c.encoders.Put(m.encoder)
 	merged, err := m.run(ctx, c.store)
 	if err != nil {
 		return err

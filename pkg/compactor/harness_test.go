@@ -38,6 +38,7 @@ type machine struct {
 	store     *storage.Store
 	compactor *Compactor
 	log       bytes.Buffer
+	encoder   block.Encoder
 	next      map[string]uint64 // generation, by ingester
 }
 
@@ -133,7 +134,6 @@ func (m *machine) tryFlush(tenant, ingester string, all []row, perBlock int) (*c
 		Tenant: tenant, Sources: []scan.Generation{{Ingester: ingester, ID: generation}},
 		Labels: func(ref uint32) labels.Labels { return streams[ref] },
 	}, func(w *segment.Writer) error {
-		var enc block.Encoder
 		place := uint32(0)
 		var keys []string
 		for key := range groups {
@@ -142,7 +142,7 @@ func (m *machine) tryFlush(tenant, ingester string, all []row, perBlock int) (*c
 		slices.Sort(keys)
 		for _, key := range keys {
 			for some := range slices.Chunk(groups[key], perBlock) {
-				e, err := enc.Encode(some)
+				e, err := m.encoder.Encode(some)
 				if err != nil {
 					return err
 				}
@@ -183,14 +183,25 @@ func (m *machine) read(tenant string) []string {
 }
 
 func read(t testing.TB, s *storage.Store, tenant string) ([]string, error) {
-	snap, err := s.Open(t.Context(), &scan.Request{Tenant: tenant, Interval: model.Ever, Columns: scan.Lines | scan.Metadata}, nil)
+	snap, err := openAll(t, s, tenant)
 	if err != nil {
 		return nil, err
 	}
 	defer snap.Close()
+	rows, _, err := readSnapshot(t, snap)
+	return rows, err
+}
+
+func openAll(t testing.TB, s *storage.Store, tenant string) (scan.Snapshot, error) {
+	return s.Open(t.Context(), &scan.Request{Tenant: tenant, Interval: model.Ever, Columns: scan.Lines | scan.Metadata}, nil)
+}
+
+// readSnapshot answers from a snapshot, and tells how many rows it has before
+// duplicates are dropped.
+func readSnapshot(t testing.TB, snap scan.Snapshot) (rows []string, stored int, err error) {
 	dir := snap.Directory()
 	if len(dir.Warnings) > 0 {
-		return nil, fmt.Errorf("warnings: %q", dir.Warnings)
+		return nil, 0, fmt.Errorf("warnings: %q", dir.Warnings)
 	}
 	type arrived struct {
 		row
@@ -200,7 +211,7 @@ func read(t testing.TB, s *storage.Store, tenant string) ([]string, error) {
 	for i := range dir.Blocks {
 		b, err := snap.Read(t.Context(), i)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		for _, run := range b.Runs {
 			for n := run.Start; n < run.End; n++ {
@@ -225,15 +236,14 @@ func read(t testing.TB, s *storage.Store, tenant string) ([]string, error) {
 		}
 		return 0
 	})
-	var out []string
 	seen := map[string]bool{}
 	for _, r := range all {
 		if id := r.identity(); !seen[id] {
 			seen[id] = true
-			out = append(out, r.String())
+			rows = append(rows, r.String())
 		}
 	}
-	return out, nil
+	return rows, len(all), nil
 }
 
 // answerOf is what read must say of rows that arrived in this order.

@@ -43,7 +43,7 @@ type merge struct {
 	pace   *rate.Limiter
 
 	hasher     hasher
-	encoder    block.Encoder
+	encoder    *block.Encoder
 	want       digest // of the rows that were read and are kept
 	duplicates int64  // rows that were dropped because an equal one was there
 }
