@@ -64,7 +64,7 @@ func statusOf(err error) int {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, os.ErrDeadlineExceeded):
 		// The body ended early, or came too slowly.
 		return http.StatusBadRequest
-	case errors.Is(err, ingester.ErrOverloaded), errors.Is(err, ingester.ErrNotRunning), errors.Is(err, distributor.ErrStopping):
+	case errors.Is(err, loghttp.ErrBusy), errors.Is(err, ingester.ErrOverloaded), errors.Is(err, ingester.ErrNotRunning), errors.Is(err, distributor.ErrStopping):
 		return http.StatusServiceUnavailable
 	case errors.Is(err, context.Canceled):
 		return statusCanceled

@@ -20,7 +20,7 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	c.MaxRecvMsgSize = 100 << 20
 	f.Var(&c.MaxRecvMsgSize, "distributor.max-recv-msg-size", "Largest body of a push, as it arrives.")
 	c.MaxDecompressedSize = 5000 << 20
-	f.Var(&c.MaxDecompressedSize, "distributor.max-decompressed-size", "Largest body of a push, once it is decompressed.")
+	f.Var(&c.MaxDecompressedSize, "distributor.max-decompressed-size", "Largest body of a push, once it is decompressed. Whatever it says, all pushes together take no more than a sixteenth of the memory, and no body beyond 64 MiB may grow more than a hundredfold.")
 }
 
 // Validate reports settings that cannot work together.

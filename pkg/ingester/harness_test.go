@@ -27,8 +27,8 @@ import (
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
-// A machine is an ingester with its store, on a file system that can be crashed.
-type machine struct {
+// A rig is an ingester with its store, on a file system that can be crashed.
+type rig struct {
 	t       testing.TB
 	fs      vfs.FS
 	cfg     Config
@@ -62,7 +62,7 @@ func (b *logBuffer) String() string {
 }
 
 // failAt makes fn decide what happens at each fault point; nil lets all pass.
-func (m *machine) failAt(fn func(point string) error) {
+func (m *rig) failAt(fn func(point string) error) {
 	if fn == nil {
 		m.fault.Store(nil)
 		return
@@ -70,9 +70,9 @@ func (m *machine) failAt(fn func(point string) error) {
 	m.fault.Store(&fn)
 }
 
-// newMachine returns a machine that is off.
-func newMachine(t testing.TB, fs vfs.FS, change func(*Config, *limits.Limits)) *machine {
-	m := &machine{t: t, fs: fs}
+// newRig returns a rig that is off.
+func newRig(t testing.TB, fs vfs.FS, change func(*Config, *limits.Limits)) *rig {
+	m := &rig{t: t, fs: fs}
 	f := flag.NewFlagSet("", flag.PanicOnError)
 	m.cfg.RegisterFlags(f)
 	m.limits.RegisterFlags(f)
@@ -86,15 +86,15 @@ func newMachine(t testing.TB, fs vfs.FS, change func(*Config, *limits.Limits)) *
 }
 
 // For implements [TenantLimits].
-func (m *machine) For(tenant string) *limits.Limits {
+func (m *rig) For(tenant string) *limits.Limits {
 	if l := m.tenants[tenant]; l != nil {
 		return l
 	}
 	return &m.limits
 }
 
-// on starts the machine, and reports why it does not start.
-func (m *machine) on() error {
+// on starts the rig, and reports why it does not start.
+func (m *rig) on() error {
 	bucket, err := objstore.OpenFolder(m.fs, "data/bucket")
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func (m *machine) on() error {
 	return services.StartAndAwaitRunning(context.Background(), m.ing)
 }
 
-func (m *machine) mustOn() {
+func (m *rig) mustOn() {
 	m.t.Helper()
 	if err := m.on(); err != nil {
 		m.t.Fatalf("%v\n%s", err, &m.log)
@@ -133,8 +133,8 @@ func (m *machine) mustOn() {
 	m.t.Cleanup(m.off)
 }
 
-// off stops the machine well.
-func (m *machine) off() {
+// off stops the rig well.
+func (m *rig) off() {
 	m.t.Helper()
 	if m.ing == nil {
 		return
@@ -165,11 +165,11 @@ func entry(ts int64, line string, md ...string) model.Entry {
 	return e
 }
 
-func (m *machine) push(tenant string, streams ...model.Stream) (model.PushResult, error) {
+func (m *rig) push(tenant string, streams ...model.Stream) (model.PushResult, error) {
 	return m.ing.Push(context.Background(), &model.Batch{Tenant: tenant, Streams: streams}, model.AckMemory)
 }
 
-func (m *machine) mustPush(tenant string, streams ...model.Stream) {
+func (m *rig) mustPush(tenant string, streams ...model.Stream) {
 	m.t.Helper()
 	r, err := m.push(tenant, streams...)
 	if err != nil || len(r.Rejections) > 0 {
@@ -179,7 +179,7 @@ func (m *machine) mustPush(tenant string, streams ...model.Stream) {
 
 // read returns the rows of a tenant as a querier would see them, memory and
 // store together, as text, sorted. Rows that are there twice come twice.
-func (m *machine) read(tenant string, matchers ...*labels.Matcher) []string {
+func (m *rig) read(tenant string, matchers ...*labels.Matcher) []string {
 	m.t.Helper()
 	rows, err := m.tryRead(tenant, model.Ever, matchers...)
 	if err != nil {
@@ -188,7 +188,7 @@ func (m *machine) read(tenant string, matchers ...*labels.Matcher) []string {
 	return rows
 }
 
-func (m *machine) tryRead(tenant string, iv model.Interval, matchers ...*labels.Matcher) ([]string, error) {
+func (m *rig) tryRead(tenant string, iv model.Interval, matchers ...*labels.Matcher) ([]string, error) {
 	ctx := context.Background()
 	req := &scan.Request{Tenant: tenant, Matchers: matchers, Interval: iv, Columns: scan.Lines | scan.Metadata}
 	mem, err := m.ing.Open(ctx, req)
@@ -227,7 +227,7 @@ func (m *machine) tryRead(tenant string, iv model.Interval, matchers ...*labels.
 	return out, nil
 }
 
-func (m *machine) wantRows(tenant string, want ...string) {
+func (m *rig) wantRows(tenant string, want ...string) {
 	m.t.Helper()
 	slices.Sort(want)
 	if got := m.read(tenant); !slices.Equal(got, want) {

@@ -22,7 +22,7 @@ import (
 )
 
 func TestRowsAreReadableAtEveryStation(t *testing.T) {
-	m := newMachine(t, vfs.NewMem(), nil)
+	m := newRig(t, vfs.NewMem(), nil)
 	m.mustOn()
 	m.mustPush("t", streamOf(`{app="a"}`, entry(1, "one"), entry(3, "three", "k", "v")), streamOf(`{app="b"}`, entry(2, "two", "k", "v")))
 	m.mustPush("u", streamOf(`{app="a"}`, entry(1, "other")))
@@ -57,7 +57,7 @@ func TestRowsAreReadableAtEveryStation(t *testing.T) {
 }
 
 func TestMatchersAndIntervals(t *testing.T) {
-	m := newMachine(t, vfs.NewMem(), nil)
+	m := newRig(t, vfs.NewMem(), nil)
 	m.mustOn()
 	check := func() {
 		t.Helper()
@@ -85,7 +85,7 @@ func TestMatchersAndIntervals(t *testing.T) {
 
 func TestTooFarBehind(t *testing.T) {
 	hour := int64(time.Hour)
-	m := newMachine(t, vfs.NewMem(), nil)
+	m := newRig(t, vfs.NewMem(), nil)
 	m.mustOn()
 	m.mustPush("t", streamOf(`{app="a"}`, entry(10*hour, "newest")))
 	behind := func() {
@@ -118,7 +118,7 @@ func TestTooFarBehind(t *testing.T) {
 }
 
 func TestUnorderedWritesOff(t *testing.T) {
-	m := newMachine(t, vfs.NewMem(), func(_ *Config, l *limits.Limits) { l.UnorderedWrites = false })
+	m := newRig(t, vfs.NewMem(), func(_ *Config, l *limits.Limits) { l.UnorderedWrites = false })
 	m.mustOn()
 	r, err := m.push("t", streamOf(`{app="a"}`, entry(5, "five"), entry(4, "four"), entry(5, "also five")))
 	if err != nil || len(r.Rejections) != 1 || r.Rejections[0].Reason != "out_of_order" {
@@ -128,7 +128,7 @@ func TestUnorderedWritesOff(t *testing.T) {
 }
 
 func TestLimitsOfStreams(t *testing.T) {
-	m := newMachine(t, vfs.NewMem(), func(_ *Config, l *limits.Limits) {
+	m := newRig(t, vfs.NewMem(), func(_ *Config, l *limits.Limits) {
 		l.MaxGlobalStreamsPerUser = 2
 		l.PerStreamRateLimit, l.PerStreamRateLimitBurst = 10, 20
 	})
@@ -163,7 +163,7 @@ func TestLimitsOfStreams(t *testing.T) {
 }
 
 func TestTenantsAreForgotten(t *testing.T) {
-	m := newMachine(t, vfs.NewMem(), nil)
+	m := newRig(t, vfs.NewMem(), nil)
 	var clock atomic.Int64
 	clock.Store(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano())
 	m.now = func() time.Time { return time.Unix(0, clock.Load()) }
@@ -191,7 +191,7 @@ func TestTenantsAreForgotten(t *testing.T) {
 }
 
 func TestExactDuplicatesCountOnce(t *testing.T) {
-	m := newMachine(t, vfs.NewMem(), nil)
+	m := newRig(t, vfs.NewMem(), nil)
 	m.mustOn()
 	s := streamOf(`{app="a"}`, entry(1, "x", "k", "v"), entry(1, "x"), entry(1, "x", "k", "v"), entry(1, "x", "k", "w"), entry(1, "y"))
 	m.mustPush("t", s)
@@ -216,7 +216,7 @@ func TestAck(t *testing.T) {
 		{"off", model.AckMemory, model.AckMemory},
 		{"off", model.AckDisk, model.AckDisk},
 	} {
-		m := newMachine(t, vfs.NewMem(), func(c *Config, _ *limits.Limits) {
+		m := newRig(t, vfs.NewMem(), func(c *Config, _ *limits.Limits) {
 			if err := c.WAL.Sync.Set(tc.sync); err != nil {
 				t.Fatal(err)
 			}
@@ -227,7 +227,7 @@ func TestAck(t *testing.T) {
 			t.Errorf("sync %s, wanted %s: got %s, %v", tc.sync, tc.want, r.Ack, err)
 		}
 	}
-	m := newMachine(t, vfs.NewMem(), func(c *Config, _ *limits.Limits) { c.WAL.Enabled = false })
+	m := newRig(t, vfs.NewMem(), func(c *Config, _ *limits.Limits) { c.WAL.Enabled = false })
 	m.mustOn()
 	b := &model.Batch{Tenant: "t", Streams: []model.Stream{streamOf(`{a="b"}`, entry(1, "x"))}}
 	if r, err := m.ing.Push(t.Context(), b, model.AckMemory); err != nil || r.Ack != model.AckMemory {
@@ -254,7 +254,7 @@ func lines(first int64, n int) []model.Entry {
 func TestMemoryIsBounded(t *testing.T) {
 	var bucketDown atomic.Bool
 	bucketDown.Store(true)
-	m := newMachine(t, vfs.NewFaulty(vfs.NewMem(), func(op vfs.Op, name string) error {
+	m := newRig(t, vfs.NewFaulty(vfs.NewMem(), func(op vfs.Op, name string) error {
 		if bucketDown.Load() && op == vfs.OpRename && strings.Contains(name, "bucket") {
 			return errors.New("bucket is down")
 		}
@@ -309,7 +309,7 @@ func TestNoTenantTakesTheShareOfOthers(t *testing.T) {
 
 func TestReplayOfALogLargerThanMemory(t *testing.T) {
 	fs := vfs.NewMem()
-	m := newMachine(t, fs, nil)
+	m := newRig(t, fs, nil)
 	m.mustOn()
 	const rows = 60_000
 	for ts := int64(0); ts < rows; ts += 1000 {
@@ -344,7 +344,7 @@ func TestReplayOfALogLargerThanMemory(t *testing.T) {
 
 func TestDiskFull(t *testing.T) {
 	fs := vfs.NewFaulty(vfs.NewMem(), nil)
-	m := newMachine(t, fs, nil)
+	m := newRig(t, fs, nil)
 	m.mustOn()
 	m.mustPush("t", streamOf(`{app="a"}`, entry(1, "before")))
 	fs.SetBudget(0)
@@ -385,7 +385,7 @@ func crashHistory(t *testing.T, seed uint64) {
 	acked, maybe := map[string]bool{}, map[string]bool{}
 	ts := int64(0)
 	for range 6 {
-		m := newMachine(t, mem, nil)
+		m := newRig(t, mem, nil)
 		// The steps of a flush at which the power is cut.
 		var steps atomic.Int64
 		cutAt := int64(rnd.IntN(12))
@@ -443,7 +443,7 @@ func crashHistory(t *testing.T, seed uint64) {
 		m.off() // this process is dead to the crashed file system
 		mem = next
 	}
-	m := newMachine(t, mem, nil)
+	m := newRig(t, mem, nil)
 	m.mustOn()
 	check := func(when string) {
 		t.Helper()
@@ -477,13 +477,13 @@ func crashHistory(t *testing.T, seed uint64) {
 func TestCrashAtEveryStep(t *testing.T) {
 	want := map[string][]string{}
 	tenants := []string{"a", "b", "c"}
-	setUp := func(m *machine) {
+	setUp := func(m *rig) {
 		for n, tenant := range tenants {
 			m.mustPush(tenant, streamOf(`{app="x"}`, entry(int64(n+1), "one", "k", "v")), streamOf(`{app="y"}`, entry(int64(n+1), "two")))
 			want[tenant] = []string{fmt.Sprintf(`{app="x"} %d one k=v`, n+1), fmt.Sprintf(`{app="y"} %d two`, n+1)}
 		}
 	}
-	check := func(m *machine, when string) {
+	check := func(m *rig, when string) {
 		t.Helper()
 		for _, tenant := range tenants {
 			if got := m.read(tenant); !slices.Equal(got, want[tenant]) {
@@ -493,7 +493,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 	}
 	// cut runs a flush and returns what the power cut at step k leaves, or nil
 	// when the flush has fewer steps.
-	cut := func(m *machine, fs *vfs.Mem, k int64, seed uint64) *vfs.Mem {
+	cut := func(m *rig, fs *vfs.Mem, k int64, seed uint64) *vfs.Mem {
 		var left *vfs.Mem
 		var step atomic.Int64
 		m.failAt(func(point string) error {
@@ -513,7 +513,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 	for seed := range uint64(3) {
 		for first := int64(1); ; first++ {
 			fs := vfs.NewMem()
-			m := newMachine(t, fs, nil)
+			m := newRig(t, fs, nil)
 			m.mustOn()
 			setUp(m)
 			left := cut(m, fs, first, seed)
@@ -524,7 +524,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 			steps++
 			for second := int64(1); ; second++ {
 				again := left.Crash(rand.New(rand.NewPCG(seed, 99)))
-				m := newMachine(t, again, nil)
+				m := newRig(t, again, nil)
 				m.failAt(func(string) error { return errors.New("not yet") }) // the flusher of the start waits
 				m.mustOn()
 				check(m, fmt.Sprintf("cut at step %d, restarted", first))
@@ -533,7 +533,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 				if after == nil {
 					break
 				}
-				m = newMachine(t, after, nil)
+				m = newRig(t, after, nil)
 				m.mustOn()
 				check(m, fmt.Sprintf("cut at step %d, then at %d, restarted", first, second))
 				if err := m.ing.Flush(t.Context()); err != nil {
@@ -553,7 +553,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 // and flushed under load: never less than was acknowledged before the query,
 // never more than was pushed when it ended, and no row twice.
 func TestQueriesDuringFlushes(t *testing.T) {
-	m := newMachine(t, vfs.NewMem(), func(c *Config, _ *limits.Limits) { c.GenerationBytes = 20 << 10 })
+	m := newRig(t, vfs.NewMem(), func(c *Config, _ *limits.Limits) { c.GenerationBytes = 20 << 10 })
 	m.mustOn()
 	const pushes, perPush = 300, 20
 	var acked, sent atomic.Int64
@@ -607,7 +607,7 @@ func TestQueriesDuringFlushes(t *testing.T) {
 }
 
 func TestStopFinishesPushes(t *testing.T) {
-	m := newMachine(t, vfs.NewMem(), nil)
+	m := newRig(t, vfs.NewMem(), nil)
 	m.mustOn()
 	var acked atomic.Int64
 	var wg sync.WaitGroup

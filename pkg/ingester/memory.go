@@ -1,12 +1,9 @@
 package ingester
 
 import (
-	"os"
-	"strconv"
-	"strings"
 	"sync/atomic"
 
-	"golang.org/x/sys/unix"
+	"github.com/skaldlogs/skald/pkg/machine"
 )
 
 // A memory is the bound on what all heads of an ingester hold together.
@@ -32,28 +29,4 @@ func (m *memory) refuses(own int64, tenants int) bool {
 
 // defaultMemoryLimit is a quarter of the memory that this process may use. The
 // garbage collector may need as much again, and queries want their part.
-func defaultMemoryLimit() int64 { return availableMemory() / 4 }
-
-// availableMemory is the limit of the container, or the machine's memory where
-// there is none.
-func availableMemory() int64 {
-	total := int64(1 << 30)
-	var info unix.Sysinfo_t
-	if unix.Sysinfo(&info) == nil {
-		total = int64(info.Totalram) * int64(info.Unit)
-	}
-	for _, file := range []string{
-		"/sys/fs/cgroup/memory.max",                   // v2
-		"/sys/fs/cgroup/memory/memory.limit_in_bytes", // v1
-	} {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			continue
-		}
-		// "max", and v1's number for it, are no limit below the machine's.
-		if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n > 0 && n < total {
-			return n
-		}
-	}
-	return total
-}
+func defaultMemoryLimit() int64 { return machine.Memory() / 4 }

@@ -34,6 +34,9 @@ type PushBody struct {
 type PushLimits struct {
 	Received     int64 // of the body as it came in
 	Decompressed int64 // of the body as it is read
+	// Budget bounds all pushes together that are being read or not released yet.
+	// Nil is no bound.
+	Budget *Budget
 }
 
 // A Push is a body that was read. Its batch is valid until Release.
@@ -47,6 +50,9 @@ type Push struct {
 	json     jsonPush
 	received []byte
 	body     []byte
+
+	budget *Budget
+	held   int64 // of the budget
 }
 
 var pushes = sync.Pool{New: func() any { return new(Push) }}
@@ -61,6 +67,8 @@ func (p *Push) Release() {
 	p.decoder.Release()
 	p.json.release()
 	p.received, p.body = kept(p.received), kept(p.body)
+	p.budget.give(p.held)
+	p.budget, p.held = nil, 0
 	pushes.Put(p)
 }
 
@@ -92,6 +100,7 @@ func readPush(body PushBody, lim PushLimits, decodeJSON func(*jsonPush, []byte) 
 		return nil, unsupportedError(err.Error())
 	}
 	p := pushes.Get().(*Push)
+	p.budget = lim.Budget
 	if err := p.read(body, lim, media == "application/json", decodeJSON); err != nil {
 		p.Release()
 		return nil, err
@@ -100,6 +109,10 @@ func readPush(body PushBody, lim PushLimits, decodeJSON func(*jsonPush, []byte) 
 }
 
 func (p *Push) read(body PushBody, lim PushLimits, isJSON bool, decodeJSON func(*jsonPush, []byte) error) error {
+	// What the pool had is held as well.
+	if err := p.hold(int64(cap(p.received) + cap(p.body))); err != nil {
+		return err
+	}
 	text, err := p.decompress(body, lim)
 	if err != nil {
 		return err
@@ -145,6 +158,9 @@ func (p *Push) unsnap(block []byte, limit int64) ([]byte, error) {
 		dst = &p.received
 	}
 	if cap(*dst) < n {
+		if err := p.hold(int64(n - cap(*dst))); err != nil {
+			return nil, err
+		}
 		*dst = make([]byte, n)
 	}
 	out, err := s2.Decode((*dst)[:cap(*dst)], block)

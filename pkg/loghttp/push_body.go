@@ -25,7 +25,7 @@ func (p *Push) decompress(body PushBody, lim PushLimits) ([]byte, error) {
 	switch encoding {
 	case "", "snappy":
 		var err error
-		p.received, err = appendAll(p.received, src, src, lim.Received)
+		p.received, err = p.appendAll(p.received, src, src, lim.Received)
 		if err = src.explain(err, "read body"); err != nil {
 			return nil, err
 		}
@@ -78,7 +78,7 @@ func (r *bodyReader) explain(err error, what string) error {
 		return r.err
 	case r.err != nil:
 		return fmt.Errorf("read body: %w", r.err)
-	case err == nil || errors.Is(err, ErrTooLarge):
+	case err == nil || errors.Is(err, ErrTooLarge) || errors.Is(err, ErrBusy):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
 		return malformedf("%s: the body is cut short", what)
@@ -99,14 +99,18 @@ const (
 // buffer grows as they come, whatever anyone announced.
 //
 // A growing body of which src has read much less is a bomb: see [maxRatio].
-func appendAll(dst []byte, r io.Reader, src *bodyReader, limit int64) ([]byte, error) {
+func (p *Push) appendAll(dst []byte, r io.Reader, src *bodyReader, limit int64) ([]byte, error) {
 	const first = 64 << 10
 	for {
 		if len(dst) == cap(dst) {
 			if len(dst) >= ratioFrom && int64(len(dst)) > maxRatio*src.read {
 				return dst, tooLargef("body that grows more than %d times by decompression: %d bytes after decompression, and not at its end", maxRatio, len(dst))
 			}
-			grown := make([]byte, len(dst), max(first, 2*cap(dst)))
+			size := max(first, 2*cap(dst))
+			if err := p.hold(int64(size - cap(dst))); err != nil {
+				return dst, err
+			}
+			grown := make([]byte, len(dst), size)
 			copy(grown, dst)
 			dst = grown
 		}
@@ -143,7 +147,7 @@ func (p *Push) gunzip(src *bodyReader, limit int64) error {
 	z.in.Reset(src)
 	err := z.gzip.Reset(z.in)
 	if err == nil {
-		p.body, err = appendAll(p.body, &z.gzip, src, limit)
+		p.body, err = p.appendAll(p.body, &z.gzip, src, limit)
 	}
 	return err
 }
@@ -155,7 +159,7 @@ func (p *Push) inflate(src *bodyReader, limit int64) error {
 	z.in.Reset(src)
 	err := z.flate.(flate.Resetter).Reset(z.in, nil)
 	if err == nil {
-		p.body, err = appendAll(p.body, z.flate, src, limit)
+		p.body, err = p.appendAll(p.body, z.flate, src, limit)
 	}
 	return err
 }
@@ -185,7 +189,7 @@ func (p *Push) unzstd(src *bodyReader, limit int64) error {
 	}()
 	err := d.Reset(src)
 	if err == nil {
-		p.body, err = appendAll(p.body, d, src, limit)
+		p.body, err = p.appendAll(p.body, d, src, limit)
 	}
 	return err
 }

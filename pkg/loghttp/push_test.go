@@ -291,12 +291,12 @@ func TestReadPushAtItsLimits(t *testing.T) {
 	text := []byte(`{"streams":[]}`)
 	for _, encoding := range []string{"", "gzip"} {
 		body := encoded(t, encoding, text)
-		if p, err := ReadPush(push(jsonType, encoding, body), PushLimits{int64(len(body)), int64(len(text))}); err != nil {
+		if p, err := ReadPush(push(jsonType, encoding, body), PushLimits{int64(len(body)), int64(len(text)), nil}); err != nil {
 			t.Errorf("%q at its limits: %v", encoding, err)
 		} else {
 			p.Release()
 		}
-		if _, err := ReadPush(push(jsonType, encoding, body), PushLimits{int64(len(body)) - 1, 1000}); !errors.Is(err, ErrTooLarge) {
+		if _, err := ReadPush(push(jsonType, encoding, body), PushLimits{int64(len(body)) - 1, 1000, nil}); !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%q past what may be received: %v", encoding, err)
 		}
 	}

@@ -57,7 +57,10 @@ var ignored = []section{
 	`},
 
 	{verdict: Ignored, why: inFolder, under: "common", keys: `
-		storage  -common.storage.*
+		storage.*  -common.storage.*
+	`},
+	{verdict: Ignored, why: ownFormat, under: "common", keys: `
+		storage.filesystem  -common.storage.filesystem.*
 	`},
 	{verdict: Ignored, why: notServed, under: "common", keys: `
 		compactor_address       -common.compactor-address
@@ -327,10 +330,10 @@ var ignored = []section{
 		cassandra                    -cassandra.*
 		bigtable                     -bigtable.*
 		grpc_store                   -grpc-store.*
+		filesystem                   -local.chunk-directory
 		*
 	`},
 	{verdict: Ignored, why: inFolder, under: "storage_config", keys: `
-		filesystem       -local.chunk-directory
 		aws              -s3.* -dynamodb.* -metrics.*
 		gcs              -gcs.*
 		azure            -azure.*

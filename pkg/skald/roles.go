@@ -19,6 +19,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/ingester"
 	"github.com/skaldlogs/skald/pkg/loghttp"
 	"github.com/skaldlogs/skald/pkg/logql/engine"
+	"github.com/skaldlogs/skald/pkg/machine"
 	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/querier"
 	"github.com/skaldlogs/skald/pkg/rpc"
@@ -208,6 +209,10 @@ func (s *Skald) initCompactor() (services.Service, error) {
 // bucketDir is the folder of the bucket.
 func (s *Skald) bucketDir() string { return filepath.Join(s.cfg.Common.PathPrefix, "bucket") }
 
+// minPushBudget is how much memory the bodies of pushes may take at least: one of
+// the largest that agents send, compressed and not.
+const minPushBudget = 256 << 20
+
 // registerAPI serves what the roles of this process can answer.
 func (s *Skald) registerAPI() {
 	var roles api.Roles
@@ -229,6 +234,7 @@ func (s *Skald) registerAPI() {
 		PushLimits: loghttp.PushLimits{
 			Received:     int64(s.cfg.Distributor.MaxRecvMsgSize.Int()),
 			Decompressed: int64(s.cfg.Distributor.MaxDecompressedSize.Int()),
+			Budget:       loghttp.NewBudget(max(minPushBudget, machine.Memory()/16)),
 		},
 		CompressResponses: s.cfg.Frontend.CompressResponses,
 		Patterns:          s.cfg.PatternIngester.Enabled,
