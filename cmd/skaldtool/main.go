@@ -14,8 +14,10 @@ Usage:
   skaldtool segment inspect [-blocks] [-streams] FILE   say what is in a segment
   skaldtool segment verify FILE                         read every byte and name what is damaged
   skaldtool segment dump [-o text|jsonl] FILE           print all entries
+  skaldtool bucket list DIR                             say which segments each tenant has
+  skaldtool bucket verify DIR                           read every byte and name what is damaged or missing
 
-"skaldtool segment COMMAND -h" has more. The exit code is 0 if all is well, 1
+"skaldtool segment COMMAND -h" and "skaldtool bucket COMMAND -h" have more. The exit code is 0 if all is well, 1
 if something is damaged or cannot be read, and 2 for a command that makes no sense.
 `
 
@@ -36,6 +38,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	switch args[0] {
 	case "segment":
 		return runSegment(args[1:], stdout, stderr)
+	case "bucket":
+		return runBucket(args[1:], stdout, stderr)
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(stdout, usage)
 		return exitOK
