@@ -179,7 +179,7 @@ func (s *tailing) ping(ctx context.Context) {
 func (s *tailing) send(ctx context.Context, tenant string, req *querier.TailRequest, expr syntax.Expr) error {
 	var ok bool
 	if req.Query, ok = expr.(*syntax.LogSelector); !ok {
-		return errNotLogs
+		return badRequest(errNotLogs)
 	}
 	t, err := s.api.querier.Tail(ctx, tenant, req)
 	if err != nil {

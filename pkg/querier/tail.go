@@ -66,6 +66,7 @@ type Tail struct {
 	req     *TailRequest
 	compile *pipeline.Pipeline
 	queue   *tailQueue
+	begun   chan struct{} // closed when it is known what comes first
 	cancel  context.CancelFunc
 	work    sync.WaitGroup
 
@@ -95,7 +96,7 @@ func (q *Querier) Tail(ctx context.Context, tenant string, req *TailRequest) (*T
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	t := &Tail{
-		q: q, tenant: tenant, req: req, compile: stages, queue: newTailQueue(req.Delay), cancel: cancel,
+		q: q, tenant: tenant, req: req, compile: stages, queue: newTailQueue(req.Delay), cancel: cancel, begun: make(chan struct{}),
 		streams: map[uint64]*tailStream{}, seen: newRecent(), history: map[uint64]struct{}{},
 	}
 	f := &followers{tail: t, byID: map[string]bool{}}
@@ -109,6 +110,7 @@ func (q *Querier) Tail(ctx context.Context, tenant string, req *TailRequest) (*T
 		return nil, err
 	}
 	t.queue.begin(past)
+	close(t.begun)
 	t.work.Go(func() { f.run(ctx) })
 	return t, nil
 }
@@ -163,7 +165,7 @@ func (t *Tail) Close() {
 func (t *Tail) take(b *scan.TailBatch) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := t.q.now()
+	now := time.Now()
 	for i := range b.Streams {
 		s := &b.Streams[i]
 		run := t.stages(s)
@@ -267,6 +269,11 @@ func (f *followers) follow(ctx context.Context, instance ring.InstanceDesc) erro
 	f.byID[id] = true
 	f.tail.work.Go(func() {
 		defer from.Close()
+		select {
+		case <-f.tail.begun:
+		case <-ctx.Done():
+			return
+		}
 		for {
 			b, err := from.Next(ctx)
 			if err != nil {
