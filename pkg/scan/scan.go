@@ -163,7 +163,7 @@ type Batch struct {
 	Metadata   []model.Metadata // nil unless asked for, or when no row has any
 	Sizes      []uint32         // nil unless asked for
 	// Selected has a bit for each row that passed the filters in Answered; nil
-	// when all rows did.
+	// when all rows did. A batch of which no row passed may have no rows at all.
 	Selected *Bitset
 	// Answered says for each filter of the request whether Selected takes it
 	// into account. Nil means none is.

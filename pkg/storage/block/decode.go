@@ -83,7 +83,8 @@ func (s *scratch) release() {
 //
 // Line filters of the kinds Contains and Excludes are answered here; with
 // filters, lines are looked at even when they are not wanted back. The lines
-// of rows that are not selected are left empty.
+// of rows that are not selected are left empty. Where it is known early that
+// no row passes, the batch has no rows.
 //
 // Damage is an error that wraps [scan.ErrDamaged].
 func (b *Block) Decode(read ReadFunc, runs []Run, q *Question) (*scan.Batch, error) {
@@ -108,8 +109,10 @@ type decoder struct {
 
 	// Of layout 1.
 	opened    map[*column]*values
-	allTimes  []int64 // of all rows of the block
-	mostBytes int     // that a line can have
+	found     *scan.Bitset      // rows of the block that pass the filters, nil when all do
+	look      []scan.LineFilter // those that found does not know of
+	allTimes  []int64           // of all rows of the block
+	mostBytes int               // that a line can have
 }
 
 // A span is rows [start, end) of the block that go to the batch together.
@@ -121,33 +124,34 @@ func (d *decoder) decode(read ReadFunc, runs []Run, q *Question) error {
 	}
 	filter := newLineFilter(q.Filters, &d.lines)
 	need := q.Columns
-	switch {
-	case filter.never:
-		need = 0 // nothing will be selected
-	case filter.reads():
+	if filter.reads() {
 		need |= scan.Lines
 	}
 	d.f = fetched{block: d.Block, from: read, small: d.s.small[:0]}
-	err := d.f.fetch(d.wants(need))
 	defer func() {
 		d.s.small = d.f.small
 		d.batch.ReadBytes = d.f.read
 	}()
-	if err != nil {
-		return err
+	if !filter.never && (d.layout == layoutRows || !filter.reads()) {
+		if err := d.f.fetch(d.wants(need)); err != nil {
+			return err
+		}
 	}
 
-	if err := d.decodeTimestamps(runs, q); err != nil {
-		return fmt.Errorf("timestamps: %w", err)
-	}
 	d.batch.Answered = filter.answered
 	if filter.answered != nil && !filter.reads() {
 		d.batch.How = scan.BySchema
 	}
+	if filter.reads() && !filter.never && d.layout == layoutTemplates {
+		if err := d.findRows(filter); err != nil {
+			return fmt.Errorf("lines: %w", err)
+		}
+	}
 	if filter.never {
-		d.batch.Selected = scan.NewBitset(d.batch.Rows(), false)
-		d.emptyColumns(q.Columns)
 		return nil
+	}
+	if err := d.decodeTimestamps(runs, q); err != nil {
+		return fmt.Errorf("timestamps: %w", err)
 	}
 	if d.batch.Rows() == 0 {
 		return nil
@@ -155,7 +159,7 @@ func (d *decoder) decode(read ReadFunc, runs []Run, q *Question) error {
 	switch {
 	case !need.Has(scan.Lines) && !need.Has(scan.Sizes):
 	case d.layout == layoutTemplates:
-		if err := d.assembleLines(q.Columns, filter); err != nil {
+		if err := d.assembleLines(q.Columns & (scan.Lines | scan.Sizes)); err != nil {
 			return fmt.Errorf("lines: %w", err)
 		}
 	default:

@@ -9,25 +9,54 @@ import (
 	"github.com/skaldlogs/skald/pkg/scan"
 )
 
+// findRows answers the filters from the schema and from columns of a block of
+// layout 1. It makes no line: what is too intricate for that is left to filterRows.
+func (d *decoder) findRows(filter *lineFilter) error {
+	d.batch.How = scan.BySchema
+	for _, lf := range filter.needles {
+		f := finder{d: d, needle: lf.Text, known: make(map[question]answer)}
+		a, err := f.ask(&d.lines, anywhere, 0, len(lf.Text))
+		if errors.Is(err, errIntricate) {
+			d.batch.How = scan.ByRows
+			d.look = append(d.look, lf)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if f.read {
+			d.batch.How = min(d.batch.How, scan.ByColumns)
+		}
+		contains := lf.Op == scan.Contains
+		switch {
+		case a.bits == nil && a.all != contains:
+			filter.never = true
+			return nil
+		case a.bits == nil:
+			continue
+		case !contains:
+			a.bits.Not()
+		}
+		if d.found == nil {
+			d.found = a.bits
+		} else {
+			d.found.And(a.bits)
+		}
+	}
+	filter.never = d.found != nil && d.found.Count() == 0
+	return nil
+}
+
 // assembleLines fills in the selection, the lines and the sizes of a block of
 // layout 1.
-func (d *decoder) assembleLines(want scan.Columns, filter *lineFilter) error {
-	if filter.reads() {
-		d.batch.Selected = scan.NewBitset(d.batch.Rows(), true)
-		d.batch.How = scan.BySchema
-		for _, needle := range filter.needles {
-			if err := d.filterColumns(needle); err != nil {
-				return err
-			}
-		}
-		if d.batch.Selected.Count() == 0 {
-			want = d.emptyColumns(want)
-		}
+func (d *decoder) assembleLines(want scan.Columns) error {
+	if d.found != nil || len(d.look) > 0 {
+		d.selectFound()
 	}
-	if !want.Has(scan.Lines) && !want.Has(scan.Sizes) {
+	if want == 0 && len(d.look) == 0 {
 		return nil
 	}
-	if want.Has(scan.Lines) {
+	if want.Has(scan.Lines) && (d.batch.Selected == nil || d.batch.Selected.Count() > 0) {
 		// All that is left of the lines, in few ranges.
 		if err := d.f.fetch(treeStreams(nil, &d.lines)); err != nil {
 			return err
@@ -36,6 +65,11 @@ func (d *decoder) assembleLines(want scan.Columns, filter *lineFilter) error {
 	lines, err := d.values(&d.lines)
 	if err != nil {
 		return err
+	}
+	for _, lf := range d.look {
+		if err := d.filterRows(lines, lf); err != nil {
+			return err
+		}
 	}
 	if want.Has(scan.Lines) {
 		err = d.buildLines(lines)
@@ -46,16 +80,22 @@ func (d *decoder) assembleLines(want scan.Columns, filter *lineFilter) error {
 	return err
 }
 
-// emptyColumns fills in the lines and sizes of a batch of which no row is
-// selected, and returns the columns that are left to fill in.
-func (d *decoder) emptyColumns(want scan.Columns) scan.Columns {
-	if want.Has(scan.Lines) {
-		d.batch.Lines = make([]string, d.batch.Rows())
+// selectFound turns the rows of the block that were found into the selection of
+// the batch.
+func (d *decoder) selectFound() {
+	d.batch.Selected = scan.NewBitset(d.batch.Rows(), true)
+	if d.found == nil {
+		return
 	}
-	if want.Has(scan.Sizes) {
-		d.batch.Sizes = make([]uint32, d.batch.Rows())
+	base := 0
+	for _, s := range d.spans {
+		for row := s.start; row < s.end; row++ {
+			if !d.found.Get(row) {
+				d.batch.Selected.Clear(base + row - s.start)
+			}
+		}
+		base += s.end - s.start
 	}
-	return want &^ (scan.Lines | scan.Sizes)
 }
 
 // eachRow calls fn for each selected row: its number in the batch. Lines stand
@@ -151,50 +191,12 @@ func (d *decoder) measureLines(lines *values) error {
 	})
 }
 
-// filterColumns clears the selected rows that fail a filter. It reads the
-// columns that it needs, and makes no line unless the needle is very intricate.
-func (d *decoder) filterColumns(lf scan.LineFilter) error {
-	f := finder{d: d, needle: lf.Text, known: make(map[question]answer)}
-	found, err := f.ask(&d.lines, anywhere, 0, len(lf.Text))
-	if errors.Is(err, errIntricate) {
-		d.batch.How = scan.ByRows
-		return d.filterRows(lf)
-	}
-	if err != nil {
-		return err
-	}
-	if f.read {
-		d.batch.How = min(d.batch.How, scan.ByColumns)
-	}
-	want := lf.Op == scan.Contains
-	if found.bits == nil {
-		if found.all != want {
-			d.batch.Selected = scan.NewBitset(d.batch.Rows(), false)
-		}
-		return nil
-	}
-	base := 0
-	for _, s := range d.spans {
-		for row := s.start; row < s.end; row++ {
-			if found.bits.Get(row) != want {
-				d.batch.Selected.Clear(base + row - s.start)
-			}
-		}
-		base += s.end - s.start
-	}
-	return nil
-}
-
 // filterRows clears the selected rows that fail a filter, line by line.
-func (d *decoder) filterRows(f scan.LineFilter) error {
-	lines, err := d.values(&d.lines)
-	if err != nil {
-		return err
-	}
+func (d *decoder) filterRows(lines *values, f scan.LineFilter) error {
 	needle := model.BorrowBytes(f.Text)
 	lines.rewind()
 	buf := d.s.lines[:0]
-	err = d.eachRow(lines, func(i int) error {
+	err := d.eachRow(lines, func(i int) error {
 		var err error
 		if buf, err = lines.next(buf[:0]); err != nil {
 			return err
