@@ -450,12 +450,23 @@ func formatDate(dst []byte, layout string, seconds int64) {
 	}
 }
 
-// appendDigits writes v with leading zeros to the given width.
+// appendDigits writes v with leading zeros to a width of at most 20.
 func appendDigits(dst []byte, v uint64, width int) []byte {
-	var buf [20]byte
-	for i := width - 1; i >= 0; i-- {
-		buf[i] = byte('0' + v%10)
-		v /= 10
+	start := len(dst)
+	dst = append(dst, "00000000000000000000"[:width]...)
+	digits := dst[start:]
+	i := width
+	for i >= 2 && v > 0 {
+		pair := 2 * (v % 100)
+		v /= 100
+		i -= 2
+		digits[i], digits[i+1] = digitPairs[pair], digitPairs[pair+1]
 	}
-	return append(dst, buf[:width]...)
+	if i == 1 {
+		digits[0] = byte('0' + v%10)
+	}
+	return dst
 }
+
+// digitPairs are the numbers from 00 to 99.
+const digitPairs = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
