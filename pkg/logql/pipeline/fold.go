@@ -12,17 +12,28 @@ type needle struct {
 }
 
 // in reports whether n is in line. Where the case does not matter, n is plain
-// ASCII without the letters of [twisted].
+// ASCII.
 func (n needle) in(line string) bool {
-	if n.fold {
-		return containsFold(line, n.text)
+	if !n.fold {
+		return strings.Contains(line, n.text)
 	}
-	return strings.Contains(line, n.text)
+	if containsFold(line, n.text) {
+		return true
+	}
+	// Two letters have a form outside of ASCII, which hardly a line holds.
+	if strings.ContainsAny(n.text, "ks") && (strings.Contains(line, longS) || strings.Contains(line, kelvin)) {
+		return containsFold(untwist.Replace(line), n.text)
+	}
+	return false
 }
 
-// twisted are the letters that have a form outside of ASCII: ſ and the Kelvin
-// sign are an s and a k where the case does not matter.
-const twisted = "ks"
+// What a k and an s are as well where the case does not matter.
+const (
+	longS  = "\u017f"
+	kelvin = "\u212a"
+)
+
+var untwist = strings.NewReplacer(longS, "s", kelvin, "k")
 
 // foldable reports whether s, in lower case, can be a needle that is found in
 // whatever case.
@@ -32,7 +43,7 @@ func foldable(s string) bool {
 			return false
 		}
 	}
-	return s != "" && !strings.ContainsAny(s, twisted)
+	return s != ""
 }
 
 // rarity are the letters from the rarest to the commonest in text. Others are

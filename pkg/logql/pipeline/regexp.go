@@ -28,17 +28,17 @@ func newRegexpMatcher(expr string) (lineMatcher, error) {
 		}
 		return all, nil
 	}
-	return &regexpMatcher{re: re, required: longestLiteral(parsed)}, nil
+	return &regexpMatcher{re: re, required: required(parsed)}, nil
 }
 
 // regexpMatcher matches a regular expression.
 type regexpMatcher struct {
 	re       *regexp.Regexp
-	required needle // is in every line that matches; may be empty
+	required anyMatcher // one of them is in every line that matches; none says nothing
 }
 
 func (m *regexpMatcher) match(line string) bool {
-	if m.required.text != "" && !m.required.in(line) {
+	if len(m.required) > 0 && !m.required.match(line) {
 		return false
 	}
 	return m.re.MatchString(line)
@@ -140,28 +140,52 @@ func literal(re *syntax.Regexp) (needle, bool) {
 	return needle{text: s, fold: true}, foldable(s)
 }
 
-// longestLiteral is the longest needle that is in every match of re, or the
-// empty one.
-func longestLiteral(re *syntax.Regexp) needle {
+// required are needles of which one is in every match of re, or none if nothing
+// is known. Of several such lists it is the one whose shortest needle is longest.
+func required(re *syntax.Regexp) anyMatcher {
 	switch re.Op {
 	case syntax.OpLiteral:
 		if n, ok := literal(re); ok {
-			return n
+			return anyMatcher{n}
 		}
 	case syntax.OpCapture, syntax.OpPlus:
-		return longestLiteral(re.Sub[0])
+		return required(re.Sub[0])
 	case syntax.OpRepeat:
 		if re.Min > 0 {
-			return longestLiteral(re.Sub[0])
+			return required(re.Sub[0])
 		}
 	case syntax.OpConcat:
-		longest := needle{}
+		var best anyMatcher
 		for _, sub := range re.Sub {
-			if n := longestLiteral(sub); len(n.text) > len(longest.text) {
-				longest = n
+			if some := required(sub); some.shortest() > best.shortest() {
+				best = some
 			}
 		}
-		return longest
+		return best
+	case syntax.OpAlternate:
+		var all anyMatcher
+		for _, sub := range re.Sub {
+			some := required(sub)
+			if some.shortest() == 0 {
+				return nil
+			}
+			all = append(all, some...)
+		}
+		if len(all) <= maxLiterals {
+			return all
+		}
 	}
-	return needle{}
+	return nil
+}
+
+// shortest is the length of the shortest needle, 0 where there is none.
+func (m anyMatcher) shortest() int {
+	if len(m) == 0 {
+		return 0
+	}
+	n := len(m[0].text)
+	for _, o := range m[1:] {
+		n = min(n, len(o.text))
+	}
+	return n
 }
