@@ -130,7 +130,7 @@ func (c *Compactor) judge(ctx context.Context, rules *retention, now time.Time, 
 // makeRoom drops the oldest segments when the bucket is larger, or its disk
 // fuller, than it may be.
 func (c *Compactor) makeRoom(ctx context.Context) error {
-	excess, reason, err := c.excess(false)
+	excess, _, err := c.excess(false)
 	if err != nil || excess <= 0 {
 		return err
 	}
@@ -138,7 +138,8 @@ func (c *Compactor) makeRoom(ctx context.Context) error {
 	if err := c.sweep(ctx); err != nil {
 		return fmt.Errorf("make room: %w", err)
 	}
-	if excess, reason, err = c.excess(true); err != nil || excess <= 0 {
+	excess, reason, err := c.excess(true)
+	if err != nil || excess <= 0 {
 		return err
 	}
 	var oldest []*catalog.Entry

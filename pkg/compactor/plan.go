@@ -122,7 +122,7 @@ func (p *planner) worthIt(batch []*catalog.Entry, over bool) bool {
 	case p.all, len(batch) >= crowd:
 		return true
 	}
-	return over && total-largest >= largest/2
+	return over && total-largest >= largest/4
 }
 
 // batches cuts the segments of a window into runs that a merge can take.

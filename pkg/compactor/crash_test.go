@@ -1,0 +1,184 @@
+package compactor
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/grafana/dskit/services"
+
+	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/objstore"
+	"github.com/skaldlogs/skald/pkg/storage"
+	"github.com/skaldlogs/skald/pkg/storage/catalog"
+	"github.com/skaldlogs/skald/pkg/vfs"
+)
+
+// The process is killed after each step of a merge, of retention and of the
+// sweep in turn, then the power is cut. Queries at the step, and at once after
+// starting again, find every row once; and what was begun can be finished.
+func TestKilledAtEachStep(t *testing.T) {
+	for kill := 0; ; kill++ {
+		if finished := killAt(t, kill); finished {
+			if kill < 8 {
+				t.Errorf("only %d steps", kill)
+			}
+			return
+		}
+	}
+}
+
+func killAt(t *testing.T, kill int) (finished bool) {
+	rnd := rand.New(rand.NewPCG(uint64(kill), 9))
+	fs := vfs.NewMem()
+	m := newMachine(t)
+	m.cfg.RetentionEnabled = true
+	m.cfg.MaxCompactionParallelism = 1
+	m.limits.RetentionPeriod = limits.Duration(24 * time.Hour)
+	folder := openFolder(t, fs)
+	m.bucket = folder
+	m.on()
+
+	var kept []row
+	for n := range 4 {
+		// The first is past retention as a whole, the second in part.
+		start := epoch.Add(time.Duration(n) * 10 * time.Hour)
+		rows := someRows(rnd, 40, start, time.Hour)
+		m.flush("t", "i", rows, 15)
+		for _, r := range rows {
+			if n > 0 && (n > 1 || r.ts >= epoch.Add(10*time.Hour+30*time.Minute).UnixNano()) {
+				kept = append(kept, r)
+			}
+		}
+	}
+	m.release()
+	m.clock = epoch.Add(34*time.Hour + 30*time.Minute)
+
+	steps, dead := 0, false
+	m.fault = func(at storage.Step) error {
+		if !dead {
+			m.wantAtLeast(fmt.Sprintf("kill %d, when %s", kill, at), kept)
+		}
+		dead = dead || steps == kill
+		steps++
+		if dead {
+			return errKilled
+		}
+		return nil
+	}
+	err := m.compactor.Compact(t.Context())
+	m.fault = nil
+	if err != nil && !errors.Is(err, errKilled) {
+		t.Fatal(err)
+	}
+	if err := folder.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m.bucket = openFolder(t, fs.Crash(rnd))
+	m.on()
+	m.wantAtLeast(fmt.Sprintf("kill %d, started again", kill), kept)
+	if err := m.compactor.Compact(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m.want("t", kept)
+	return !dead
+}
+
+func openFolder(t *testing.T, fs vfs.FS) *objstore.Folder {
+	t.Helper()
+	f, err := objstore.OpenFolder(fs, "bucket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// wantAtLeast checks that an answer has these rows, and none twice, beside which
+// rows past retention may be there still.
+func (m *machine) wantAtLeast(when string, kept []row) {
+	m.t.Helper()
+	snap, err := openAll(m.t, m.store, "t")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer snap.Close()
+	got, _, err := readSnapshot(m.t, snap)
+	if err != nil {
+		m.t.Fatalf("%s: %v", when, err)
+	}
+	there := map[string]bool{}
+	for _, r := range got {
+		there[r] = true
+	}
+	for _, r := range answerOf(kept) {
+		if !there[r] {
+			m.t.Errorf("%s: %s is missing", when, r)
+		}
+	}
+}
+
+// A merge that does not write what it read is not seen, and its inputs stay.
+func TestMismatchIsNotSeen(t *testing.T) {
+	m := newMachine(t)
+	rnd := rand.New(rand.NewPCG(1, 10))
+	var all []row
+	for range 3 {
+		rows := someRows(rnd, 30, epoch, time.Minute)
+		all = append(all, rows...)
+		m.flush("t", "i", rows, 10)
+	}
+	m.release()
+	before := idsOf(m.live("t"))
+	held, err := m.store.Hold(t.Context(), "t", before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keepFrom, err := m.compactor.keepFrom("t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mg := newMerge(&job{tenant: "t", inputs: m.live("t"), level: 1}, held, keepFrom)
+	mg.encoder = &m.encoder
+	mg.want.add(1) // a row that is nowhere
+	if _, err := mg.run(t.Context(), m.store); !errors.Is(err, errMismatch) {
+		t.Errorf("run: %v, want a mismatch", err)
+	}
+	held.Close()
+	if got := idsOf(m.live("t")); !slices.Equal(got, before) {
+		t.Errorf("live are %v, want %v", got, before)
+	}
+	if n, _ := m.objects(); n != 3 {
+		t.Errorf("%d objects, want the three inputs", n)
+	}
+	m.want("t", all)
+}
+
+func TestLife(t *testing.T) {
+	m := newMachine(t)
+	if err := services.StartAndAwaitRunning(t.Context(), m.compactor); err != nil {
+		t.Fatal(err)
+	}
+	if err := services.StopAndAwaitTerminated(t.Context(), m.compactor); err != nil {
+		t.Fatal(err)
+	}
+
+	m.limits.RetentionStream = []limits.StreamRetention{{Selector: "{", Period: limits.Duration(day)}}
+	m.on()
+	if err := services.StartAndAwaitRunning(t.Context(), m.compactor); err == nil {
+		t.Error("it started with a rule that cannot be read")
+	}
+
+	c, err := catalog.Open(t.Context(), m.bucket, catalog.Options{Mode: catalog.Follower})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.limits.RetentionStream = nil
+	m.on()
+	m.compactor.store = storage.New(m.bucket, c, storage.Options{})
+	if err := services.StartAndAwaitRunning(t.Context(), m.compactor); err == nil {
+		t.Error("it started over a bucket that others write")
+	}
+}
