@@ -9,9 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -287,38 +285,5 @@ func TestPortInUse(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), "address already in use") || !strings.Contains(err.Error(), "server.http_listen_port") {
 		t.Errorf("a second Skald on the same port: %v, want it to say so and name the setting", err)
-	}
-}
-
-// TestREADME runs the commands of README.md that have their output below them.
-func TestREADME(t *testing.T) {
-	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("curl is not installed")
-	}
-	text, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := start(t, "-data.dir="+t.TempDir())
-	varies := regexp.MustCompile(`\d{19}|Date: .* GMT`)
-	ran := 0
-	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
-		for _, example := range strings.Split("\n"+block[1], "\n$ ")[1:] {
-			command, want, _ := strings.Cut(example, "\n")
-			out, err := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(command, "127.0.0.1:3100", strings.TrimPrefix(r.url, "http://"))).Output()
-			if err != nil {
-				t.Fatalf("%s: %v\n%s", command, err, out)
-			}
-			plain := func(s string) string {
-				return strings.TrimSpace(varies.ReplaceAllString(strings.ReplaceAll(s, "\r", ""), "…"))
-			}
-			if got, want := plain(string(out)), plain(want); got != want {
-				t.Errorf("%s\nprints\n%s\nwant\n%s", command, got, want)
-			}
-			ran++
-		}
-	}
-	if ran < 3 {
-		t.Errorf("%d commands of README.md were run, want 3 or more", ran)
 	}
 }
