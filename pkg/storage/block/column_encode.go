@@ -19,6 +19,8 @@ type columnEncoder struct {
 	splitters [maxNesting + 1]*splitter // one for each depth
 	distinct  distinctFinder
 	ints      intPacker
+	ids       keySet
+	words     keySet
 	values    []uint64 // numbers of the column at hand
 	more      []uint64
 	bytes     []byte
@@ -178,9 +180,27 @@ func (c *columnEncoder) texts(values []piece, order []uint32) {
 	var set charset
 	set.add(&seen)
 	c.w.schema = append(c.w.schema, set[:]...)
+	if len(c.bytes) >= minFilterText {
+		c.addWords()
+	}
 	c.packed = appendInts(c.packed[:0], c.values)
 	c.w.add(c.packed)
 	c.w.add(c.bytes)
+}
+
+// addWords gives the words of the texts at hand to the filter.
+func (c *columnEncoder) addWords() {
+	at := 0
+	for _, n := range c.values {
+		eachWord(c.bytes[at:at+int(n)], false, false, func(word []byte) bool {
+			c.words.add(wordKey(word))
+			return !c.words.full
+		})
+		at += int(n)
+		if c.words.full {
+			return
+		}
+	}
 }
 
 func (c *columnEncoder) raw(values []piece, p *profile) {
@@ -330,6 +350,9 @@ func (c *columnEncoder) hexInts(values []piece, upper bool) choice {
 	return choice{size, func() {
 		c.begin(columnHexInt, values)
 		c.w.schema = append(c.w.schema, boolByte(upper))
+		for _, v := range c.values {
+			c.ids.add(hexIntKey(v))
+		}
 		c.addInts(c.values, mode)
 	}}
 }
@@ -346,6 +369,9 @@ func (c *columnEncoder) packedBytes(values []piece, kind uint8, width int, param
 	return choice{width * len(values), func() {
 		c.begin(kind, values)
 		c.w.schema = append(c.w.schema, params...)
+		for at := 0; at < len(c.packed); at += width {
+			c.ids.add(idKey(kind, c.packed[at:at+width]))
+		}
 		c.w.add(c.packed)
 	}}
 }

@@ -148,6 +148,8 @@ func forge(enc Encoded, fn func(schema, small []byte)) (Encoded, error) {
 	}
 	d.U32()
 	schema := d.Rest()
+	keys := schema[h.schema:]
+	schema = schema[:h.schema]
 	if h.schema != h.schemaRaw {
 		if schema, err = appendDecompressed(nil, schema, h.schemaRaw); err != nil {
 			return enc, err
@@ -164,8 +166,8 @@ func forge(enc Encoded, fn func(schema, small []byte)) (Encoded, error) {
 	big := enc.Data[b.small:]
 	h.schema, h.small, h.smallCRC = h.schemaRaw, h.smallRaw, encbuf.Checksum(small)
 	prune := h.append(nil)
-	prune = binary.LittleEndian.AppendUint32(prune, encbuf.UpdateChecksum(encbuf.Checksum(prune), schema))
-	enc.Prune = append(prune, schema...)
+	prune = binary.LittleEndian.AppendUint32(prune, encbuf.UpdateChecksum(encbuf.UpdateChecksum(encbuf.Checksum(prune), schema), keys))
+	enc.Prune = append(append(prune, schema...), keys...)
 	enc.Data = append(small, big...)
 	return enc, nil
 }

@@ -3,7 +3,6 @@ package block
 import (
 	"bytes"
 	"errors"
-	"slices"
 
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
@@ -216,12 +215,16 @@ func (d *decoder) filterRows(lines *values, f scan.LineFilter) error {
 // treeStreams appends the streams of a column of layout 1 and of those below
 // it, in the order of the data part.
 func treeStreams(dst []*stream, c *column) []*stream {
-	dst = append(dst, &c.ids, &c.lengths, &c.bytes, &c.scale)
+	for _, s := range [...]*stream{&c.lengths, &c.bytes, &c.scale, &c.ids} {
+		if s.raw > 0 {
+			dst = append(dst, s)
+		}
+	}
 	if c.tmpl != nil {
 		dst = treeStreams(dst, &c.tmpl.rest)
 		for i := range c.tmpl.columns {
 			dst = treeStreams(dst, &c.tmpl.columns[i])
 		}
 	}
-	return slices.DeleteFunc(dst, func(s *stream) bool { return s.raw == 0 })
+	return dst
 }

@@ -200,6 +200,11 @@ func (e *Encoder) finish(h *head, enc *Encoded) {
 
 	e.packed = appendFrame(e.packed[:0], e.w.schema, e.zstd)
 	h.schema = len(e.packed)
+	if h.layout == layoutTemplates {
+		most := min((len(enc.Data)+len(e.packed))/filterShare, maxFilterLen(h.rawBytes))
+		e.packed = appendFilter(e.packed, &e.lines.ids, &e.lines.words, most)
+		h.filter = len(e.packed) - h.schema
+	}
 	e.prune = h.append(e.prune[:0])
 	crc := encbuf.UpdateChecksum(encbuf.Checksum(e.prune), e.packed)
 	e.prune = binary.LittleEndian.AppendUint32(e.prune, crc)

@@ -36,6 +36,8 @@ func (e *Encoder) encodeTemplates(rows []Row, rawBytes int) bool {
 		return false
 	}
 	before := e.w
+	c.ids.reset()
+	c.words.reset()
 	c.left = newBudget(n, rawBytes)
 	c.templates(s, n, 0, c.times)
 	c.left.bytes -= e.w.raw - before.raw

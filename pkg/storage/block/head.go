@@ -81,7 +81,7 @@ func (h *head) read(d *encbuf.Decoder) error {
 	h.schemaRaw = limited("schema raw length", maxSchemaLen(h.rawBytes))
 	h.small = limited("small frame length", maxSmallLen)
 	h.smallRaw = limited("small frame raw length", maxSmallLen)
-	h.filter = limited("filter length", 0)
+	h.filter = limited("filter length", maxFilterLen(h.rawBytes))
 	h.smallCRC = d.U32()
 	if d.Err() == nil {
 		switch {

@@ -90,6 +90,8 @@ func (f *finder) answer(c *column, how uint8, text string, start, end int) (answ
 		return answer{all: holds(c.constant, how, text)}, nil
 	case c.kind == columnTemplates:
 		return f.askTemplates(c, how, start, end)
+	case c.hasWords() && f.d.keys.has(filterWords) && f.d.keys.lacksText(how, model.BorrowBytes(text)):
+		return answer{}, nil
 	case how == exactly && c.kind != columnRaw && c.kind != columnDict && c.kind != columnDecimal:
 		return f.equal(c, text)
 	}
@@ -190,6 +192,14 @@ func (v *values) render() error {
 	return nil
 }
 
+// keyOf is the key of a value of a column of ids.
+func keyOf(kind uint8, packed []byte, number uint64) uint64 {
+	if kind == columnHexInt {
+		return hexIntKey(number)
+	}
+	return idKey(kind, packed)
+}
+
 // equal finds the values of a column of numbers or ids that are text, in the
 // form in which they are packed.
 func (f *finder) equal(c *column, text string) (answer, error) {
@@ -221,7 +231,7 @@ func (f *finder) equal(c *column, text string) (answer, error) {
 		x, ok = p.parse(s)
 		number = uint64(x)
 	}
-	if !ok {
+	if !ok || c.isID() && f.d.keys.has(filterIDs) && f.d.keys.lacks(keyOf(c.kind, packed, number)) {
 		return answer{}, nil
 	}
 	v, err := f.open(c)

@@ -26,7 +26,7 @@ type Block struct {
 
 	timestamps stream
 	lines      column
-	lineEnd    int         // where in the data part the streams of the lines end
+	keys       filter      // of the columns of the lines, nil when there is none
 	meta       *metaSchema // nil when no row has metadata
 }
 
@@ -55,9 +55,12 @@ func Open(prune []byte) (*Block, error) {
 	if got := encbuf.UpdateChecksum(encbuf.Checksum(prune[:headLen]), rest); got != crc {
 		return nil, damagedf("block head: checksum %08x, want %08x", got, crc)
 	}
+	var err error
+	if b.keys, err = readFilter(rest[b.schema:]); err != nil {
+		return nil, fmt.Errorf("block filter: %w", err)
+	}
 	schema := rest[:b.schema]
 	if b.schema != b.schemaRaw {
-		var err error
 		if schema, err = appendDecompressed(nil, schema, b.schemaRaw); err != nil {
 			return nil, fmt.Errorf("block schema: %w", err)
 		}
@@ -93,7 +96,6 @@ func (b *Block) readSchema(schema []byte) error {
 	if d.Err() == nil && (b.lines.kind != want || b.lines.n != b.rows) {
 		return damagedf("%d lines of type %d in a block of %d rows", b.lines.n, b.lines.kind, b.rows)
 	}
-	b.lineEnd = l.end
 	if b.flags&flagMetadata != 0 {
 		b.meta = &metaSchema{}
 		b.meta.read(&d, &l, b.rows, b.rawBytes)
