@@ -1,6 +1,7 @@
 package model
 
 import (
+	"hash/maphash"
 	"unsafe"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -58,6 +59,20 @@ func SameMetadata(a, b Metadata) bool {
 		}
 		i++
 		j++
+	}
+}
+
+// HashTo adds to h what [SameMetadata] compares: metadata that it calls the same
+// adds the same.
+func (m Metadata) HashTo(h *maphash.Hash) {
+	for i := range m {
+		if m[i].Name == derived {
+			continue
+		}
+		_ = h.WriteByte(0)
+		_, _ = h.WriteString(m[i].Name)
+		_ = h.WriteByte(0)
+		_, _ = h.WriteString(m[i].Value)
 	}
 }
 

@@ -44,7 +44,7 @@ func sortedRows(rows []Row) []Row {
 	kept := out[:0]
 	for _, r := range out {
 		same := func(k Row) bool {
-			return k.Stream == r.Stream && k.Timestamp == r.Timestamp && k.Line == r.Line && SameMetadata(k.Metadata, r.Metadata)
+			return k.Stream == r.Stream && k.Timestamp == r.Timestamp && k.Line == r.Line && model.SameMetadata(k.Metadata, r.Metadata)
 		}
 		if !slices.ContainsFunc(kept, same) {
 			kept = append(kept, r)
@@ -405,34 +405,5 @@ func TestEncodeRefuses(t *testing.T) {
 	}
 	if _, err := new(Encoder).Encode(nil); err == nil {
 		t.Error("no rows make a block")
-	}
-}
-
-func TestSameMetadata(t *testing.T) {
-	md := func(kv ...string) (m model.Metadata) {
-		for i := 0; i < len(kv); i += 2 {
-			m = append(m, labels.Label{Name: kv[i], Value: kv[i+1]})
-		}
-		return m
-	}
-	for _, tc := range []struct {
-		name string
-		a, b model.Metadata
-		want bool
-	}{
-		{"none", nil, nil, true},
-		{"other level", md("detected_level", "info"), md("detected_level", "warn"), true},
-		{"no level", md("a", "1", "detected_level", "info"), md("a", "1"), true},
-		{"level in front", md("detected_level", "info", "a", "1"), md("a", "1"), true},
-		{"other value", md("a", "1"), md("a", "2"), false},
-		{"one more", md("a", "1"), md("a", "1", "b", "2"), false},
-		{"other order", md("a", "1", "b", "2"), md("b", "2", "a", "1"), false},
-	} {
-		if got := SameMetadata(tc.a, tc.b); got != tc.want {
-			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
-		}
-		if got := SameMetadata(tc.b, tc.a); got != tc.want {
-			t.Errorf("%s reversed: %v, want %v", tc.name, got, tc.want)
-		}
 	}
 }

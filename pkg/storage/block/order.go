@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"hash/maphash"
 	"slices"
+
+	"github.com/skaldlogs/skald/pkg/model"
 )
 
 // An order sorts rows by stream and time, and drops the duplicates.
@@ -114,7 +116,7 @@ func (o *order) dedupe(rows []Row) int {
 // and time, are not equal to an earlier one. It may write over at from the front.
 func appendDistinct(kept, at []uint32, rows []Row) []uint32 {
 	equal := func(a, b uint32) bool {
-		return rows[a].Line == rows[b].Line && SameMetadata(rows[a].Metadata, rows[b].Metadata)
+		return rows[a].Line == rows[b].Line && model.SameMetadata(rows[a].Metadata, rows[b].Metadata)
 	}
 	first := len(kept)
 	if len(at) <= 16 {
@@ -131,7 +133,8 @@ func appendDistinct(kept, at []uint32, rows []Row) []uint32 {
 	seen := make(map[uint64][]uint32, len(at))
 	for _, r := range at {
 		h.Reset()
-		hashRow(&h, &rows[r])
+		_, _ = h.WriteString(rows[r].Line)
+		rows[r].Metadata.HashTo(&h)
 		sum := h.Sum64()
 		if !slices.ContainsFunc(seen[sum], func(k uint32) bool { return equal(k, r) }) {
 			seen[sum] = append(seen[sum], r)
@@ -139,19 +142,6 @@ func appendDistinct(kept, at []uint32, rows []Row) []uint32 {
 		}
 	}
 	return kept
-}
-
-// hashRow adds what makes rows of one stream and time equal.
-func hashRow(h *maphash.Hash, r *Row) {
-	_, _ = h.WriteString(r.Line)
-	for i := range r.Metadata {
-		if p := &r.Metadata[i]; p.Name != derived {
-			_ = h.WriteByte(0)
-			_, _ = h.WriteString(p.Name)
-			_ = h.WriteByte(0)
-			_, _ = h.WriteString(p.Value)
-		}
-	}
 }
 
 // Sort sorts rows in place as a block does, by stream and time with equal times

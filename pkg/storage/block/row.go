@@ -46,32 +46,3 @@ type Encoded struct {
 	Interval      model.Interval
 	Duplicates    int // rows that were dropped because an equal one was there
 }
-
-// derived is the metadata that the server adds to an entry by itself. Copies of
-// one entry may differ in it: what another version or another limit derived.
-const derived = "detected_level"
-
-// SameMetadata reports whether the client sent the same metadata with two
-// entries. What the server derived is left out.
-func SameMetadata(a, b model.Metadata) bool {
-	if a.Equal(b) {
-		return true
-	}
-	i, j := 0, 0
-	for {
-		for i < len(a) && a[i].Name == derived {
-			i++
-		}
-		for j < len(b) && b[j].Name == derived {
-			j++
-		}
-		if i == len(a) || j == len(b) {
-			return i == len(a) && j == len(b)
-		}
-		if a[i] != b[j] {
-			return false
-		}
-		i++
-		j++
-	}
-}
