@@ -193,7 +193,7 @@ func read(t testing.TB, s *storage.Store, tenant string) ([]string, error) {
 }
 
 func openAll(t testing.TB, s *storage.Store, tenant string) (scan.Snapshot, error) {
-	return s.Open(t.Context(), &scan.Request{Tenant: tenant, Interval: model.Ever, Columns: scan.Lines | scan.Metadata}, nil)
+	return s.Open(t.Context(), &scan.Request{Tenant: tenant, Interval: model.Ever}, nil)
 }
 
 // readSnapshot answers from a snapshot, and tells how many rows it has before
@@ -209,7 +209,7 @@ func readSnapshot(t testing.TB, snap scan.Snapshot) (rows []string, stored int, 
 	}
 	var all []arrived
 	for i := range dir.Blocks {
-		b, err := snap.Read(t.Context(), i)
+		b, err := snap.Read(t.Context(), i, scan.Want{Columns: scan.Lines | scan.Metadata, Interval: model.Ever})
 		if err != nil {
 			return nil, 0, err
 		}

@@ -190,7 +190,7 @@ func (m *rig) read(tenant string, matchers ...*labels.Matcher) []string {
 
 func (m *rig) tryRead(tenant string, iv model.Interval, matchers ...*labels.Matcher) ([]string, error) {
 	ctx := context.Background()
-	req := &scan.Request{Tenant: tenant, Matchers: matchers, Interval: iv, Columns: scan.Lines | scan.Metadata}
+	req := &scan.Request{Tenant: tenant, Matchers: matchers, Interval: iv}
 	mem, err := m.ing.Open(ctx, req)
 	if err != nil {
 		return nil, err
@@ -207,7 +207,7 @@ func (m *rig) tryRead(tenant string, iv model.Interval, matchers ...*labels.Matc
 	}
 	var out []string
 	for n := range d.Blocks {
-		b, err := s.Read(ctx, n)
+		b, err := s.Read(ctx, n, scan.Want{Columns: scan.Lines | scan.Metadata, Interval: model.Ever})
 		if err != nil {
 			return nil, err
 		}

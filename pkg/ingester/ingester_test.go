@@ -61,12 +61,28 @@ func TestMatchersAndIntervals(t *testing.T) {
 	m.mustOn()
 	check := func() {
 		t.Helper()
-		got, err := m.tryRead("t", model.Interval{Mint: 2, Maxt: 3}, labels.MustNewMatcher(labels.MatchRegexp, "app", "a|c"))
+		in, among := model.Interval{Mint: 2, Maxt: 3}, labels.MustNewMatcher(labels.MatchRegexp, "app", "a|c")
+		got, err := m.tryRead("t", in, among)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if want := []string{`{app="a"} 2 x`, `{app="a"} 3 x`, `{app="c"} 3 x`}; !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
+		}
+		// The same of a snapshot that has more, and of it no column.
+		s, err := m.ing.Open(t.Context(), &scan.Request{Tenant: "t", Matchers: []*labels.Matcher{among}, Interval: model.Interval{Mint: 1, Maxt: 3}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		for n := range s.Directory().Blocks {
+			b, err := s.Read(t.Context(), n, scan.Want{Interval: model.Interval{Mint: 2, Maxt: 9}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(b.Timestamps) != 3 || slices.Max(b.Timestamps) != 3 || slices.Min(b.Timestamps) != 2 || b.Lines != nil || b.Metadata != nil || b.Sizes != nil {
+				t.Errorf("read %+v", b)
+			}
 		}
 		req := &scan.Request{Tenant: "t", Interval: model.Interval{Mint: 4, Maxt: 9}}
 		if series, _ := m.ing.Series(t.Context(), req); m.ing.current.raw.Load() > 0 && (len(series) != 1 || series[0].String() != `{app="a"}`) {

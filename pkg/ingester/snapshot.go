@@ -181,26 +181,28 @@ func viewRuns(v *view, streams map[uint32]int, iv model.Interval) []scan.Run {
 func (s *snapshot) Directory() *scan.Directory { return &s.dir }
 
 // Read implements [scan.Snapshot].
-func (s *snapshot) Read(ctx context.Context, n int) (*scan.Batch, error) {
+func (s *snapshot) Read(ctx context.Context, n int, want scan.Want) (*scan.Batch, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	want.Interval = want.Interval.Intersect(s.req.Interval)
 	p := &s.parts[n]
 	if p.sealed == nil {
-		return p.readRows(s.req), nil
+		return p.readRows(want), nil
 	}
-	batch, err := p.readSealed(s.req)
+	batch, err := p.readSealed(want, s.req.Filters)
 	if err != nil {
 		return nil, fmt.Errorf("read a block of generation %d in memory: %w", p.gen.id, err)
 	}
 	return batch, nil
 }
 
-// readRows sorts the rows that match and drops exact duplicates, as sealing would.
-func (p *part) readRows(req *scan.Request) *scan.Batch {
+// readRows sorts the rows that are wanted and drops exact duplicates, as sealing
+// would.
+func (p *part) readRows(want scan.Want) *scan.Batch {
 	rows := p.rows.appendRows(nil, func(r *row) bool {
 		_, ok := p.streams[r.stream]
-		return ok && req.Interval.Contains(r.ts)
+		return ok && want.Interval.Contains(r.ts)
 	})
 	rows, _ = block.Sort(rows)
 	b := &scan.Batch{}
@@ -212,13 +214,13 @@ func (p *part) readRows(req *scan.Request) *scan.Batch {
 		b.Runs[len(b.Runs)-1].End = n + 1
 		b.Timestamps = append(b.Timestamps, r.Timestamp)
 		b.ReadBytes += int64(len(r.Line))
-		if req.Columns.Has(scan.Lines) {
+		if want.Columns.Has(scan.Lines) {
 			b.Lines = append(b.Lines, r.Line)
 		}
-		if req.Columns.Has(scan.Sizes) {
+		if want.Columns.Has(scan.Sizes) {
 			b.Sizes = append(b.Sizes, uint32(len(r.Line)))
 		}
-		if req.Columns.Has(scan.Metadata) {
+		if want.Columns.Has(scan.Metadata) {
 			b.Metadata = append(b.Metadata, r.Metadata)
 		}
 	}
@@ -277,15 +279,15 @@ func (h *head) streamsOf(refs *roaring.Bitmap) []*headStream {
 	return out
 }
 
-// readSealed decodes the rows that match.
-func (p *part) readSealed(req *scan.Request) (*scan.Batch, error) {
+// readSealed decodes the rows that are wanted.
+func (p *part) readSealed(want scan.Want, filters []scan.LineFilter) (*scan.Batch, error) {
 	b, err := block.Open(p.sealed.Prune)
 	if err != nil {
 		return nil, err
 	}
-	q := &block.Question{Interval: req.Interval, Columns: req.Columns, Filters: req.Filters}
+	q := &block.Question{Interval: want.Interval, Columns: want.Columns, Filters: filters}
 	for n, r := range p.sealed.Runs {
-		if number, ok := p.streams[r.Stream]; ok && r.Interval.Overlaps(req.Interval) {
+		if number, ok := p.streams[r.Stream]; ok && r.Interval.Overlaps(want.Interval) {
 			q.Picks = append(q.Picks, block.Pick{Run: n, Stream: number})
 		}
 	}

@@ -169,7 +169,7 @@ func (x Matcher_Type) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Matcher_Type.Descriptor instead.
 func (Matcher_Type) EnumDescriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{5, 0}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{6, 0}
 }
 
 type LineFilter_Op int32
@@ -221,7 +221,7 @@ func (x LineFilter_Op) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LineFilter_Op.Descriptor instead.
 func (LineFilter_Op) EnumDescriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{6, 0}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{7, 0}
 }
 
 type Failure_Kind int32
@@ -276,7 +276,7 @@ func (x Failure_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Failure_Kind.Descriptor instead.
 func (Failure_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{21, 0}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{22, 0}
 }
 
 type IngestRequest struct {
@@ -535,13 +535,13 @@ func (x *ScanCommand) GetOpen() *ScanRequest {
 	return nil
 }
 
-func (x *ScanCommand) GetRead() uint32 {
+func (x *ScanCommand) GetRead() *ReadCommand {
 	if x != nil {
 		if x, ok := x.Command.(*ScanCommand_Read); ok {
 			return x.Read
 		}
 	}
-	return 0
+	return nil
 }
 
 type isScanCommand_Command interface {
@@ -553,12 +553,80 @@ type ScanCommand_Open struct {
 }
 
 type ScanCommand_Read struct {
-	Read uint32 `protobuf:"varint,2,opt,name=read,proto3,oneof"` // the number of a block in the directory
+	Read *ReadCommand `protobuf:"bytes,2,opt,name=read,proto3,oneof"`
 }
 
 func (*ScanCommand_Open) isScanCommand_Command() {}
 
 func (*ScanCommand_Read) isScanCommand_Command() {}
+
+type ReadCommand struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`            // chosen by the client, and repeated in the reply
+	Block         uint32                 `protobuf:"varint,2,opt,name=block,proto3" json:"block,omitempty"`      // its number in the directory
+	Columns       uint32                 `protobuf:"varint,3,opt,name=columns,proto3" json:"columns,omitempty"`  // bits: 1 lines, 2 metadata, 4 sizes
+	Interval      *Interval              `protobuf:"bytes,4,opt,name=interval,proto3" json:"interval,omitempty"` // rows are wanted that lie in it and in the request's
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadCommand) Reset() {
+	*x = ReadCommand{}
+	mi := &file_logproto_ingester_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadCommand) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadCommand) ProtoMessage() {}
+
+func (x *ReadCommand) ProtoReflect() protoreflect.Message {
+	mi := &file_logproto_ingester_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadCommand.ProtoReflect.Descriptor instead.
+func (*ReadCommand) Descriptor() ([]byte, []int) {
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ReadCommand) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *ReadCommand) GetBlock() uint32 {
+	if x != nil {
+		return x.Block
+	}
+	return 0
+}
+
+func (x *ReadCommand) GetColumns() uint32 {
+	if x != nil {
+		return x.Columns
+	}
+	return 0
+}
+
+func (x *ReadCommand) GetInterval() *Interval {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
 
 type ScanReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -573,7 +641,7 @@ type ScanReply struct {
 
 func (x *ScanReply) Reset() {
 	*x = ScanReply{}
-	mi := &file_logproto_ingester_proto_msgTypes[4]
+	mi := &file_logproto_ingester_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -585,7 +653,7 @@ func (x *ScanReply) String() string {
 func (*ScanReply) ProtoMessage() {}
 
 func (x *ScanReply) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[4]
+	mi := &file_logproto_ingester_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -598,7 +666,7 @@ func (x *ScanReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScanReply.ProtoReflect.Descriptor instead.
 func (*ScanReply) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{4}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ScanReply) GetReply() isScanReply_Reply {
@@ -654,7 +722,7 @@ type Matcher struct {
 
 func (x *Matcher) Reset() {
 	*x = Matcher{}
-	mi := &file_logproto_ingester_proto_msgTypes[5]
+	mi := &file_logproto_ingester_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -666,7 +734,7 @@ func (x *Matcher) String() string {
 func (*Matcher) ProtoMessage() {}
 
 func (x *Matcher) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[5]
+	mi := &file_logproto_ingester_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -679,7 +747,7 @@ func (x *Matcher) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Matcher.ProtoReflect.Descriptor instead.
 func (*Matcher) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{5}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Matcher) GetType() Matcher_Type {
@@ -713,7 +781,7 @@ type LineFilter struct {
 
 func (x *LineFilter) Reset() {
 	*x = LineFilter{}
-	mi := &file_logproto_ingester_proto_msgTypes[6]
+	mi := &file_logproto_ingester_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -725,7 +793,7 @@ func (x *LineFilter) String() string {
 func (*LineFilter) ProtoMessage() {}
 
 func (x *LineFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[6]
+	mi := &file_logproto_ingester_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -738,7 +806,7 @@ func (x *LineFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LineFilter.ProtoReflect.Descriptor instead.
 func (*LineFilter) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{6}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *LineFilter) GetOp() LineFilter_Op {
@@ -766,7 +834,7 @@ type Interval struct {
 
 func (x *Interval) Reset() {
 	*x = Interval{}
-	mi := &file_logproto_ingester_proto_msgTypes[7]
+	mi := &file_logproto_ingester_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -778,7 +846,7 @@ func (x *Interval) String() string {
 func (*Interval) ProtoMessage() {}
 
 func (x *Interval) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[7]
+	mi := &file_logproto_ingester_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -791,7 +859,7 @@ func (x *Interval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Interval.ProtoReflect.Descriptor instead.
 func (*Interval) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{7}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Interval) GetMint() int64 {
@@ -812,15 +880,14 @@ type ScanRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Matchers      []*Matcher             `protobuf:"bytes,1,rep,name=matchers,proto3" json:"matchers,omitempty"` // all must hold
 	Interval      *Interval              `protobuf:"bytes,2,opt,name=interval,proto3" json:"interval,omitempty"`
-	Columns       uint32                 `protobuf:"varint,3,opt,name=columns,proto3" json:"columns,omitempty"` // bits: 1 lines, 2 metadata, 4 sizes
-	Filters       []*LineFilter          `protobuf:"bytes,4,rep,name=filters,proto3" json:"filters,omitempty"`  // all must hold
+	Filters       []*LineFilter          `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"` // all must hold
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ScanRequest) Reset() {
 	*x = ScanRequest{}
-	mi := &file_logproto_ingester_proto_msgTypes[8]
+	mi := &file_logproto_ingester_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -832,7 +899,7 @@ func (x *ScanRequest) String() string {
 func (*ScanRequest) ProtoMessage() {}
 
 func (x *ScanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[8]
+	mi := &file_logproto_ingester_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -845,7 +912,7 @@ func (x *ScanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScanRequest.ProtoReflect.Descriptor instead.
 func (*ScanRequest) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{8}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ScanRequest) GetMatchers() []*Matcher {
@@ -860,13 +927,6 @@ func (x *ScanRequest) GetInterval() *Interval {
 		return x.Interval
 	}
 	return nil
-}
-
-func (x *ScanRequest) GetColumns() uint32 {
-	if x != nil {
-		return x.Columns
-	}
-	return 0
 }
 
 func (x *ScanRequest) GetFilters() []*LineFilter {
@@ -888,7 +948,7 @@ type Directory struct {
 
 func (x *Directory) Reset() {
 	*x = Directory{}
-	mi := &file_logproto_ingester_proto_msgTypes[9]
+	mi := &file_logproto_ingester_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -900,7 +960,7 @@ func (x *Directory) String() string {
 func (*Directory) ProtoMessage() {}
 
 func (x *Directory) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[9]
+	mi := &file_logproto_ingester_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -913,7 +973,7 @@ func (x *Directory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Directory.ProtoReflect.Descriptor instead.
 func (*Directory) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{9}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Directory) GetGenerations() []*Generation {
@@ -954,7 +1014,7 @@ type Generation struct {
 
 func (x *Generation) Reset() {
 	*x = Generation{}
-	mi := &file_logproto_ingester_proto_msgTypes[10]
+	mi := &file_logproto_ingester_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -966,7 +1026,7 @@ func (x *Generation) String() string {
 func (*Generation) ProtoMessage() {}
 
 func (x *Generation) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[10]
+	mi := &file_logproto_ingester_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -979,7 +1039,7 @@ func (x *Generation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Generation.ProtoReflect.Descriptor instead.
 func (*Generation) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{10}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Generation) GetIngester() string {
@@ -1006,7 +1066,7 @@ type StreamLabels struct {
 
 func (x *StreamLabels) Reset() {
 	*x = StreamLabels{}
-	mi := &file_logproto_ingester_proto_msgTypes[11]
+	mi := &file_logproto_ingester_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1018,7 +1078,7 @@ func (x *StreamLabels) String() string {
 func (*StreamLabels) ProtoMessage() {}
 
 func (x *StreamLabels) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[11]
+	mi := &file_logproto_ingester_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1031,7 +1091,7 @@ func (x *StreamLabels) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLabels.ProtoReflect.Descriptor instead.
 func (*StreamLabels) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{11}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StreamLabels) GetLabels() []*LabelPair {
@@ -1059,7 +1119,7 @@ type Block struct {
 
 func (x *Block) Reset() {
 	*x = Block{}
-	mi := &file_logproto_ingester_proto_msgTypes[12]
+	mi := &file_logproto_ingester_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1071,7 +1131,7 @@ func (x *Block) String() string {
 func (*Block) ProtoMessage() {}
 
 func (x *Block) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[12]
+	mi := &file_logproto_ingester_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1084,7 +1144,7 @@ func (x *Block) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Block.ProtoReflect.Descriptor instead.
 func (*Block) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{12}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Block) GetGeneration() uint64 {
@@ -1122,7 +1182,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_logproto_ingester_proto_msgTypes[13]
+	mi := &file_logproto_ingester_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1134,7 +1194,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[13]
+	mi := &file_logproto_ingester_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1147,7 +1207,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{13}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Run) GetStream() uint32 {
@@ -1194,7 +1254,7 @@ func (x *Run) GetUnsorted() bool {
 
 type BlockReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Block uint32                 `protobuf:"varint,1,opt,name=block,proto3" json:"block,omitempty"` // the number that was asked for
+	Id    uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // of the command
 	// Types that are valid to be assigned to Result:
 	//
 	//	*BlockReply_Batch
@@ -1207,7 +1267,7 @@ type BlockReply struct {
 
 func (x *BlockReply) Reset() {
 	*x = BlockReply{}
-	mi := &file_logproto_ingester_proto_msgTypes[14]
+	mi := &file_logproto_ingester_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +1279,7 @@ func (x *BlockReply) String() string {
 func (*BlockReply) ProtoMessage() {}
 
 func (x *BlockReply) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[14]
+	mi := &file_logproto_ingester_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,12 +1292,12 @@ func (x *BlockReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlockReply.ProtoReflect.Descriptor instead.
 func (*BlockReply) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{14}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{15}
 }
 
-func (x *BlockReply) GetBlock() uint32 {
+func (x *BlockReply) GetId() uint64 {
 	if x != nil {
-		return x.Block
+		return x.Id
 	}
 	return 0
 }
@@ -1303,7 +1363,7 @@ type Batch struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	Runs            []*Batch_Run           `protobuf:"bytes,1,rep,name=runs,proto3" json:"runs,omitempty"`
 	Timestamps      []int64                `protobuf:"zigzag64,2,rep,packed,name=timestamps,proto3" json:"timestamps,omitempty"` // each less the one before it
-	Columns         uint32                 `protobuf:"varint,3,opt,name=columns,proto3" json:"columns,omitempty"`                // those that follow, as bits of ScanRequest.columns
+	Columns         uint32                 `protobuf:"varint,3,opt,name=columns,proto3" json:"columns,omitempty"`                // those that follow, as bits of ReadCommand.columns
 	Lines           []byte                 `protobuf:"bytes,4,opt,name=lines,proto3" json:"lines,omitempty"`                     // all lines, one behind the other
 	LineLengths     []uint32               `protobuf:"varint,5,rep,packed,name=line_lengths,json=lineLengths,proto3" json:"line_lengths,omitempty"`
 	Metadata        []byte                 `protobuf:"bytes,6,opt,name=metadata,proto3" json:"metadata,omitempty"`                                              // all names and values, one behind the other
@@ -1320,7 +1380,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_logproto_ingester_proto_msgTypes[15]
+	mi := &file_logproto_ingester_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1332,7 +1392,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[15]
+	mi := &file_logproto_ingester_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1345,7 +1405,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{15}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Batch) GetRuns() []*Batch_Run {
@@ -1450,7 +1510,7 @@ type SelectRequest struct {
 
 func (x *SelectRequest) Reset() {
 	*x = SelectRequest{}
-	mi := &file_logproto_ingester_proto_msgTypes[16]
+	mi := &file_logproto_ingester_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1462,7 +1522,7 @@ func (x *SelectRequest) String() string {
 func (*SelectRequest) ProtoMessage() {}
 
 func (x *SelectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[16]
+	mi := &file_logproto_ingester_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1475,7 +1535,7 @@ func (x *SelectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelectRequest.ProtoReflect.Descriptor instead.
 func (*SelectRequest) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{16}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SelectRequest) GetMatchers() []*Matcher {
@@ -1508,7 +1568,7 @@ type LabelsResponse struct {
 
 func (x *LabelsResponse) Reset() {
 	*x = LabelsResponse{}
-	mi := &file_logproto_ingester_proto_msgTypes[17]
+	mi := &file_logproto_ingester_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1520,7 +1580,7 @@ func (x *LabelsResponse) String() string {
 func (*LabelsResponse) ProtoMessage() {}
 
 func (x *LabelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[17]
+	mi := &file_logproto_ingester_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1533,7 +1593,7 @@ func (x *LabelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabelsResponse.ProtoReflect.Descriptor instead.
 func (*LabelsResponse) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{17}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *LabelsResponse) GetValues() []string {
@@ -1552,7 +1612,7 @@ type SeriesResponse struct {
 
 func (x *SeriesResponse) Reset() {
 	*x = SeriesResponse{}
-	mi := &file_logproto_ingester_proto_msgTypes[18]
+	mi := &file_logproto_ingester_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1564,7 +1624,7 @@ func (x *SeriesResponse) String() string {
 func (*SeriesResponse) ProtoMessage() {}
 
 func (x *SeriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[18]
+	mi := &file_logproto_ingester_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1577,7 +1637,7 @@ func (x *SeriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeriesResponse.ProtoReflect.Descriptor instead.
 func (*SeriesResponse) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{18}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SeriesResponse) GetStreams() []*StreamLabels {
@@ -1595,7 +1655,7 @@ type FlushRequest struct {
 
 func (x *FlushRequest) Reset() {
 	*x = FlushRequest{}
-	mi := &file_logproto_ingester_proto_msgTypes[19]
+	mi := &file_logproto_ingester_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1607,7 +1667,7 @@ func (x *FlushRequest) String() string {
 func (*FlushRequest) ProtoMessage() {}
 
 func (x *FlushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[19]
+	mi := &file_logproto_ingester_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1620,7 +1680,7 @@ func (x *FlushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushRequest.ProtoReflect.Descriptor instead.
 func (*FlushRequest) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{19}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{20}
 }
 
 type FlushResponse struct {
@@ -1631,7 +1691,7 @@ type FlushResponse struct {
 
 func (x *FlushResponse) Reset() {
 	*x = FlushResponse{}
-	mi := &file_logproto_ingester_proto_msgTypes[20]
+	mi := &file_logproto_ingester_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1643,7 +1703,7 @@ func (x *FlushResponse) String() string {
 func (*FlushResponse) ProtoMessage() {}
 
 func (x *FlushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[20]
+	mi := &file_logproto_ingester_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1656,7 +1716,7 @@ func (x *FlushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushResponse.ProtoReflect.Descriptor instead.
 func (*FlushResponse) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{20}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{21}
 }
 
 // Why a call failed, where the caller does something about it. It is a detail of
@@ -1670,7 +1730,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_logproto_ingester_proto_msgTypes[21]
+	mi := &file_logproto_ingester_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1682,7 +1742,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[21]
+	mi := &file_logproto_ingester_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1695,7 +1755,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{21}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Failure) GetKind() Failure_Kind {
@@ -1716,7 +1776,7 @@ type Batch_Run struct {
 
 func (x *Batch_Run) Reset() {
 	*x = Batch_Run{}
-	mi := &file_logproto_ingester_proto_msgTypes[22]
+	mi := &file_logproto_ingester_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1728,7 +1788,7 @@ func (x *Batch_Run) String() string {
 func (*Batch_Run) ProtoMessage() {}
 
 func (x *Batch_Run) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[22]
+	mi := &file_logproto_ingester_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1741,7 +1801,7 @@ func (x *Batch_Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch_Run.ProtoReflect.Descriptor instead.
 func (*Batch_Run) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{15, 0}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{16, 0}
 }
 
 func (x *Batch_Run) GetStream() uint32 {
@@ -1789,11 +1849,16 @@ const file_logproto_ingester_proto_rawDesc = "" +
 	"\x05Class\x12\x11\n" +
 	"\rCLASS_INVALID\x10\x00\x12\x11\n" +
 	"\rCLASS_LIMITED\x10\x01\x12\x11\n" +
-	"\rCLASS_BLOCKED\x10\x02\"[\n" +
+	"\rCLASS_BLOCKED\x10\x02\"r\n" +
 	"\vScanCommand\x12+\n" +
-	"\x04open\x18\x01 \x01(\v2\x15.logproto.ScanRequestH\x00R\x04open\x12\x14\n" +
-	"\x04read\x18\x02 \x01(\rH\x00R\x04readB\t\n" +
-	"\acommand\"w\n" +
+	"\x04open\x18\x01 \x01(\v2\x15.logproto.ScanRequestH\x00R\x04open\x12+\n" +
+	"\x04read\x18\x02 \x01(\v2\x15.logproto.ReadCommandH\x00R\x04readB\t\n" +
+	"\acommand\"}\n" +
+	"\vReadCommand\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
+	"\x05block\x18\x02 \x01(\rR\x05block\x12\x18\n" +
+	"\acolumns\x18\x03 \x01(\rR\acolumns\x12.\n" +
+	"\binterval\x18\x04 \x01(\v2\x12.logproto.IntervalR\binterval\"w\n" +
 	"\tScanReply\x123\n" +
 	"\tdirectory\x18\x01 \x01(\v2\x13.logproto.DirectoryH\x00R\tdirectory\x12,\n" +
 	"\x05block\x18\x02 \x01(\v2\x14.logproto.BlockReplyH\x00R\x05blockB\a\n" +
@@ -1821,12 +1886,11 @@ const file_logproto_ingester_proto_rawDesc = "" +
 	"OP_REJECTS\x10\x03\"2\n" +
 	"\bInterval\x12\x12\n" +
 	"\x04mint\x18\x01 \x01(\x10R\x04mint\x12\x12\n" +
-	"\x04maxt\x18\x02 \x01(\x10R\x04maxt\"\xb6\x01\n" +
+	"\x04maxt\x18\x02 \x01(\x10R\x04maxt\"\x9c\x01\n" +
 	"\vScanRequest\x12-\n" +
 	"\bmatchers\x18\x01 \x03(\v2\x11.logproto.MatcherR\bmatchers\x12.\n" +
-	"\binterval\x18\x02 \x01(\v2\x12.logproto.IntervalR\binterval\x12\x18\n" +
-	"\acolumns\x18\x03 \x01(\rR\acolumns\x12.\n" +
-	"\afilters\x18\x04 \x03(\v2\x14.logproto.LineFilterR\afilters\"\xba\x01\n" +
+	"\binterval\x18\x02 \x01(\v2\x12.logproto.IntervalR\binterval\x12.\n" +
+	"\afilters\x18\x03 \x03(\v2\x14.logproto.LineFilterR\afilters\"\xba\x01\n" +
 	"\tDirectory\x126\n" +
 	"\vgenerations\x18\x01 \x03(\v2\x14.logproto.GenerationR\vgenerations\x120\n" +
 	"\astreams\x18\x02 \x03(\v2\x16.logproto.StreamLabelsR\astreams\x12'\n" +
@@ -1851,10 +1915,10 @@ const file_logproto_ingester_proto_rawDesc = "" +
 	"\x04rows\x18\x03 \x01(\x04R\x04rows\x12\x14\n" +
 	"\x05bytes\x18\x04 \x01(\x04R\x05bytes\x12%\n" +
 	"\x0emetadata_bytes\x18\x05 \x01(\x04R\rmetadataBytes\x12\x1a\n" +
-	"\bunsorted\x18\x06 \x01(\bR\bunsorted\"\x8b\x01\n" +
+	"\bunsorted\x18\x06 \x01(\bR\bunsorted\"\x85\x01\n" +
 	"\n" +
-	"BlockReply\x12\x14\n" +
-	"\x05block\x18\x01 \x01(\rR\x05block\x12'\n" +
+	"BlockReply\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12'\n" +
 	"\x05batch\x18\x02 \x01(\v2\x0f.logproto.BatchH\x00R\x05batch\x12\x1a\n" +
 	"\adamaged\x18\x03 \x01(\tH\x00R\adamaged\x12\x18\n" +
 	"\x06failed\x18\x04 \x01(\tH\x00R\x06failedB\b\n" +
@@ -1926,7 +1990,7 @@ func file_logproto_ingester_proto_rawDescGZIP() []byte {
 }
 
 var file_logproto_ingester_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_logproto_ingester_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_logproto_ingester_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_logproto_ingester_proto_goTypes = []any{
 	(Ack)(0),               // 0: logproto.Ack
 	(Rejection_Class)(0),   // 1: logproto.Rejection.Class
@@ -1937,69 +2001,72 @@ var file_logproto_ingester_proto_goTypes = []any{
 	(*IngestResponse)(nil), // 6: logproto.IngestResponse
 	(*Rejection)(nil),      // 7: logproto.Rejection
 	(*ScanCommand)(nil),    // 8: logproto.ScanCommand
-	(*ScanReply)(nil),      // 9: logproto.ScanReply
-	(*Matcher)(nil),        // 10: logproto.Matcher
-	(*LineFilter)(nil),     // 11: logproto.LineFilter
-	(*Interval)(nil),       // 12: logproto.Interval
-	(*ScanRequest)(nil),    // 13: logproto.ScanRequest
-	(*Directory)(nil),      // 14: logproto.Directory
-	(*Generation)(nil),     // 15: logproto.Generation
-	(*StreamLabels)(nil),   // 16: logproto.StreamLabels
-	(*Block)(nil),          // 17: logproto.Block
-	(*Run)(nil),            // 18: logproto.Run
-	(*BlockReply)(nil),     // 19: logproto.BlockReply
-	(*Batch)(nil),          // 20: logproto.Batch
-	(*SelectRequest)(nil),  // 21: logproto.SelectRequest
-	(*LabelsResponse)(nil), // 22: logproto.LabelsResponse
-	(*SeriesResponse)(nil), // 23: logproto.SeriesResponse
-	(*FlushRequest)(nil),   // 24: logproto.FlushRequest
-	(*FlushResponse)(nil),  // 25: logproto.FlushResponse
-	(*Failure)(nil),        // 26: logproto.Failure
-	(*Batch_Run)(nil),      // 27: logproto.Batch.Run
-	(*LabelPair)(nil),      // 28: logproto.LabelPair
+	(*ReadCommand)(nil),    // 9: logproto.ReadCommand
+	(*ScanReply)(nil),      // 10: logproto.ScanReply
+	(*Matcher)(nil),        // 11: logproto.Matcher
+	(*LineFilter)(nil),     // 12: logproto.LineFilter
+	(*Interval)(nil),       // 13: logproto.Interval
+	(*ScanRequest)(nil),    // 14: logproto.ScanRequest
+	(*Directory)(nil),      // 15: logproto.Directory
+	(*Generation)(nil),     // 16: logproto.Generation
+	(*StreamLabels)(nil),   // 17: logproto.StreamLabels
+	(*Block)(nil),          // 18: logproto.Block
+	(*Run)(nil),            // 19: logproto.Run
+	(*BlockReply)(nil),     // 20: logproto.BlockReply
+	(*Batch)(nil),          // 21: logproto.Batch
+	(*SelectRequest)(nil),  // 22: logproto.SelectRequest
+	(*LabelsResponse)(nil), // 23: logproto.LabelsResponse
+	(*SeriesResponse)(nil), // 24: logproto.SeriesResponse
+	(*FlushRequest)(nil),   // 25: logproto.FlushRequest
+	(*FlushResponse)(nil),  // 26: logproto.FlushResponse
+	(*Failure)(nil),        // 27: logproto.Failure
+	(*Batch_Run)(nil),      // 28: logproto.Batch.Run
+	(*LabelPair)(nil),      // 29: logproto.LabelPair
 }
 var file_logproto_ingester_proto_depIdxs = []int32{
 	0,  // 0: logproto.IngestRequest.ack:type_name -> logproto.Ack
 	0,  // 1: logproto.IngestResponse.ack:type_name -> logproto.Ack
 	7,  // 2: logproto.IngestResponse.rejections:type_name -> logproto.Rejection
 	1,  // 3: logproto.Rejection.class:type_name -> logproto.Rejection.Class
-	13, // 4: logproto.ScanCommand.open:type_name -> logproto.ScanRequest
-	14, // 5: logproto.ScanReply.directory:type_name -> logproto.Directory
-	19, // 6: logproto.ScanReply.block:type_name -> logproto.BlockReply
-	2,  // 7: logproto.Matcher.type:type_name -> logproto.Matcher.Type
-	3,  // 8: logproto.LineFilter.op:type_name -> logproto.LineFilter.Op
-	10, // 9: logproto.ScanRequest.matchers:type_name -> logproto.Matcher
-	12, // 10: logproto.ScanRequest.interval:type_name -> logproto.Interval
-	11, // 11: logproto.ScanRequest.filters:type_name -> logproto.LineFilter
-	15, // 12: logproto.Directory.generations:type_name -> logproto.Generation
-	16, // 13: logproto.Directory.streams:type_name -> logproto.StreamLabels
-	17, // 14: logproto.Directory.blocks:type_name -> logproto.Block
-	28, // 15: logproto.StreamLabels.labels:type_name -> logproto.LabelPair
-	18, // 16: logproto.Block.runs:type_name -> logproto.Run
-	12, // 17: logproto.Run.interval:type_name -> logproto.Interval
-	20, // 18: logproto.BlockReply.batch:type_name -> logproto.Batch
-	27, // 19: logproto.Batch.runs:type_name -> logproto.Batch.Run
-	10, // 20: logproto.SelectRequest.matchers:type_name -> logproto.Matcher
-	12, // 21: logproto.SelectRequest.interval:type_name -> logproto.Interval
-	16, // 22: logproto.SeriesResponse.streams:type_name -> logproto.StreamLabels
-	4,  // 23: logproto.Failure.kind:type_name -> logproto.Failure.Kind
-	5,  // 24: logproto.Ingester.Push:input_type -> logproto.IngestRequest
-	8,  // 25: logproto.Ingester.Scan:input_type -> logproto.ScanCommand
-	21, // 26: logproto.Ingester.LabelNames:input_type -> logproto.SelectRequest
-	21, // 27: logproto.Ingester.LabelValues:input_type -> logproto.SelectRequest
-	21, // 28: logproto.Ingester.Series:input_type -> logproto.SelectRequest
-	24, // 29: logproto.Ingester.Flush:input_type -> logproto.FlushRequest
-	6,  // 30: logproto.Ingester.Push:output_type -> logproto.IngestResponse
-	9,  // 31: logproto.Ingester.Scan:output_type -> logproto.ScanReply
-	22, // 32: logproto.Ingester.LabelNames:output_type -> logproto.LabelsResponse
-	22, // 33: logproto.Ingester.LabelValues:output_type -> logproto.LabelsResponse
-	23, // 34: logproto.Ingester.Series:output_type -> logproto.SeriesResponse
-	25, // 35: logproto.Ingester.Flush:output_type -> logproto.FlushResponse
-	30, // [30:36] is the sub-list for method output_type
-	24, // [24:30] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	14, // 4: logproto.ScanCommand.open:type_name -> logproto.ScanRequest
+	9,  // 5: logproto.ScanCommand.read:type_name -> logproto.ReadCommand
+	13, // 6: logproto.ReadCommand.interval:type_name -> logproto.Interval
+	15, // 7: logproto.ScanReply.directory:type_name -> logproto.Directory
+	20, // 8: logproto.ScanReply.block:type_name -> logproto.BlockReply
+	2,  // 9: logproto.Matcher.type:type_name -> logproto.Matcher.Type
+	3,  // 10: logproto.LineFilter.op:type_name -> logproto.LineFilter.Op
+	11, // 11: logproto.ScanRequest.matchers:type_name -> logproto.Matcher
+	13, // 12: logproto.ScanRequest.interval:type_name -> logproto.Interval
+	12, // 13: logproto.ScanRequest.filters:type_name -> logproto.LineFilter
+	16, // 14: logproto.Directory.generations:type_name -> logproto.Generation
+	17, // 15: logproto.Directory.streams:type_name -> logproto.StreamLabels
+	18, // 16: logproto.Directory.blocks:type_name -> logproto.Block
+	29, // 17: logproto.StreamLabels.labels:type_name -> logproto.LabelPair
+	19, // 18: logproto.Block.runs:type_name -> logproto.Run
+	13, // 19: logproto.Run.interval:type_name -> logproto.Interval
+	21, // 20: logproto.BlockReply.batch:type_name -> logproto.Batch
+	28, // 21: logproto.Batch.runs:type_name -> logproto.Batch.Run
+	11, // 22: logproto.SelectRequest.matchers:type_name -> logproto.Matcher
+	13, // 23: logproto.SelectRequest.interval:type_name -> logproto.Interval
+	17, // 24: logproto.SeriesResponse.streams:type_name -> logproto.StreamLabels
+	4,  // 25: logproto.Failure.kind:type_name -> logproto.Failure.Kind
+	5,  // 26: logproto.Ingester.Push:input_type -> logproto.IngestRequest
+	8,  // 27: logproto.Ingester.Scan:input_type -> logproto.ScanCommand
+	22, // 28: logproto.Ingester.LabelNames:input_type -> logproto.SelectRequest
+	22, // 29: logproto.Ingester.LabelValues:input_type -> logproto.SelectRequest
+	22, // 30: logproto.Ingester.Series:input_type -> logproto.SelectRequest
+	25, // 31: logproto.Ingester.Flush:input_type -> logproto.FlushRequest
+	6,  // 32: logproto.Ingester.Push:output_type -> logproto.IngestResponse
+	10, // 33: logproto.Ingester.Scan:output_type -> logproto.ScanReply
+	23, // 34: logproto.Ingester.LabelNames:output_type -> logproto.LabelsResponse
+	23, // 35: logproto.Ingester.LabelValues:output_type -> logproto.LabelsResponse
+	24, // 36: logproto.Ingester.Series:output_type -> logproto.SeriesResponse
+	26, // 37: logproto.Ingester.Flush:output_type -> logproto.FlushResponse
+	32, // [32:38] is the sub-list for method output_type
+	26, // [26:32] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_logproto_ingester_proto_init() }
@@ -2012,23 +2079,23 @@ func file_logproto_ingester_proto_init() {
 		(*ScanCommand_Open)(nil),
 		(*ScanCommand_Read)(nil),
 	}
-	file_logproto_ingester_proto_msgTypes[4].OneofWrappers = []any{
+	file_logproto_ingester_proto_msgTypes[5].OneofWrappers = []any{
 		(*ScanReply_Directory)(nil),
 		(*ScanReply_Block)(nil),
 	}
-	file_logproto_ingester_proto_msgTypes[14].OneofWrappers = []any{
+	file_logproto_ingester_proto_msgTypes[15].OneofWrappers = []any{
 		(*BlockReply_Batch)(nil),
 		(*BlockReply_Damaged)(nil),
 		(*BlockReply_Failed)(nil),
 	}
-	file_logproto_ingester_proto_msgTypes[15].OneofWrappers = []any{}
+	file_logproto_ingester_proto_msgTypes[16].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_logproto_ingester_proto_rawDesc), len(file_logproto_ingester_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   23,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

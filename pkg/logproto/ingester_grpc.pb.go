@@ -37,8 +37,8 @@ type IngesterClient interface {
 	// Push stores entries, and says which it did not take.
 	Push(ctx context.Context, in *IngestRequest, opts ...grpc.CallOption) (*IngestResponse, error)
 	// Scan is one snapshot. The first command opens it and is answered by its
-	// directory; each later one asks for a block, and is answered once, in any
-	// order. The end of the commands closes the snapshot.
+	// directory; each later one reads a block, and is answered once, in any order.
+	// The end of the commands closes the snapshot.
 	Scan(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ScanCommand, ScanReply], error)
 	// LabelNames returns the names that the selected streams use, in no order.
 	LabelNames(ctx context.Context, in *SelectRequest, opts ...grpc.CallOption) (*LabelsResponse, error)
@@ -128,8 +128,8 @@ type IngesterServer interface {
 	// Push stores entries, and says which it did not take.
 	Push(context.Context, *IngestRequest) (*IngestResponse, error)
 	// Scan is one snapshot. The first command opens it and is answered by its
-	// directory; each later one asks for a block, and is answered once, in any
-	// order. The end of the commands closes the snapshot.
+	// directory; each later one reads a block, and is answered once, in any order.
+	// The end of the commands closes the snapshot.
 	Scan(grpc.BidiStreamingServer[ScanCommand, ScanReply]) error
 	// LabelNames returns the names that the selected streams use, in no order.
 	LabelNames(context.Context, *SelectRequest) (*LabelsResponse, error)

@@ -29,10 +29,8 @@ const (
 // sampled, and counted in proportion.
 func (q *Querier) Patterns(ctx context.Context, tenants []string, req *scan.Request, step time.Duration) ([]loghttp.Pattern, error) {
 	step = max(step, time.Second) // samples have whole seconds
-	rows := *req
-	rows.Columns = scan.Lines | scan.Metadata
 	all := newMiner(int64(step))
-	err := q.snapshots(ctx, tenants, &rows, func(ctx context.Context, snap scan.Snapshot, _ model.Interval) error {
+	err := q.snapshots(ctx, tenants, req, func(ctx context.Context, snap scan.Snapshot, _ model.Interval) error {
 		return q.mine(ctx, snap, all)
 	})
 	if err != nil {
@@ -60,7 +58,7 @@ func (q *Querier) mine(ctx context.Context, snap scan.Snapshot, into *miner) err
 			return ctx.Err()
 		}
 		defer func() { <-q.mining }()
-		batch, err := snap.Read(ctx, order[n])
+		batch, err := snap.Read(ctx, order[n], scan.Want{Columns: scan.Lines | scan.Metadata, Interval: model.Ever})
 		if errors.Is(err, scan.ErrDamaged) {
 			level.Warn(q.logger).Log("msg", "patterns lack a block that is damaged", "err", err)
 			return nil

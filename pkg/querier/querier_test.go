@@ -102,7 +102,7 @@ type snapshot struct {
 
 func (s *snapshot) Directory() *scan.Directory { return &s.dir }
 func (s *snapshot) Close() error               { s.part.closed++; return nil }
-func (s *snapshot) Read(_ context.Context, n int) (*scan.Batch, error) {
+func (s *snapshot) Read(_ context.Context, n int, _ scan.Want) (*scan.Batch, error) {
 	return s.batches[n], nil
 }
 

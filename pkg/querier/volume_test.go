@@ -31,7 +31,7 @@ func (l *listing) Open(_ context.Context, req *scan.Request, _ []scan.Generation
 
 type unreadable struct{ snapshot }
 
-func (*unreadable) Read(context.Context, int) (*scan.Batch, error) {
+func (*unreadable) Read(context.Context, int, scan.Want) (*scan.Batch, error) {
 	return nil, errors.New("a row was read")
 }
 

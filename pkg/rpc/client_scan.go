@@ -66,7 +66,7 @@ func (c *Client) Open(ctx context.Context, req *scan.Request) (scan.Snapshot, er
 		end:     end,
 		dir:     *dir,
 		filters: len(req.Filters),
-		waiting: map[uint32][]chan *logproto.BlockReply{},
+		waiting: map[uint64]chan *logproto.BlockReply{},
 		ended:   make(chan struct{}),
 	}
 	go s.receive()
@@ -84,8 +84,9 @@ type snapshot struct {
 
 	sendMu sync.Mutex // held while a command is sent
 
-	mu      sync.Mutex // guards waiting
-	waiting map[uint32][]chan *logproto.BlockReply
+	mu      sync.Mutex // guards the fields below
+	lastID  uint64     // of a read
+	waiting map[uint64]chan *logproto.BlockReply
 
 	ended chan struct{} // closed when no reply will come any more
 	err   error         // why; set before ended is closed
@@ -103,20 +104,15 @@ func (s *snapshot) receive() {
 		}
 		reply := m.GetBlock()
 		s.mu.Lock()
-		queue := s.waiting[reply.GetBlock()]
-		if reply == nil || len(queue) == 0 {
-			s.mu.Unlock()
+		answer, ok := s.waiting[reply.GetId()]
+		delete(s.waiting, reply.GetId())
+		s.mu.Unlock()
+		if reply == nil || !ok {
 			s.err = malformedf("a reply that nobody asked for")
 			s.end(s.err)
 			return
 		}
-		if len(queue) == 1 {
-			delete(s.waiting, reply.GetBlock())
-		} else {
-			s.waiting[reply.GetBlock()] = queue[1:]
-		}
-		s.mu.Unlock()
-		queue[0] <- reply
+		answer <- reply
 	}
 }
 
@@ -124,12 +120,12 @@ func (s *snapshot) receive() {
 func (s *snapshot) Directory() *scan.Directory { return &s.dir }
 
 // Read implements [scan.Snapshot].
-func (s *snapshot) Read(ctx context.Context, i int) (*scan.Batch, error) {
+func (s *snapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	answer := make(chan *logproto.BlockReply, 1)
-	if err := s.ask(uint32(i), answer); err != nil {
+	if err := s.ask(i, want, answer); err != nil {
 		return nil, err
 	}
 	select {
@@ -148,13 +144,15 @@ func (s *snapshot) Read(ctx context.Context, i int) (*scan.Batch, error) {
 }
 
 // ask sends the command to read a block.
-func (s *snapshot) ask(block uint32, answer chan *logproto.BlockReply) error {
+func (s *snapshot) ask(block int, want scan.Want, answer chan *logproto.BlockReply) error {
 	s.sendMu.Lock()
 	defer s.sendMu.Unlock()
 	s.mu.Lock()
-	s.waiting[block] = append(s.waiting[block], answer)
+	s.lastID++
+	id := s.lastID
+	s.waiting[id] = answer
 	s.mu.Unlock()
-	err := s.stream.Send(&logproto.ScanCommand{Command: &logproto.ScanCommand_Read{Read: block}})
+	err := s.stream.Send(&logproto.ScanCommand{Command: &logproto.ScanCommand_Read{Read: encodeRead(id, block, want)}})
 	if errors.Is(err, io.EOF) {
 		<-s.ended // the stream is over, and receiving says why
 		return nil
@@ -171,7 +169,7 @@ func (s *snapshot) batch(r *logproto.BlockReply) (*scan.Batch, error) {
 	case *logproto.BlockReply_Failed:
 		return nil, errors.New(result.Failed)
 	}
-	return nil, malformedf("block %d has no result", r.GetBlock())
+	return nil, malformedf("reply %d has no result", r.GetId())
 }
 
 // Close implements [scan.Snapshot]. The other side learns of it in its own time.

@@ -49,7 +49,6 @@ var (
 			Tenant:   "t",
 			Matchers: append([]*labels.Matcher{}, rapid.SliceOfN(matchers, 0, 4).Draw(t, "matchers")...),
 			Interval: intervals.Draw(t, "interval"),
-			Columns:  scan.Columns(rapid.Uint8Range(0, uint8(allColumns)).Draw(t, "columns")),
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "filters") {
 			req.Filters = append(req.Filters, scan.LineFilter{
@@ -86,6 +85,26 @@ func TestRequestsTravel(t *testing.T) {
 			t.Fatalf("selection is %+v (%v), want that of %+v", got, err, want)
 		}
 	})
+}
+
+func TestReadsTravel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		block := rapid.IntRange(0, 9).Draw(t, "block")
+		want := scan.Want{Columns: scan.Columns(rapid.Uint8Range(0, uint8(allColumns)).Draw(t, "columns")), Interval: intervals.Draw(t, "interval")}
+		got, wanted, err := decodeRead(travelled(t, encodeRead(1, block, want)), 10)
+		if err != nil || got != block || wanted != want {
+			t.Fatalf("read of block %d, %+v (%v), want block %d, %+v", got, wanted, err, block, want)
+		}
+	})
+	for name, c := range map[string]*logproto.ReadCommand{
+		"a block too many":  encodeRead(1, 10, scan.Want{}),
+		"an unknown column": encodeRead(1, 0, scan.Want{Columns: 8}),
+		"no interval":       {},
+	} {
+		if _, want, err := decodeRead(c, 10); !errors.Is(err, logproto.ErrMalformed) {
+			t.Errorf("%s: decoded %+v, %v", name, want, err)
+		}
+	}
 }
 
 func TestDirectoriesTravel(t *testing.T) {
@@ -260,7 +279,7 @@ func FuzzMessages(f *testing.F) {
 	}
 	seed(0, encodeRequest(&scan.Request{
 		Matchers: []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, "app", "a.*")},
-		Interval: model.Ever, Columns: allColumns, Filters: []scan.LineFilter{{Op: scan.Matches, Text: "x+"}},
+		Interval: model.Ever, Filters: []scan.LineFilter{{Op: scan.Matches, Text: "x+"}},
 	}))
 	seed(1, encodeDirectory(&scan.Directory{
 		Generations: []scan.Generation{{Ingester: "a", ID: 1}},
@@ -273,9 +292,10 @@ func FuzzMessages(f *testing.F) {
 	}))
 	seed(3, encodePushResult(model.PushResult{Rejections: []model.Rejection{{Reason: "r", Text: "t", Errors: 1}}}))
 	seed(4, encodeSeries([]labels.Labels{labels.FromStrings("a", "b")}))
+	seed(5, encodeRead(7, 1, scan.Want{Columns: allColumns, Interval: model.Ever}))
 	f.Fuzz(func(t *testing.T, kind byte, wire []byte) {
 		var err error
-		switch kind % 5 {
+		switch kind % 6 {
 		case 0:
 			var m logproto.ScanRequest
 			if proto.Unmarshal(wire, &m) != nil {
@@ -321,9 +341,19 @@ func FuzzMessages(f *testing.F) {
 			if s, err = decodeSeries(&m); err == nil {
 				encodeSeries(s)
 			}
+		case 5:
+			var m logproto.ReadCommand
+			if proto.Unmarshal(wire, &m) != nil {
+				return
+			}
+			var block int
+			var want scan.Want
+			if block, want, err = decodeRead(&m, 2); err == nil {
+				encodeRead(m.GetId(), block, want)
+			}
 		}
 		if err != nil && !errors.Is(err, logproto.ErrMalformed) {
-			t.Errorf("kind %d: %v is not a malformed message", kind%5, err)
+			t.Errorf("kind %d: %v is not a malformed message", kind%6, err)
 		}
 	})
 }

@@ -121,12 +121,12 @@ func streamOf(t testing.TB, text string, entries ...model.Entry) model.Stream {
 	return model.Stream{Labels: ls.String(), Hash: labels.StableHash(ls), Entries: entries}
 }
 
-// rows reads a whole snapshot as text, sorted.
-func rows(ctx context.Context, s scan.Snapshot) ([]string, error) {
+// rows reads what is wanted of all blocks of a snapshot as text, sorted.
+func rows(ctx context.Context, s scan.Snapshot, want scan.Want) ([]string, error) {
 	var out []string
 	d := s.Directory()
 	for n := range d.Blocks {
-		b, err := s.Read(ctx, n)
+		b, err := s.Read(ctx, n, want)
 		if err != nil {
 			return nil, err
 		}

@@ -60,7 +60,6 @@ func encodeRequest(req *scan.Request) *logproto.ScanRequest {
 	out := &logproto.ScanRequest{
 		Matchers: encodeMatchers(req.Matchers),
 		Interval: encodeInterval(req.Interval),
-		Columns:  uint32(req.Columns),
 		Filters:  make([]*logproto.LineFilter, len(req.Filters)),
 	}
 	for i, f := range req.Filters {
@@ -74,10 +73,6 @@ func decodeRequest(tenant string, req *logproto.ScanRequest) (*scan.Request, err
 	if err != nil {
 		return nil, err
 	}
-	if c := req.GetColumns(); c&^uint32(allColumns) != 0 {
-		return nil, malformedf("columns %b are not known", c)
-	}
-	out.Columns = scan.Columns(req.GetColumns())
 	for i, f := range req.GetFilters() {
 		op := f.GetOp()
 		if op < 0 || op > logproto.LineFilter_OP_REJECTS {
@@ -86,6 +81,24 @@ func decodeRequest(tenant string, req *logproto.ScanRequest) (*scan.Request, err
 		out.Filters = append(out.Filters, scan.LineFilter{Op: scan.FilterOp(op), Text: string(f.GetText())})
 	}
 	return out, nil
+}
+
+// encodeRead is the command to read a block; the reply has the same id.
+func encodeRead(id uint64, block int, want scan.Want) *logproto.ReadCommand {
+	return &logproto.ReadCommand{Id: id, Block: uint32(block), Columns: uint32(want.Columns), Interval: encodeInterval(want.Interval)}
+}
+
+// decodeRead returns what a command wants of a directory with as many blocks.
+func decodeRead(c *logproto.ReadCommand, blocks int) (block int, want scan.Want, err error) {
+	if uint64(c.GetBlock()) >= uint64(blocks) {
+		return 0, scan.Want{}, malformedf("block %d is not one of %d", c.GetBlock(), blocks)
+	}
+	columns := c.GetColumns()
+	if columns&^uint32(allColumns) != 0 {
+		return 0, scan.Want{}, malformedf("columns %b are not known", columns)
+	}
+	iv, err := decodeInterval(c.GetInterval())
+	return int(c.GetBlock()), scan.Want{Columns: scan.Columns(columns), Interval: iv}, err
 }
 
 // encodeSelect is the part of a request that says which streams are meant. The

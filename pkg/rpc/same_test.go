@@ -66,10 +66,13 @@ func TestOneProcessAndManyAreTheSame(t *testing.T) {
 			Tenant:   rapid.SampledFrom([]string{"t", "t", "another"}).Draw(rt, "tenant"),
 			Matchers: []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, "app", rapid.SampledFrom([]string{".*", "a|b", "d"}).Draw(rt, "matcher"))},
 			Interval: model.Interval{Mint: rapid.Int64Range(-1, 20).Draw(rt, "mint"), Maxt: rapid.Int64Range(-1, 21).Draw(rt, "maxt")},
-			Columns:  scan.Columns(rapid.Uint8Range(0, 7).Draw(rt, "columns")),
 			Filters:  []scan.LineFilter{{Op: scan.FilterOp(rapid.Uint8Range(0, 3).Draw(rt, "op")), Text: "GET"}},
 		}
-		want, got := ask(rt, direct, req), ask(rt, coded, req)
+		part := scan.Want{
+			Columns:  scan.Columns(rapid.Uint8Range(0, 7).Draw(rt, "wanted columns")),
+			Interval: model.Interval{Mint: rapid.Int64Range(-1, 10).Draw(rt, "wanted mint"), Maxt: rapid.Int64Range(5, 21).Draw(rt, "wanted maxt")},
+		}
+		want, got := ask(rt, direct, req, part), ask(rt, coded, req, part)
 		if !reflect.DeepEqual(got, want) {
 			rt.Fatalf("answers %+v\nand directly %+v", got, want)
 		}
@@ -83,7 +86,7 @@ type answers struct {
 	runs                        int
 }
 
-func ask(t *rapid.T, ing rpc.Ingester, req *scan.Request) answers {
+func ask(t *rapid.T, ing rpc.Ingester, req *scan.Request, want scan.Want) answers {
 	t.Helper()
 	ctx := context.Background()
 	names, err1 := ing.LabelNames(ctx, req)
@@ -94,7 +97,7 @@ func ask(t *rapid.T, ing rpc.Ingester, req *scan.Request) answers {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	got, err := rows(ctx, s)
+	got, err := rows(ctx, s, want)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +120,7 @@ type fake struct {
 	rpc.Ingester
 	err      error
 	closed   chan struct{}
-	read     func(ctx context.Context, i int) (*scan.Batch, error)
+	read     func(ctx context.Context, i int, want scan.Want) (*scan.Batch, error)
 	deadline bool
 }
 
@@ -138,7 +141,9 @@ func (f *fake) Directory() *scan.Directory {
 	return &scan.Directory{Blocks: make([]scan.Block, 10)}
 }
 
-func (f *fake) Read(ctx context.Context, i int) (*scan.Batch, error) { return f.read(ctx, i) }
+func (f *fake) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch, error) {
+	return f.read(ctx, i, want)
+}
 
 func (f *fake) Close() error {
 	close(f.closed)
@@ -200,7 +205,7 @@ func TestErrorsTravel(t *testing.T) {
 func TestSnapshots(t *testing.T) {
 	both(t, func(t *testing.T, client func(rpc.Ingester) *rpc.Client) {
 		began := make(chan struct{})
-		f := &fake{closed: make(chan struct{}), read: func(ctx context.Context, i int) (*scan.Batch, error) {
+		f := &fake{closed: make(chan struct{}), read: func(ctx context.Context, i int, want scan.Want) (*scan.Batch, error) {
 			switch i {
 			case 0:
 				return nil, fmt.Errorf("block 0: %w", scan.ErrDamaged)
@@ -211,7 +216,7 @@ func TestSnapshots(t *testing.T) {
 				<-ctx.Done()
 				return nil, ctx.Err()
 			}
-			return &scan.Batch{Timestamps: []int64{int64(i)}}, nil
+			return &scan.Batch{Timestamps: []int64{int64(i), want.Interval.Mint}}, nil
 		}}
 		ctx, cancel := context.WithCancel(context.Background())
 		s, err := client(f).Open(ctx, &scan.Request{Tenant: "t"})
@@ -220,17 +225,17 @@ func TestSnapshots(t *testing.T) {
 		}
 		cancel() // the snapshot outlives the context it was opened with
 		ctx = context.Background()
-		if _, err := s.Read(ctx, 0); !errors.Is(err, scan.ErrDamaged) || err.Error() != "block 0: damaged" {
+		if _, err := s.Read(ctx, 0, scan.Want{}); !errors.Is(err, scan.ErrDamaged) || err.Error() != "block 0: damaged" {
 			t.Errorf("the damaged block says %v", err)
 		}
-		if _, err := s.Read(ctx, 1); err == nil || err.Error() != "no disk" {
+		if _, err := s.Read(ctx, 1, scan.Want{}); err == nil || err.Error() != "no disk" {
 			t.Errorf("the block that fails says %v", err)
 		}
 
 		given, giveUp := context.WithCancel(ctx)
 		up := make(chan error)
 		go func() {
-			_, err := s.Read(given, 2)
+			_, err := s.Read(given, 2, scan.Want{})
 			up <- err
 		}()
 		<-began
@@ -238,14 +243,15 @@ func TestSnapshots(t *testing.T) {
 		if err := <-up; !errors.Is(err, context.Canceled) {
 			t.Errorf("a read that was given up says %v", err)
 		}
-		// More at once than the server works on, beside one that does not end.
+		// More at once than the server works on, beside one that does not end, and
+		// several of one block that want something else.
 		errs := make(chan error)
 		for i := range 30 {
 			go func() {
 				n := 3 + i%7
-				b, err := s.Read(ctx, n)
-				if err == nil && b.Timestamps[0] != int64(n) {
-					err = fmt.Errorf("block %d answers for block %d", b.Timestamps[0], n)
+				b, err := s.Read(ctx, n, scan.Want{Interval: model.Interval{Mint: int64(i)}})
+				if want := []int64{int64(n), int64(i)}; err == nil && !slices.Equal(b.Timestamps, want) {
+					err = fmt.Errorf("block and read %v answer for %v", b.Timestamps, want)
 				}
 				errs <- err
 			}()
@@ -259,7 +265,7 @@ func TestSnapshots(t *testing.T) {
 			t.Error(err)
 		}
 		<-f.closed
-		if _, err := s.Read(ctx, 3); err == nil {
+		if _, err := s.Read(ctx, 3, scan.Want{}); err == nil {
 			t.Error("a closed snapshot can be read")
 		}
 	})
@@ -285,7 +291,7 @@ func TestDeadlineTravels(t *testing.T) {
 
 // Stop ends the snapshots of a server, with the reason.
 func TestStopEndsSnapshots(t *testing.T) {
-	f := &fake{closed: make(chan struct{}), read: func(ctx context.Context, _ int) (*scan.Batch, error) {
+	f := &fake{closed: make(chan struct{}), read: func(ctx context.Context, _ int, _ scan.Want) (*scan.Batch, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}}
@@ -300,7 +306,7 @@ func TestStopEndsSnapshots(t *testing.T) {
 	}
 	defer s.Close()
 	r.rpc.Stop()
-	if _, err := s.Read(context.Background(), 0); !errors.Is(err, ingester.ErrNotRunning) {
+	if _, err := s.Read(context.Background(), 0, scan.Want{}); !errors.Is(err, ingester.ErrNotRunning) {
 		t.Errorf("read says %v, want that the ingester is not running", err)
 	}
 	<-f.closed

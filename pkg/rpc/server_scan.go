@@ -114,11 +114,15 @@ func (r *reading) run(ctx context.Context) error {
 	}
 }
 
-// start begins to read the block that c asks for, once there is a slot.
+// start begins to read what c asks for, once there is a slot.
 func (r *reading) start(ctx context.Context, c *logproto.ScanCommand) error {
-	read, ok := c.GetCommand().(*logproto.ScanCommand_Read)
-	if blocks := len(r.snap.Directory().Blocks); !ok || uint64(read.Read) >= uint64(blocks) {
-		return malformedf("%v does not ask for one of %d blocks", c, blocks)
+	read := c.GetRead()
+	if read == nil {
+		return malformedf("a later command of a scan does not read a block")
+	}
+	block, want, err := decodeRead(read, len(r.snap.Directory().Blocks))
+	if err != nil {
+		return err
 	}
 	select {
 	case r.slots <- struct{}{}:
@@ -127,8 +131,8 @@ func (r *reading) start(ctx context.Context, c *logproto.ScanCommand) error {
 	}
 	r.work.Go(func() {
 		defer func() { <-r.slots }()
-		reply := &logproto.BlockReply{Block: read.Read}
-		b, err := r.snap.Read(ctx, int(read.Read))
+		reply := &logproto.BlockReply{Id: read.GetId()}
+		b, err := r.snap.Read(ctx, block, want)
 		switch {
 		case ctx.Err() != nil:
 			return

@@ -62,9 +62,9 @@ type place struct{ snap, block int }
 
 func (j *joined) Directory() *Directory { return &j.dir }
 
-func (j *joined) Read(ctx context.Context, i int) (*Batch, error) {
+func (j *joined) Read(ctx context.Context, i int, want Want) (*Batch, error) {
 	at := j.blocks[i]
-	b, err := j.snaps[at.snap].Read(ctx, at.block)
+	b, err := j.snaps[at.snap].Read(ctx, at.block, want)
 	if err != nil {
 		return nil, err
 	}

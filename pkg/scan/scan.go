@@ -9,12 +9,15 @@
 //	Request ──▶ Source.Open ──▶ Snapshot
 //	                              │ Directory: streams, blocks, runs; no row is read
 //	                              ▼
-//	              Snapshot.Read(block) ──▶ Batch, as often and in the order the reader likes
+//	              Snapshot.Read(block, want) ──▶ Batch, as often and in the order the reader likes
 //
 // The memory of an ingester and the segments of a bucket are both a [Source].
 // A reader opens every source, lays the directories together, and only then
 // decides which blocks to read: the directory's counts are exact, so it also
-// decides where counting a run needs no row at all.
+// decides where counting a run needs no row at all. Columns are chosen with each
+// read, since what is in the directory decides about them too: rows that may
+// have copies in another block are compared by line and metadata, and of all
+// others their times may be enough.
 //
 // # What a source may do
 //
@@ -51,9 +54,11 @@ type Snapshot interface {
 	// Directory lists what may hold rows of the request. It must not be changed.
 	Directory() *Directory
 	// Read returns the rows of block i of the directory that lie in the
-	// request's interval and streams. A damaged block is an error that wraps
-	// ErrDamaged, and harms no other block.
-	Read(ctx context.Context, i int) (*Batch, error)
+	// request's interval and streams, as far as they are wanted. A block may be
+	// read several times, for other columns and times. A damaged block is an
+	// error that wraps ErrDamaged, and harms no other block; damage in columns
+	// that are not wanted need not be noticed.
+	Read(ctx context.Context, i int, want Want) (*Batch, error)
 	// Close lets the source reclaim what the snapshot held.
 	Close() error
 }
@@ -64,8 +69,15 @@ type Request struct {
 	Tenant   string
 	Matchers []*labels.Matcher // all must hold; none selects every stream
 	Interval model.Interval
-	Columns  Columns
 	Filters  []LineFilter // all must hold
+}
+
+// A Want says what is wanted of a block.
+type Want struct {
+	Columns Columns
+	// Interval narrows that of the request: rows are returned that lie in both.
+	// model.Ever wants all of the request's.
+	Interval model.Interval
 }
 
 // Columns says which columns of the rows are wanted. Timestamps always are.
@@ -150,18 +162,19 @@ type Run struct {
 	Bytes    int64 // of the lines
 	// MetadataBytes is the length of all names and values of the run's metadata.
 	MetadataBytes int64
-	// Unsorted marks a run that may still hold exact duplicates of its own and
-	// whose rows are sorted only when read: the tail of memory.
+	// Unsorted marks a run whose counts may include exact duplicates of its own
+	// rows: the tail of memory, which is sorted only when it is read. It says
+	// nothing about a batch, whose runs are always sorted and distinct.
 	Unsorted bool
 }
 
-// A Batch is the rows of one block that are in the request's streams and interval.
+// A Batch is the rows of one block that were wanted.
 type Batch struct {
 	Runs       []BatchRun
 	Timestamps []int64
-	Lines      []string         // nil unless asked for
-	Metadata   []model.Metadata // nil unless asked for, or when no row has any
-	Sizes      []uint32         // nil unless asked for
+	Lines      []string         // nil unless wanted
+	Metadata   []model.Metadata // nil unless wanted, or when no row has any
+	Sizes      []uint32         // nil unless wanted
 	// Selected has a bit for each row that passed the filters in Answered; nil
 	// when all rows did. A batch of which no row passed may have no rows at all.
 	Selected *Bitset
@@ -175,7 +188,9 @@ type Batch struct {
 	ReadBytes, DecodedBytes int64
 }
 
-// A BatchRun is the rows [Start, End) of a batch, all of one stream, by time.
+// A BatchRun is the rows [Start, End) of a batch, all of one stream. They are
+// sorted by time, and distinct: no two of them are equal in time, line and the
+// client's metadata.
 type BatchRun struct {
 	Stream     int // index in Directory.Streams
 	Start, End int

@@ -178,7 +178,7 @@ func TestBucketOutOfReach(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer snap.Close()
-	if _, err := snap.Read(ctx, 0); !errors.Is(err, context.Canceled) || errors.Is(err, scan.ErrDamaged) {
+	if _, err := snap.Read(ctx, 0, allOf); !errors.Is(err, context.Canceled) || errors.Is(err, scan.ErrDamaged) {
 		t.Errorf("Read: %v", err)
 	}
 	if got, errs := answer(t, snap); len(got) != wantRows || len(errs) > 0 {

@@ -55,8 +55,8 @@ type snapshot struct {
 func (s *snapshot) Directory() *scan.Directory { return &s.dir }
 
 // Read implements [scan.Snapshot].
-func (s *snapshot) Read(ctx context.Context, i int) (*scan.Batch, error) {
-	b, err := s.Snapshot.Read(ctx, i)
+func (s *snapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch, error) {
+	b, err := s.Snapshot.Read(ctx, i, want)
 	if err != nil {
 		return nil, fmt.Errorf("tenant %s: %w", s.pinned.tenant, damaged(err))
 	}

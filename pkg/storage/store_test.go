@@ -129,8 +129,11 @@ func put(t testing.TB, s *storage.Store, tenant string, generation uint64, rows 
 
 // everything of a tenant.
 func everything(tenant string) *scan.Request {
-	return &scan.Request{Tenant: tenant, Interval: model.Ever, Columns: scan.Lines | scan.Metadata | scan.Sizes}
+	return &scan.Request{Tenant: tenant, Interval: model.Ever}
 }
+
+// allOf a block.
+var allOf = scan.Want{Columns: scan.Lines | scan.Metadata | scan.Sizes, Interval: model.Ever}
 
 // answer reads all rows that a snapshot has for its request. Blocks that cannot
 // be read are in errs.
@@ -138,7 +141,7 @@ func answer(t testing.TB, snap scan.Snapshot) (rows []row, errs []error) {
 	t.Helper()
 	dir := snap.Directory()
 	for i := range dir.Blocks {
-		b, err := snap.Read(t.Context(), i)
+		b, err := snap.Read(t.Context(), i, allOf)
 		if err != nil {
 			errs = append(errs, err)
 			continue

@@ -24,8 +24,11 @@ type prepared struct {
 
 func (p *prepared) Open(context.Context, *scan.Request) (scan.Snapshot, error) { return p, nil }
 func (p *prepared) Directory() *scan.Directory                                 { return &p.dir }
-func (p *prepared) Read(_ context.Context, i int) (*scan.Batch, error)         { return p.batches[i], nil }
 func (p *prepared) Close() error                                               { return nil }
+func (p *prepared) Read(_ context.Context, i int, _ scan.Want) (*scan.Batch, error) {
+	return p.batches[i], nil
+}
+
 func (p *prepared) line(n int) string {
 	return fmt.Sprintf(`level=%s ts=2026-01-15T10:00:%02dZ caller=handler.go:%d msg="request served" method=GET path=/api/v1/items/%d status=%d duration=%dms bytes=%d`,
 		[]string{"info", "info", "info", "warn", "error"}[n%5], n%60, n%300, n%1000, 200+n%4*100, n%997, n*37%100000)

@@ -1,14 +1,17 @@
 package engine
 
 import (
+	"hash/maphash"
 	"slices"
+	"sort"
 
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
 )
 
 // dedupe takes the copies of rows out of pieces of one stream: of equal rows,
-// the one that arrived first stays. It returns how many it took out.
+// the one that arrived first stays. It returns how many it took out. Each piece
+// is distinct in itself.
 func dedupe(pieces []piece) int {
 	slices.SortFunc(pieces, func(a, b piece) int {
 		switch {
@@ -19,62 +22,119 @@ func dedupe(pieces []piece) int {
 		}
 		return 0
 	})
-	d := deduper{pieces: pieces, next: make([]int, len(pieces))}
+	d := deduper{pieces: pieces, fronts: make([]front, 0, len(pieces))}
 	for i := range pieces {
-		d.next[i] = d.seek(i, pieces[i].start)
+		if f, ok := d.front(i, pieces[i].start); ok {
+			d.fronts = append(d.fronts, f)
+		}
+	}
+	for i := len(d.fronts)/2 - 1; i >= 0; i-- {
+		d.sink(i)
 	}
 	return d.run()
 }
 
 // A deduper walks through its pieces side by side, one instant at a time.
 type deduper struct {
-	pieces  []piece
-	next    []int // by piece: the first row not yet looked at
-	same    []rowRef
-	byLine  map[string][]rowRef
+	pieces []piece
+	// fronts is a heap: on top is the earliest, and of equal times the piece that
+	// arrived first. Pieces that are through have none.
+	fronts  []front
+	same    []rowRef // the rows of one instant, in the order of arrival
+	kept    chains
 	dropped int
+}
+
+// A front is the first row of a piece that was not looked at yet.
+type front struct {
+	ts int64
+	rowRef
 }
 
 // A rowRef is a row of one of the pieces.
 type rowRef struct{ piece, row int }
 
-// seek returns the first selected row of piece i that is not before row.
-func (d *deduper) seek(i, row int) int {
+func (f *front) before(o *front) bool {
+	return f.ts < o.ts || f.ts == o.ts && f.piece < o.piece
+}
+
+// front returns the first selected row of piece i that is not before row, if
+// there is one.
+func (d *deduper) front(i, row int) (front, bool) {
 	p := &d.pieces[i]
 	for row < p.end && !p.selected(row) {
 		row++
 	}
-	return row
+	if row == p.end {
+		return front{}, false
+	}
+	return front{p.batch.Timestamps[row], rowRef{i, row}}, true
 }
 
-func (d *deduper) run() int {
+// sink moves a front to its place, down the heap.
+func (d *deduper) sink(i int) {
 	for {
-		now, found := int64(0), false
-		for i, row := range d.next {
-			if p := &d.pieces[i]; row < p.end {
-				if ts := p.batch.Timestamps[row]; !found || ts < now {
-					now, found = ts, true
-				}
+		first := i
+		for down := 2*i + 1; down <= 2*i+2 && down < len(d.fronts); down++ {
+			if d.fronts[down].before(&d.fronts[first]) {
+				first = down
 			}
 		}
-		if !found {
-			return d.dropped
+		if first == i {
+			return
 		}
-		d.same = d.same[:0]
-		for i := range d.pieces {
-			p := &d.pieces[i]
-			for d.next[i] < p.end && p.batch.Timestamps[d.next[i]] == now {
-				d.same = append(d.same, rowRef{i, d.next[i]})
-				d.next[i] = d.seek(i, d.next[i]+1)
-			}
-		}
-		if len(d.same) > 1 {
-			d.instant()
-		}
+		d.fronts[i], d.fronts[first] = d.fronts[first], d.fronts[i]
+		i = first
 	}
 }
 
-// manyRows is from how many rows on a map is faster than comparing all of them.
+// advance moves the top of the heap on to row, or to what is selected behind it.
+func (d *deduper) advance(row int) {
+	last := len(d.fronts) - 1
+	if f, ok := d.front(d.fronts[0].piece, row); ok {
+		d.fronts[0] = f
+	} else {
+		d.fronts[0] = d.fronts[last]
+		d.fronts = d.fronts[:last]
+	}
+	d.sink(0)
+}
+
+func (d *deduper) run() int {
+	for len(d.fronts) > 1 {
+		next := d.fronts[1].ts
+		if len(d.fronts) > 2 {
+			next = min(next, d.fronts[2].ts)
+		}
+		now := d.fronts[0].ts
+		if now < next { // rows of times that no other piece has
+			top := d.fronts[0].rowRef
+			d.advance(seek(d.pieces[top.piece].batch.Timestamps[:d.pieces[top.piece].end], top.row, next))
+			continue
+		}
+		d.same = d.same[:0]
+		for len(d.fronts) > 0 && d.fronts[0].ts == now {
+			d.same = append(d.same, d.fronts[0].rowRef)
+			d.advance(d.fronts[0].row + 1)
+		}
+		d.instant()
+	}
+	return d.dropped
+}
+
+// seek returns the first place from row on whose time is not before ts. Near
+// ones are found as fast as by looking at each.
+func seek(timestamps []int64, row int, ts int64) int {
+	step := 1
+	for row+step < len(timestamps) && timestamps[row+step] < ts {
+		row += step
+		step *= 2
+	}
+	end := min(row+step, len(timestamps))
+	return row + sort.Search(end-row, func(i int) bool { return timestamps[row+i] >= ts })
+}
+
+// manyRows is from how many rows on a hash is faster than comparing all of them.
 const manyRows = 16
 
 // instant drops the copies among the rows of one instant.
@@ -82,7 +142,7 @@ func (d *deduper) instant() {
 	if len(d.same) <= manyRows {
 		kept := d.same[:0]
 		for _, r := range d.same {
-			if slices.ContainsFunc(kept, func(k rowRef) bool { return d.line(k) == d.line(r) && d.sameMetadata(k, r) }) {
+			if slices.ContainsFunc(kept, func(k rowRef) bool { return d.equal(k, r) }) {
 				d.drop(r)
 			} else {
 				kept = append(kept, r)
@@ -90,24 +150,66 @@ func (d *deduper) instant() {
 		}
 		return
 	}
-	if d.byLine == nil {
-		d.byLine = make(map[string][]rowRef, len(d.same))
-	}
-	clear(d.byLine)
+	// All that is compared is hashed, or a sender of many rows that differ in
+	// little could make each be compared with each.
+	d.kept.reset(len(d.same))
 	for _, r := range d.same {
-		line := d.line(r)
-		if slices.ContainsFunc(d.byLine[line], func(k rowRef) bool { return d.sameMetadata(k, r) }) {
+		sum := d.kept.sum(d.line(r), d.metadata(r))
+		if d.kept.any(sum, func(k rowRef) bool { return d.equal(k, r) }) {
 			d.drop(r)
 		} else {
-			d.byLine[line] = append(d.byLine[line], r)
+			d.kept.add(sum, r)
 		}
 	}
 }
 
+// A chains is rows by their hash.
+type chains struct {
+	hash  maphash.Hash
+	last  map[uint64]int32 // by hash: the row added last, counted from 1
+	rows  []rowRef
+	older []int32 // by row: the one of the same hash that was added before, counted from 1
+}
+
+func (c *chains) reset(rows int) {
+	if c.last == nil {
+		c.last = make(map[uint64]int32, rows)
+	}
+	clear(c.last)
+	c.rows, c.older = c.rows[:0], c.older[:0]
+}
+
+// sum is the hash of what makes rows of one stream and time equal.
+func (c *chains) sum(line string, metadata model.Metadata) uint64 {
+	c.hash.Reset()
+	_, _ = c.hash.WriteString(line)
+	metadata.HashTo(&c.hash)
+	return c.hash.Sum64()
+}
+
+func (c *chains) any(sum uint64, is func(rowRef) bool) bool {
+	for at := c.last[sum]; at > 0; at = c.older[at-1] {
+		if is(c.rows[at-1]) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *chains) add(sum uint64, r rowRef) {
+	c.older = append(c.older, c.last[sum])
+	c.rows = append(c.rows, r)
+	c.last[sum] = int32(len(c.rows))
+}
+
+func (d *deduper) equal(a, b rowRef) bool {
+	return d.line(a) == d.line(b) && model.SameMetadata(d.metadata(a), d.metadata(b))
+}
+
 func (d *deduper) line(r rowRef) string { return d.pieces[r.piece].batch.Lines[r.row] }
 
-func (d *deduper) sameMetadata(a, b rowRef) bool {
-	return model.SameMetadata(rowMetadata(d.pieces[a.piece].batch, a.row), rowMetadata(d.pieces[b.piece].batch, b.row))
+func (d *deduper) metadata(r rowRef) model.Metadata {
+	return rowMetadata(d.pieces[r.piece].batch, r.row)
 }
 
 // rowMetadata is the metadata of a row, if the batch has any.

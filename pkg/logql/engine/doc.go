@@ -4,7 +4,7 @@
 //	syntax.Expr ──plan──▶ scan.Request ──Open──▶ Directory   streams, blocks, runs
 //	                                                │  layout: which rows may have copies
 //	                                                ▼
-//	                     workers, each: Read(block) ──▶ pieces: rows of one stream
+//	               workers, each: Read(block, want) ──▶ pieces: rows of one stream
 //	                                                │      │ held back until all copies are
 //	                                                │      ▼ there, then without them
 //	                                                ▼
@@ -28,7 +28,8 @@
 // cover may have copies: they wait until all these runs are read. A log query
 // reads the newest (or oldest) blocks first, and stops when nothing unread can
 // be among its first entries. A metric query reads a block only if the directory
-// does not say already what it adds.
+// does not say already what it adds, and only the columns that it counts by;
+// lines and metadata are read for it where rows may have copies, and nowhere else.
 //
 // # Metrics
 //

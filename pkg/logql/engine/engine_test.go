@@ -236,7 +236,7 @@ func TestDirectoryAnswers(t *testing.T) {
 type watched struct {
 	scan.Source
 	mu      sync.Mutex
-	columns scan.Columns // of the last request
+	columns scan.Columns // of all reads
 	onRead  func(ctx context.Context, b *scan.Batch) (*scan.Batch, error)
 	open    int
 }
@@ -244,7 +244,6 @@ type watched struct {
 func (w *watched) Open(ctx context.Context, req *scan.Request) (scan.Snapshot, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.columns = req.Columns
 	s, err := w.Source.Open(ctx, req)
 	if err == nil {
 		w.open++
@@ -257,8 +256,11 @@ type watchedSnapshot struct {
 	w *watched
 }
 
-func (s *watchedSnapshot) Read(ctx context.Context, i int) (*scan.Batch, error) {
-	b, err := s.Snapshot.Read(ctx, i)
+func (s *watchedSnapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch, error) {
+	s.w.mu.Lock()
+	s.w.columns |= want.Columns
+	s.w.mu.Unlock()
+	b, err := s.Snapshot.Read(ctx, i, want)
 	if err == nil && s.w.onRead != nil {
 		return s.w.onRead(ctx, b)
 	}

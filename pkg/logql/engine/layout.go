@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sort"
 	"sync"
 
 	"github.com/skaldlogs/skald/pkg/model"
@@ -14,8 +15,7 @@ import (
 // elsewhere. Copies have the same time, so time is cut, for each stream, at the
 // ends of all its runs: within a span, rows of the runs that cover it wait for
 // each other, and other runs do not matter. However runs chain, a span is no
-// longer than the shortest of its runs. A batch holds no copies within a run:
-// that of an unsorted one has lost them when it was read.
+// longer than the shortest of its runs. A batch holds no copies within a run.
 //
 //	run in block 1   [-----------]
 //	run in block 2          [----------------]
@@ -130,18 +130,6 @@ func (l *layout) cutGroup(runs []runRef, maxt int64) {
 	}
 }
 
-// copies reports whether some row may have copies.
-func (l *layout) copies() bool {
-	for b := range l.blocks {
-		for r := range l.blocks[b].runs {
-			if l.blocks[b].runs[r].spans != nil {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // A piece is consecutive rows of one stream in one batch.
 type piece struct {
 	batch      *scan.Batch
@@ -151,6 +139,16 @@ type piece struct {
 	// keep has the rows that count, row start being its bit 0; nil is all that
 	// the batch has selected.
 	keep *scan.Bitset
+}
+
+// within returns the rows of p, of which none is taken out yet, that lie in an
+// interval.
+func (p *piece) within(in model.Interval) piece {
+	ts := p.batch.Timestamps[p.start:p.end]
+	out := *p
+	out.start = p.start + sort.Search(len(ts), func(i int) bool { return ts[i] >= in.Mint })
+	out.end = p.start + sort.Search(len(ts), func(i int) bool { return ts[i] > in.Maxt })
+	return out
 }
 
 func (p *piece) selected(row int) bool {

@@ -28,11 +28,8 @@ func (q *query) logs(ctx context.Context, e *syntax.LogSelector) (*Result, error
 	}
 	run := &logRun{query: q, full: full, rest: left, stages: len(e.Stages) > 0, filters: len(filters)}
 	run.want = model.Interval{Mint: p.Start, Maxt: p.End - 1}
-	req := &scan.Request{
-		Tenant: q.tenant, Matchers: e.Matchers, Interval: run.want,
-		Filters: filters, Columns: scan.Lines | scan.Metadata,
-	}
-	snap, err := q.open(ctx, req, func(*scan.Directory) scan.Columns { return req.Columns })
+	req := &scan.Request{Tenant: q.tenant, Matchers: e.Matchers, Interval: run.want, Filters: filters}
+	snap, err := q.open(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +91,12 @@ func (run *logRun) scan(ctx context.Context, snap scan.Snapshot) (Streams, error
 		sinks[i] = &logSink{run: run, streams: make([]logStream, len(run.dir.Streams))}
 	}
 	rd := &reading{
-		query: run.query, snap: snap, dir: run.dir, layout: lay, columns: scan.Lines | scan.Metadata, order: order,
+		query: run.query, snap: snap, dir: run.dir, layout: lay, order: order,
+		need: func(b int) need {
+			n := lay.need(b, scan.Lines|scan.Metadata)
+			n.first.Interval = n.first.Interval.Intersect(run.picker.open())
+			return n
+		},
 		enough: func(next int) bool { return run.picker.enough(bound(order[next])) },
 	}
 	if err := rd.run(ctx, sinks); err != nil {

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/skaldlogs/skald/pkg/logql/pipeline"
+	"github.com/skaldlogs/skald/pkg/model"
 )
 
 // A found is an entry that passed the pipeline.
@@ -56,6 +57,21 @@ func (p *picker) wants(ts int64) bool {
 	}
 	last := p.last.Load()
 	return ts == last || p.aheadOf(ts, last)
+}
+
+// open returns the times of which the picker still wants entries: with a limit
+// that is reached, none behind the last. Copies of what is left out need not be
+// found any more, so it does not matter that some were read before.
+func (p *picker) open() model.Interval {
+	in := model.Ever
+	switch {
+	case !p.full.Load():
+	case p.backward:
+		in.Mint = p.last.Load()
+	default:
+		in.Maxt = p.last.Load()
+	}
+	return in
 }
 
 // enough reports whether entries from bound on, in the direction, are not among

@@ -21,8 +21,8 @@ func (q *query) rangeAggregation(ctx context.Context, r *plan.Range) ([]series, 
 	if run.windows.buckets() == 0 {
 		return nil, nil
 	}
-	req := &scan.Request{Tenant: q.tenant, Matchers: r.Matchers, Interval: run.windows.interval(), Filters: r.Filters, Columns: run.always()}
-	snap, err := q.open(ctx, req, run.need)
+	req := &scan.Request{Tenant: q.tenant, Matchers: r.Matchers, Interval: run.windows.interval(), Filters: r.Filters}
+	snap, err := q.open(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,6 @@ type rangeRun struct {
 	full, rest *pipeline.Pipeline // all stages, and those that the scan does not answer
 	dir        *scan.Directory
 	layout     *layout
-	columns    scan.Columns
 }
 
 // measuresBytes reports whether a sample is the length of its line.
@@ -68,7 +67,7 @@ func (run *rangeRun) measuresBytes() bool {
 	return run.plan.Op == syntax.BytesOverTime || run.plan.Op == syntax.BytesRate
 }
 
-// always are the columns that the range needs whatever the directory says.
+// always are the columns that the range needs of every row that is read.
 func (run *rangeRun) always() scan.Columns {
 	r := run.plan
 	if plan.ReadsLine(r.Stages) {
@@ -80,25 +79,16 @@ func (run *rangeRun) always() scan.Columns {
 	return 0
 }
 
-// need returns the columns for what is in a directory, and lays it out.
-func (run *rangeRun) need(dir *scan.Directory) scan.Columns {
-	run.dir = dir
-	run.layout = newLayout(dir, run.windows.interval(), run.windows.touches)
-	run.columns = run.always()
-	if run.layout.copies() {
-		run.columns |= scan.Lines | scan.Metadata
-		return run.columns
-	}
-	for b := range dir.Blocks {
-		for i := range dir.Blocks[b].Runs {
-			r := &dir.Blocks[b].Runs[i]
-			if r.MetadataBytes > 0 && !run.layout.blocks[b].runs[i].interval.Empty() && !run.fixed(r.Stream) {
-				run.columns |= scan.Metadata
-				return run.columns
-			}
+// need says what to read of a block.
+func (run *rangeRun) need(b int) need {
+	columns := run.always()
+	runs := run.dir.Blocks[b].Runs
+	for i := range runs {
+		if runs[i].MetadataBytes > 0 && !run.layout.blocks[b].runs[i].interval.Empty() && !run.fixed(runs[i].Stream) {
+			columns |= scan.Metadata
 		}
 	}
-	return run.columns
+	return run.layout.need(b, columns)
 }
 
 // fixed reports whether all entries of a stream are in one series, which does
@@ -109,6 +99,8 @@ func (run *rangeRun) fixed(stream int) bool {
 
 // scan counts what the directory tells and reads the rest.
 func (run *rangeRun) scan(ctx context.Context, snap scan.Snapshot) ([]series, error) {
+	run.dir = snap.Directory()
+	run.layout = newLayout(run.dir, run.windows.interval(), run.windows.touches)
 	known := run.newSink()
 	var order []int
 	for b := range run.layout.blocks {
@@ -136,7 +128,7 @@ func (run *rangeRun) scan(ctx context.Context, snap scan.Snapshot) ([]series, er
 	}
 	partials[0] = known
 	sinks[0] = known
-	rd := &reading{query: run.query, snap: snap, dir: run.dir, layout: run.layout, columns: run.columns, order: order}
+	rd := &reading{query: run.query, snap: snap, dir: run.dir, layout: run.layout, need: run.need, order: order}
 	if err := rd.run(ctx, sinks); err != nil {
 		return nil, err
 	}

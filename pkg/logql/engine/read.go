@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sort"
 	"sync"
 
+	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
 )
 
@@ -26,8 +26,8 @@ type reading struct {
 	snap   scan.Snapshot
 	dir    *scan.Directory
 	layout *layout
-	// columns are those of the request.
-	columns scan.Columns
+	// need says what to read of a block, once it is about to be read.
+	need func(block int) need
 	// order are the blocks to read, in the order to read them.
 	order []int
 	// enough reports whether the blocks of order from next on are not needed; nil
@@ -141,22 +141,16 @@ func (r *reading) take() (block int, ok bool) {
 // block reads a block and gives its rows to the sink, but those that wait for
 // another block.
 func (r *reading) block(ctx context.Context, s sink, block int) error {
-	batch, err := r.snap.Read(ctx, block)
-	if err == nil {
-		err = checkBatch(batch, r.dir, r.columns)
-	}
-	in := &r.dir.Blocks[block]
-	var places []int
-	switch {
-	case errors.Is(err, scan.ErrDamaged):
-		r.damaged(err)
-		batch = &scan.Batch{}
-		places = findRuns(in, batch)
-	case err != nil:
+	n := r.need(block)
+	first, err := r.read(ctx, block, n.first, true)
+	if err != nil {
 		return err
-	default:
-		places = findRuns(in, batch)
-		r.count(in, batch, places)
+	}
+	copies := first
+	if n.apart && !first.damaged {
+		if copies, err = r.read(ctx, block, n.copies, false); err != nil {
+			return err
+		}
 	}
 
 	b := &r.layout.blocks[block]
@@ -165,38 +159,69 @@ func (r *reading) block(ctx context.Context, s sink, block int) error {
 		if run.interval.Empty() {
 			continue
 		}
-		p := piece{batch: batch, order: in.Order, stream: in.Runs[i].Stream}
-		if n := places[i]; n >= 0 {
-			p.start, p.end = batch.Runs[n].Start, batch.Runs[n].End
-		}
+		p := first.piece(i)
 		if run.spans == nil {
-			if err := s.add(ctx, p); err != nil {
-				return err
-			}
-			continue
+			err = s.add(ctx, p)
+		} else {
+			err = r.spans(ctx, s, run.spans, p, copies.piece(i))
 		}
-		if err := r.spans(ctx, s, run.spans, p); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// A part is what was read of a block. Of a damaged one it is nothing.
+type part struct {
+	block   *scan.Block
+	batch   *scan.Batch
+	places  []int // by run of the block: that of the batch, or -1
+	damaged bool
+}
+
+// read reads a part of a block. The rows of a block count once, however many
+// parts of it are read.
+func (r *reading) read(ctx context.Context, block int, want scan.Want, first bool) (*part, error) {
+	p := &part{block: &r.dir.Blocks[block]}
+	var err error
+	if p.batch, err = r.snap.Read(ctx, block, want); err == nil {
+		err = checkBatch(p.batch, r.dir, want.Columns)
+	}
+	switch {
+	case errors.Is(err, scan.ErrDamaged):
+		r.damaged(err)
+		p.batch, p.damaged = &scan.Batch{}, true
+	case err != nil:
+		return nil, err
+	}
+	p.places = findRuns(p.block, p.batch)
+	if !p.damaged {
+		r.count(p, want.Interval, first)
+	}
+	return p, nil
+}
+
+// piece returns the rows of run i of the block.
+func (p *part) piece(i int) piece {
+	out := piece{batch: p.batch, order: p.block.Order, stream: p.block.Runs[i].Stream}
+	if n := p.places[i]; n >= 0 {
+		out.start, out.end = p.batch.Runs[n].Start, p.batch.Runs[n].End
+	}
+	return out
+}
+
 // spans gives the rows of a run to the sink or to the zones that collect them.
-func (r *reading) spans(ctx context.Context, s sink, spans []span, p piece) error {
-	ts := p.batch.Timestamps
+// The latter are in copies.
+func (r *reading) spans(ctx context.Context, s sink, spans []span, alone, copies piece) error {
 	for _, sp := range spans {
-		part := p
-		part.start = p.start + sort.Search(p.end-p.start, func(i int) bool { return ts[p.start+i] >= sp.interval.Mint })
-		part.end = part.start + sort.Search(p.end-part.start, func(i int) bool { return ts[part.start+i] > sp.interval.Maxt })
-		p.start = part.end
 		if sp.zone == nil {
-			if err := s.add(ctx, part); err != nil {
+			if err := s.add(ctx, alone.within(sp.interval)); err != nil {
 				return err
 			}
 			continue
 		}
-		pieces := sp.zone.deliver(part)
+		pieces := sp.zone.deliver(copies.within(sp.interval))
 		s.counts().Duplicates += int64(dedupe(pieces))
 		for _, whole := range pieces {
 			if err := s.add(ctx, whole); err != nil {
@@ -257,34 +282,37 @@ func (r *reading) damaged(err error) {
 	r.warnings = append(r.warnings, "incomplete: "+err.Error())
 }
 
-// count adds what reading a block cost.
-func (r *reading) count(block *scan.Block, b *scan.Batch, places []int) {
-	lines := r.lineBytes(block, b, places)
+// count adds what reading a part of a block cost.
+func (r *reading) count(p *part, read model.Interval, first bool) {
 	var metadata int64
-	for _, m := range b.Metadata {
+	for _, m := range p.batch.Metadata {
 		metadata += int64(m.Bytes())
 	}
+	lines := p.lineBytes(read)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.stats.BlocksRead++
-	r.stats.Lines += int64(b.Rows())
-	r.stats.LineBytes += lines
+	if first {
+		r.stats.BlocksRead++
+		r.stats.Lines += int64(p.batch.Rows())
+		r.stats.LineBytes += lines
+	}
 	r.stats.MetadataBytes += metadata
-	r.stats.ReadBytes += b.ReadBytes
-	r.stats.DecodedBytes += b.DecodedBytes
+	r.stats.ReadBytes += p.batch.ReadBytes
+	r.stats.DecodedBytes += p.batch.DecodedBytes
 }
 
-// lineBytes is the length of the lines of a batch. A source need not return
-// them, nor those that its filters refused, but the directory has their length
-// for each run that is read whole.
-func (r *reading) lineBytes(block *scan.Block, b *scan.Batch, places []int) int64 {
+// lineBytes is the length of the lines of a part that was read of an interval. A
+// source need not return them, nor those that its filters refused, but the
+// directory has their length for each run that is read whole.
+func (p *part) lineBytes(read model.Interval) int64 {
 	var total int64
-	for i, n := range places {
+	b := p.batch
+	for i, n := range p.places {
 		if n < 0 {
 			continue
 		}
-		run := &block.Runs[i]
-		if r.layout.want.Covers(run.Interval) {
+		run := &p.block.Runs[i]
+		if read.Covers(run.Interval) {
 			total += run.Bytes
 			continue
 		}
@@ -300,27 +328,13 @@ func (r *reading) lineBytes(block *scan.Block, b *scan.Batch, places []int) int6
 	return total
 }
 
-// open opens a snapshot whose batches have the columns that want asks for, once
-// it has seen the directory.
-func (q *query) open(ctx context.Context, req *scan.Request, want func(*scan.Directory) scan.Columns) (scan.Snapshot, error) {
-	for {
-		snap, err := q.source.Open(ctx, req)
-		if err != nil {
-			return nil, err
-		}
-		needed := want(snap.Directory())
-		if req.Columns.Has(needed) {
-			q.warnings = append(q.warnings, snap.Directory().Warnings...)
-			q.stats.Scans++
-			return snap, nil
-		}
-		// Columns are chosen with the request, so what is in the directory may ask
-		// for another one. Columns are only added, so this ends.
-		more := *req
-		more.Columns |= needed
-		req = &more
-		if err := snap.Close(); err != nil {
-			return nil, err
-		}
+// open opens a snapshot.
+func (q *query) open(ctx context.Context, req *scan.Request) (scan.Snapshot, error) {
+	snap, err := q.source.Open(ctx, req)
+	if err != nil {
+		return nil, err
 	}
+	q.warnings = append(q.warnings, snap.Directory().Warnings...)
+	q.stats.Scans++
+	return snap, nil
 }

@@ -61,8 +61,7 @@ func (s Streams) String() string {
 type Stats struct {
 	Lines int64 // rows looked at, in blocks that were read
 	// LineBytes is the length of the lines of those rows, read or not. Of a run
-	// that reaches beyond the query's interval, only lines that the source
-	// returned count.
+	// that reaches beyond what was read, only lines that the source returned count.
 	LineBytes     int64
 	MetadataBytes int64 // of the metadata of those rows, as far as it was read
 	PostFilter    int64 // rows that the pipeline kept

@@ -256,7 +256,7 @@ func (s *snapshot) Directory() *scan.Directory { return &s.dir }
 
 func (s *snapshot) Close() error { return nil }
 
-func (s *snapshot) Read(ctx context.Context, i int) (*scan.Batch, error) {
+func (s *snapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -264,12 +264,13 @@ func (s *snapshot) Read(ctx context.Context, i int) (*scan.Batch, error) {
 	if s.source.damaged[at] {
 		return nil, fmt.Errorf("read block %d: checksum: %w", at, scan.ErrDamaged)
 	}
+	in := s.req.Interval.Intersect(want.Interval)
 	b := &scan.Batch{}
 	var kept []bool
 	anyMetadata := false
 	for _, r := range distinct(s.source.blocks[at].rows) {
 		n := s.numbers[r.stream]
-		if n < 0 || !s.req.Interval.Contains(r.Timestamp) {
+		if n < 0 || !in.Contains(r.Timestamp) {
 			continue
 		}
 		if len(b.Runs) == 0 || b.Runs[len(b.Runs)-1].Stream != n {
@@ -277,17 +278,20 @@ func (s *snapshot) Read(ctx context.Context, i int) (*scan.Batch, error) {
 		}
 		b.Timestamps = append(b.Timestamps, r.Timestamp)
 		b.Runs[len(b.Runs)-1].End = b.Rows()
-		if s.req.Columns.Has(scan.Lines) {
+		b.DecodedBytes += 8
+		if want.Columns.Has(scan.Lines) {
 			b.Lines = append(b.Lines, r.Line)
+			b.DecodedBytes += int64(len(r.Line))
 		}
-		if s.req.Columns.Has(scan.Metadata) {
+		if want.Columns.Has(scan.Metadata) {
 			b.Metadata = append(b.Metadata, r.Metadata)
+			b.DecodedBytes += int64(r.Metadata.Bytes())
 			anyMetadata = anyMetadata || len(r.Metadata) > 0
 		}
-		if s.req.Columns.Has(scan.Sizes) {
+		if want.Columns.Has(scan.Sizes) {
 			b.Sizes = append(b.Sizes, uint32(len(r.Line)))
+			b.DecodedBytes += 4
 		}
-		b.DecodedBytes += int64(r.Bytes())
 		kept = append(kept, !slices.ContainsFunc(s.filters, func(f func(string) bool) bool { return !f(r.Line) }))
 	}
 	if !anyMetadata {

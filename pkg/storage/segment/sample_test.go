@@ -82,7 +82,7 @@ func TestSampleVersion1(t *testing.T) {
 			want = append(want, render(streams[row.Stream], row.Timestamp, row.Line, row.Metadata))
 		}
 	}
-	got := answer(t, r, &scan.Request{Tenant: "acme", Interval: model.Ever, Columns: everything})
+	got := answer(t, r, &scan.Request{Tenant: "acme", Interval: model.Ever}, model.Ever)
 	if want := rendered(want); got != want {
 		t.Errorf("the sample holds\n%s\nwant\n%s", got, want)
 	}
@@ -114,7 +114,7 @@ func FuzzOpen(f *testing.F) {
 			t.Fatal(err)
 		}
 		for i := range snap.Directory().Blocks {
-			if _, err := snap.Read(t.Context(), i); err != nil && !errors.Is(err, scan.ErrDamaged) && !errors.Is(err, block.ErrUnsupported) {
+			if _, err := snap.Read(t.Context(), i, scan.Want{Interval: model.Ever}); err != nil && !errors.Is(err, scan.ErrDamaged) && !errors.Is(err, block.ErrUnsupported) {
 				t.Fatalf("error is not one of damage: %v", err)
 			}
 		}

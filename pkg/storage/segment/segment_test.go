@@ -109,8 +109,8 @@ func render(lbls labels.Labels, ts int64, line string, md model.Metadata) string
 	return fmt.Sprintf("%s %d %q %v", lbls, ts, line, md)
 }
 
-// answer reads all rows that a request finds.
-func answer(t testing.TB, src scan.Source, req *scan.Request) string {
+// answer reads all rows that a request finds in an interval.
+func answer(t testing.TB, src scan.Source, req *scan.Request, in model.Interval) string {
 	t.Helper()
 	snap, err := src.Open(t.Context(), req)
 	if err != nil {
@@ -120,7 +120,7 @@ func answer(t testing.TB, src scan.Source, req *scan.Request) string {
 	dir := snap.Directory()
 	var out []string
 	for i := range dir.Blocks {
-		b, err := snap.Read(t.Context(), i)
+		b, err := snap.Read(t.Context(), i, scan.Want{Columns: everything, Interval: in})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,9 +146,13 @@ func TestAnswersAreNaive(t *testing.T) {
 		w := write(t, rnd, 1+rnd.IntN(6))
 		r := open(t, w.data)
 		for range 6 {
-			req := &scan.Request{Tenant: "acme", Interval: model.Ever, Columns: everything}
+			req := &scan.Request{Tenant: "acme", Interval: model.Ever}
 			if rnd.IntN(2) == 0 {
 				req.Interval = model.Interval{Mint: rnd.Int64N(2000), Maxt: rnd.Int64N(4000)}
+			}
+			in := model.Ever
+			if rnd.IntN(2) == 0 {
+				in = model.Interval{Mint: rnd.Int64N(3000), Maxt: rnd.Int64N(4000)}
 			}
 			for range rnd.IntN(3) {
 				name := []string{"app", "env", "pod", "zone"}[rnd.IntN(4)]
@@ -161,13 +165,13 @@ func TestAnswersAreNaive(t *testing.T) {
 			var want []string
 			for _, rows := range w.rows {
 				for _, row := range rows {
-					if matches(req, streams[row.Stream], &row) {
+					if in.Contains(row.Timestamp) && matches(req, streams[row.Stream], &row) {
 						want = append(want, render(streams[row.Stream], row.Timestamp, row.Line, row.Metadata))
 					}
 				}
 			}
-			if got, want := answer(t, r, req), rendered(want); got != want {
-				t.Fatalf("seed %d: %+v found\n%s\nwant\n%s", seed, req, got, want)
+			if got, want := answer(t, r, req, in), rendered(want); got != want {
+				t.Fatalf("seed %d: %+v found in %v\n%s\nwant\n%s", seed, req, in, got, want)
 			}
 		}
 	}
@@ -312,16 +316,16 @@ func TestCutShort(t *testing.T) {
 func TestOtherErrorsAreNotDamage(t *testing.T) {
 	w := write(t, rand.New(rand.NewPCG(1, 5)), 2)
 	r := open(t, w.data)
-	snap, err := r.Open(t.Context(), &scan.Request{Tenant: "acme", Interval: model.Ever, Columns: everything})
+	snap, err := r.Open(t.Context(), &scan.Request{Tenant: "acme", Interval: model.Ever})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := snap.Read(ctx, 0); !errors.Is(err, context.Canceled) || errors.Is(err, scan.ErrDamaged) {
+	if _, err := snap.Read(ctx, 0, scan.Want{Columns: everything, Interval: model.Ever}); !errors.Is(err, context.Canceled) || errors.Is(err, scan.ErrDamaged) {
 		t.Errorf("cancelled: error %v", err)
 	}
-	if _, err := snap.Read(t.Context(), 0); err != nil {
+	if _, err := snap.Read(t.Context(), 0, scan.Want{Columns: everything, Interval: model.Ever}); err != nil {
 		t.Errorf("after a cancelled read: %v", err)
 	}
 	if _, err := r.Open(t.Context(), &scan.Request{Tenant: "other"}); err == nil {

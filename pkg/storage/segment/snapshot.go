@@ -72,11 +72,11 @@ func (s *snapshot) add(i int, selected *roaring.Bitmap, numbers map[uint32]int) 
 func (s *snapshot) Directory() *scan.Directory { return &s.dir }
 
 // Read implements [scan.Snapshot].
-func (s *snapshot) Read(ctx context.Context, i int) (*scan.Batch, error) {
+func (s *snapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch, error) {
 	return s.r.decode(ctx, s.blocks[i], &block.Question{
 		Picks:    s.picks[i],
-		Interval: s.req.Interval,
-		Columns:  s.req.Columns,
+		Interval: s.req.Interval.Intersect(want.Interval),
+		Columns:  want.Columns,
 		Filters:  s.req.Filters,
 	})
 }
