@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
 // What does it take to merge a thousand small segments: 83 hours of five minutes
@@ -19,7 +21,9 @@ func BenchmarkThousandSegments(b *testing.B) {
 	const segments, perSegment = 1000, 2000
 	rnd := rand.New(rand.NewPCG(1, 20))
 	m := newMachine(b)
-	m.limits.RetentionPeriod = 0
+	m.cfg.MaxCompactionParallelism = 1
+	m.bucket = openFolder(b, vfs.OS, b.TempDir())
+	m.on()
 	var raw int64
 	for n := range segments {
 		rows := make([]row, perSegment)

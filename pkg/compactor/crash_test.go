@@ -38,7 +38,7 @@ func killAt(t *testing.T, kill int) (finished bool) {
 	m.cfg.RetentionEnabled = true
 	m.cfg.MaxCompactionParallelism = 1
 	m.limits.RetentionPeriod = limits.Duration(24 * time.Hour)
-	folder := openFolder(t, fs)
+	folder := openFolder(t, fs, "bucket")
 	m.bucket = folder
 	m.on()
 
@@ -77,7 +77,7 @@ func killAt(t *testing.T, kill int) (finished bool) {
 	if err := folder.Close(); err != nil {
 		t.Fatal(err)
 	}
-	m.bucket = openFolder(t, fs.Crash(rnd))
+	m.bucket = openFolder(t, fs.Crash(rnd), "bucket")
 	m.on()
 	m.wantAtLeast(fmt.Sprintf("kill %d, started again", kill), kept)
 	if err := m.compactor.Compact(t.Context()); err != nil {
@@ -87,9 +87,9 @@ func killAt(t *testing.T, kill int) (finished bool) {
 	return !dead
 }
 
-func openFolder(t *testing.T, fs vfs.FS) *objstore.Folder {
+func openFolder(t testing.TB, fs vfs.FS, dir string) *objstore.Folder {
 	t.Helper()
-	f, err := objstore.OpenFolder(fs, "bucket")
+	f, err := objstore.OpenFolder(fs, dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func testEntry(tenant string, n, level int) Entry {
 // TestTranscripts runs the catalog's states as scripts. Verbs, one a block:
 //
 //	open name=… [follower] [dying=n]   opens a catalog over the bucket; dying: its n-th write and all later ones fail
-//	add in=… tenant=… id=n [level=n] [sources=(ingester/generation,…)] [replaces=(n,…)]
+//	add in=… tenant=… id=n [level=n] [sources=(ingester/generation,…)] [replaces=(n,…)] [tombstone]
 //	release, remove in=… tenant=… id=(n,…)
 //	refresh in=… [tenant=…]
 //	show in=… tenant=…                 live, dead, damaged
@@ -82,6 +82,9 @@ func step(t *testing.T, d *datadriven.TestData, bucket *objstore.Memory, catalog
 		e := testEntry(tenant, ids(t, d, "id")[0], level)
 		for _, text := range values(d, "sources") {
 			e.Sources = append(e.Sources, generation(t, text))
+		}
+		if d.HasArg("tombstone") {
+			e.Object, e.Size = "", 0
 		}
 		for _, n := range ids(t, d, "replaces") {
 			e.Replaces = append(e.Replaces, testID(n))
