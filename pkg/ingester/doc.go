@@ -26,6 +26,12 @@
 // and their newest timestamps, is written to the log of a younger one before
 // the older log goes.
 //
+// # Tails
+//
+// A tail is told of entries once they are in the head, so what it was not told
+// of can be read. What waits for a slow reader is bounded; the rest is left out
+// of the tail, and counted. A push costs one look at a counter when nobody tails.
+//
 // # Memory
 //
 // All heads together stay within a bound: a generation is frozen early under

@@ -40,6 +40,14 @@ func newMetrics(reg prometheus.Registerer, i *Ingester) *metrics {
 		defer i.mu.RUnlock()
 		return float64(len(i.frozen))
 	})
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ingester_tails",
+		Help: "Tails that follow streams of this ingester.",
+	}, func() float64 { return float64(i.tails.count.Load()) })
+	f.NewCounterFunc(prometheus.CounterOpts{
+		Name: "ingester_tail_dropped_entries_total",
+		Help: "Entries that were left out of a tail because it was not read fast enough. They are stored all the same.",
+	}, func() float64 { return float64(i.tails.dropped.Load()) })
 	return &metrics{
 		streams: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ingester_memory_streams",

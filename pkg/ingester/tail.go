@@ -23,6 +23,7 @@ const entryOverhead = 64
 // are none.
 type tails struct {
 	count    atomic.Int64
+	dropped  atomic.Int64 // entries, since the start
 	mu       sync.RWMutex // guards byTenant
 	byTenant map[string]map[*tail]struct{}
 }
@@ -141,6 +142,7 @@ func (t *tail) put(s scan.TailStream) {
 		t.waiting.Dropped = append(t.waiting.Dropped, scan.DroppedEntry{Timestamp: e.Timestamp, Labels: s.Labels})
 	}
 	t.waiting.DroppedCount += len(dropped)
+	t.tails.dropped.Add(int64(len(dropped)))
 	t.mu.Unlock()
 	select {
 	case t.ready <- struct{}{}:

@@ -118,6 +118,9 @@ func TestTailDropsWhatNobodyReads(t *testing.T) {
 	if len(b.Dropped) > scan.MaxDropped || kept+b.DroppedCount != 110 || kept < 7 {
 		t.Errorf("%d kept, %d dropped, %d told of", kept, b.DroppedCount, len(b.Dropped))
 	}
+	if n := m.ing.tails.dropped.Load(); n != int64(b.DroppedCount) {
+		t.Errorf("%d were counted, %d dropped", n, b.DroppedCount)
+	}
 	m.mustPush("t", streamOf(`{app="web"}`, entry(1000, "after")))
 	if got := formatTail(t, tail); got != `{app="web"} 1000 after []` {
 		t.Errorf("after a pause: got %.100s", got)

@@ -10,6 +10,25 @@
 // catalog before an ingester forgets it, so whatever an ingester does not name
 // is in the catalog that is read after it.
 //
-// A querier has no state. Whatever could not be read is told in the warnings of
+// # Questions that are no queries
+//
+//   - [Querier.IndexStats] and [Querier.Volume] read directories alone: the
+//     counts of whole runs, which share in what was asked by time.
+//   - [Querier.DetectedLabels] looks at streams, [Querier.DetectedFields] at the
+//     newest lines of a query.
+//   - [Querier.Patterns] mines rows for what they have in common, and takes a
+//     sample where there are many.
+//
+// Copies of an entry that replicas hold count in sizes and patterns until they
+// are merged: these are estimates, and queries are not.
+//
+// # Tails
+//
+// A [Tail] follows every ingester before it asks for what there is already, so
+// that nothing is missed between the two, and leaves out what came twice.
+//
+// # State
+//
+// A querier has none but the tails that are open. Whatever could not be read is told in the warnings of
 // an answer, which then is not complete; it is never left out in silence.
 package querier

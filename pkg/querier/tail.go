@@ -159,6 +159,9 @@ func (t *Tail) Next(ctx context.Context, limit int) (*TailBatch, error) {
 func (t *Tail) Close() {
 	t.cancel()
 	t.work.Wait()
+	if n := t.queue.missed; n > 0 {
+		level.Warn(t.q.logger).Log("msg", "the reader of a tail was too slow for some entries", "dropped", n, "tenant", t.tenant, "query", t.req.Query)
+	}
 }
 
 // take runs new entries through the stages, and queues what is left.
@@ -188,7 +191,7 @@ func (t *Tail) take(b *scan.TailBatch) {
 			t.queue.put(out, now)
 		}
 	}
-	t.queue.drop(b.Dropped)
+	t.queue.drop(b.Dropped, b.DroppedCount)
 }
 
 // stages returns the stages for a stream.

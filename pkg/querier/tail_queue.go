@@ -33,6 +33,7 @@ type tailQueue struct {
 	waiting []queued
 	bytes   int // of waiting
 	dropped []scan.DroppedEntry
+	missed  int // entries that were dropped, since the start
 }
 
 // A queued entry is due at some time.
@@ -75,9 +76,10 @@ func (q *tailQueue) put(e TailedEntry, now time.Time) {
 	q.wake()
 }
 
-// drop tells of entries that were dropped before they came here.
-func (q *tailQueue) drop(list []scan.DroppedEntry) {
-	if len(list) == 0 {
+// drop tells of n entries that were dropped before they came here, by the first
+// of them.
+func (q *tailQueue) drop(list []scan.DroppedEntry, n int) {
+	if n == 0 {
 		return
 	}
 	q.mu.Lock()
@@ -85,10 +87,12 @@ func (q *tailQueue) drop(list []scan.DroppedEntry) {
 	for _, d := range list {
 		q.dropLocked(d)
 	}
+	q.missed += n - len(list)
 	q.wake()
 }
 
 func (q *tailQueue) dropLocked(d scan.DroppedEntry) {
+	q.missed++
 	if len(q.dropped) < scan.MaxDropped {
 		q.dropped = append(q.dropped, d)
 	}

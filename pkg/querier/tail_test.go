@@ -198,7 +198,7 @@ func TestSlowReadersOfTailsAreTold(t *testing.T) {
 		entries += len(b.Entries)
 		dropped += len(b.Dropped)
 	}
-	if entries != maxQueuedEntries || dropped != scan.MaxDropped || q.bytes != 0 {
+	if entries != maxQueuedEntries || dropped != scan.MaxDropped || q.bytes != 0 || q.missed != 250 {
 		t.Errorf("%d entries, %d told as dropped, %d bytes left", entries, dropped, q.bytes)
 	}
 }
