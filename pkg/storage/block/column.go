@@ -3,6 +3,7 @@ package block
 import (
 	"math"
 	"strings"
+	"unsafe"
 
 	"github.com/skaldlogs/skald/pkg/encbuf"
 )
@@ -53,6 +54,21 @@ type templateColumn struct {
 	rest      column     // values that have no template
 	columns   []column
 	text      []byte // of all templates, two zero bytes between them
+}
+
+// memory estimates how many bytes the column and those below it take.
+func (c *column) memory() int64 {
+	n := int64(unsafe.Sizeof(*c)) + int64(len(c.constant))
+	if t := c.tmpl; t != nil {
+		n += int64(unsafe.Sizeof(*t)) + int64(len(t.text)) + int64(unsafe.Sizeof(template{}))*int64(len(t.templates))
+		for i := range t.templates {
+			n += 4 * int64(len(t.templates[i].refs))
+		}
+		for i := range t.columns {
+			n += t.columns[i].memory()
+		}
+	}
+	return n
 }
 
 // A template is static text with a zero byte at each slot.

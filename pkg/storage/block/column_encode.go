@@ -67,9 +67,6 @@ const (
 	charMinus
 	charPoint
 	charOther
-
-	charHexLower = charDigit | charLower
-	charHexUpper = charDigit | charUpper
 )
 
 var charClasses = func() (c [256]uint8) {

@@ -3,6 +3,7 @@ package block
 import (
 	"fmt"
 	"strings"
+	"unsafe"
 
 	"github.com/skaldlogs/skald/pkg/encbuf"
 	"github.com/skaldlogs/skald/pkg/model"
@@ -76,6 +77,21 @@ func (b *Block) Rows() int { return b.rows }
 
 // Interval is from the earliest to the latest row of the block.
 func (b *Block) Interval() model.Interval { return b.interval }
+
+// Memory estimates how many bytes the block keeps in memory: what its schema
+// says of columns and templates, and its filter.
+func (b *Block) Memory() int64 {
+	n := int64(unsafe.Sizeof(*b)) + int64(len(b.keys)) + b.lines.memory()
+	if b.meta != nil {
+		for i := range b.meta.columns {
+			n += int64(len(b.meta.names[i])) + b.meta.columns[i].memory()
+		}
+		for _, s := range b.meta.shapes {
+			n += 24 + 2*int64(len(s))
+		}
+	}
+	return n
+}
 
 // DataLen is the length of the data part in bytes.
 func (b *Block) DataLen() int { return b.data }
