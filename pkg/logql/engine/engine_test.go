@@ -235,10 +235,10 @@ func TestDirectoryAnswers(t *testing.T) {
 // A watched source notes what it is asked, and can hold up or spoil reads.
 type watched struct {
 	scan.Source
-	mu      sync.Mutex
-	columns scan.Columns // of all reads
-	onRead  func(ctx context.Context, b *scan.Batch) (*scan.Batch, error)
-	open    int
+	mu     sync.Mutex
+	reads  []scan.Want
+	onRead func(ctx context.Context, b *scan.Batch) (*scan.Batch, error)
+	open   int
 }
 
 func (w *watched) Open(ctx context.Context, req *scan.Request) (scan.Snapshot, error) {
@@ -258,7 +258,7 @@ type watchedSnapshot struct {
 
 func (s *watchedSnapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch, error) {
 	s.w.mu.Lock()
-	s.w.columns |= want.Columns
+	s.w.reads = append(s.w.reads, want)
 	s.w.mu.Unlock()
 	b, err := s.Snapshot.Read(ctx, i, want)
 	if err == nil && s.w.onRead != nil {
@@ -305,11 +305,116 @@ func TestColumns(t *testing.T) {
 		if _, err := engine.New(engine.Options{}).Exec(t.Context(), w, "t", parse(t, tc.query), p, engine.Limits{}); err != nil {
 			t.Fatalf("%s: %v", tc.query, err)
 		}
-		if w.columns != tc.want {
-			t.Errorf("%s asks for columns %b, want %b", tc.query, w.columns, tc.want)
+		var columns scan.Columns
+		for _, want := range w.reads {
+			columns |= want.Columns
+		}
+		if columns != tc.want {
+			t.Errorf("%s asks for columns %b, want %b", tc.query, columns, tc.want)
 		}
 		if w.open != 0 {
 			t.Errorf("%s leaves %d snapshots open", tc.query, w.open)
+		}
+	}
+}
+
+// joinedSources are several sources as one.
+type joinedSources []scan.Source
+
+func (s joinedSources) Open(ctx context.Context, req *scan.Request) (scan.Snapshot, error) {
+	var snaps []scan.Snapshot
+	for _, source := range s {
+		snap, err := source.Open(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		snaps = append(snaps, snap)
+	}
+	return scan.Join(snaps...), nil
+}
+
+// TestTailThatOverlaps counts over ten stored blocks of ten seconds and a tail in
+// memory that has some of their last rows again, and wants lines to be read
+// only where they can tell what is a copy.
+func TestTailThatOverlaps(t *testing.T) {
+	stored := seconds(1, 100)
+	late, steps := engine.Params{Start: 200e9, End: 200e9}, engine.Params{Start: 9e9, End: 119e9, Step: 10 * time.Second}
+	for _, tc := range []struct {
+		name, query     string
+		params          engine.Params
+		tail            int // the second at which the tail begins; it goes on to 109
+		want            string
+		directory, read int64
+		compared        string // seconds of the reads that have lines
+	}{
+		{"nothing is shared", `sum(count_over_time({job="j"}[1000s]))`, late, 100, "110", 10, 1, ""},
+		{"a row", `sum(count_over_time({job="j"}[1000s]))`, late, 99, "110", 9, 2, "99-99 99-99"},
+		{"some rows of a block", `count_over_time({job="j"}[1000s])`, late, 97, "110", 9, 2, "97-99 97-99"},
+		{"most rows of a block", `count_over_time({job="j"}[1000s])`, late, 91, "110", 9, 2, "90-99 91-99"},
+		{"a block and a row", `count_over_time({job="j"}[1000s])`, late, 89, "110", 8, 3, "89-109 89-89 90-99"},
+		{"bytes", `sum(bytes_over_time({job="j"}[1000s]))`, late, 99, "880", 9, 2, "99-99 99-99"},
+		{"many windows", `sum(count_over_time({job="j"}[10s]))`, steps, 99, strings.Repeat("10 ", 11), 9, 2, "99-99 99-99"},
+		{"lines are read anyway", `sum(count_over_time({job="j"} |= "n=10" [1000s]))`, late, 99, "11", 0, 11, "all"},
+	} {
+		all := seconds(1, 110)
+		all[0].Entries = all[0].Entries[tc.tail:]
+		w := &watched{Source: joinedSources{
+			logqltest.NewSource(stored, blocks(10)),
+			logqltest.NewSource(all, logqltest.Layout{Generations: 1, Tail: true}),
+		}}
+		res, err := engine.New(engine.Options{}).Exec(t.Context(), w, "t", parse(t, tc.query), tc.params, engine.Limits{})
+		if err != nil {
+			t.Fatalf("%s: %v", tc.name, err)
+		}
+		var got string
+		switch d := res.Data.(type) {
+		case promql.Vector:
+			got = fmt.Sprint(d[0].F)
+		case promql.Matrix:
+			for _, p := range d[0].Floats {
+				got += fmt.Sprint(p.F, " ")
+			}
+		}
+		if got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
+		}
+		if s := res.Stats; s.BlocksDirectory != tc.directory || s.BlocksRead != tc.read {
+			t.Errorf("%s: %d blocks from the directory and %d read, want %d and %d", tc.name, s.BlocksDirectory, s.BlocksRead, tc.directory, tc.read)
+		}
+		var compared []string
+		for _, want := range w.reads {
+			if want.Columns.Has(scan.Lines) {
+				compared = append(compared, fmt.Sprintf("%d-%d", want.Interval.Mint/1e9, want.Interval.Maxt/1e9))
+			}
+		}
+		slices.Sort(compared)
+		if got := strings.Join(compared, " "); got != tc.compared && tc.compared != "all" {
+			t.Errorf("%s: lines are read of seconds %s, want %s", tc.name, got, tc.compared)
+		}
+		if tc.compared == "all" && len(w.reads) != int(tc.read) {
+			t.Errorf("%s: %d reads of %d blocks", tc.name, len(w.reads), tc.read)
+		}
+	}
+}
+
+// TestRowsBehindTheLimit wants a log query that has its entries to read of the
+// next block only what may still be among them.
+func TestRowsBehindTheLimit(t *testing.T) {
+	for _, tc := range []struct {
+		direction engine.Direction
+		want      model.Interval
+	}{
+		{engine.Backward, model.Interval{Mint: 90e9, Maxt: 99e9}},
+		{engine.Forward, model.Interval{Mint: 0, Maxt: 9e9}},
+	} {
+		w := &watched{Source: logqltest.NewSource(seconds(2, 100), blocks(100))} // a block for each stream
+		p := engine.Params{Start: 0, End: 1e12, Step: time.Second, Limit: 10, Direction: tc.direction}
+		res, err := engine.New(engine.Options{Concurrency: 1}).Exec(t.Context(), w, "t", parse(t, `{job="j"}`), p, engine.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(w.reads) != 2 || w.reads[1].Interval != tc.want || res.Stats.Lines != 110 || res.Stats.Entries != 10 {
+			t.Errorf("%v: reads %v, %d lines, want the second to be %v, and 110", tc.direction, w.reads, res.Stats.Lines, tc.want)
 		}
 	}
 }

@@ -63,6 +63,29 @@ func TestLayout(t *testing.T) {
 	}
 }
 
+func TestNeed(t *testing.T) {
+	in := func(mint, maxt int64) model.Interval { return model.Interval{Mint: mint, Maxt: maxt} }
+	read := func(c scan.Columns, i model.Interval) scan.Want { return scan.Want{Columns: c, Interval: i} }
+	for _, tc := range []struct {
+		name    string
+		columns scan.Columns
+		others  []model.Interval // beside a run of 1 to 20
+		want    need
+	}{
+		{"alone", scan.Sizes, []model.Interval{in(21, 30)}, need{first: read(scan.Sizes, in(1, 20))}},
+		{"a little is shared", scan.Sizes, []model.Interval{in(20, 30)}, need{read(scan.Sizes, in(1, 20)), true, read(compared|scan.Sizes, in(20, 20))}},
+		{"twice a little", 0, []model.Interval{in(4, 4), in(9, 10)}, need{read(0, in(1, 20)), true, read(compared, in(4, 10))}},
+		{"far apart", 0, []model.Interval{in(4, 4), in(19, 30)}, need{first: read(compared, in(1, 20))}},
+		{"most is shared", scan.Sizes, []model.Interval{in(10, 30)}, need{first: read(compared|scan.Sizes, in(1, 20))}},
+		{"lines are needed anyway", scan.Lines, []model.Interval{in(20, 30)}, need{first: read(compared, in(1, 20))}},
+	} {
+		l := newLayout(directory(append(tc.others, in(1, 20))...), model.Ever, nil)
+		if got := l.need(len(tc.others), tc.columns); got != tc.want {
+			t.Errorf("%s: %+v, want %+v", tc.name, got, tc.want)
+		}
+	}
+}
+
 func TestLayoutAtTheEndsOfTime(t *testing.T) {
 	l := newLayout(directory(model.Ever, model.Ever, model.Interval{Mint: math.MaxInt64, Maxt: math.MaxInt64}), model.Ever, nil)
 	for b := range l.blocks {

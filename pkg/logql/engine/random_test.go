@@ -57,6 +57,41 @@ func TestTwin(t *testing.T) {
 	}
 }
 
+// TestTwinWithFewCopies asks for counts where few entries have copies, so that
+// what may have some is read apart from the rest.
+func TestTwinWithFewCopies(t *testing.T) {
+	e := engine.New(engine.Options{Concurrency: 2})
+	for seed := range uint64(500) {
+		g := generator{rand.New(rand.NewPCG(seed, 9))}
+		streams := g.streams()
+		query := g.pick("sum", "sum by (app)", "sum by (pod)", "max", "count") + "(" + g.pick("count_over_time", "rate", "bytes_over_time", "bytes_rate", "absent_over_time") +
+			"(" + g.selector() + g.pick("", "", ` | pod="p1"`, ` |= "v"`) + g.rangeText() + "))"
+		params := engine.Params{Start: int64(g.IntN(30)) * 1e9, End: int64(30+g.IntN(60)) * 1e9, Step: time.Duration(1+g.IntN(20)) * time.Second}
+		expr, err := syntax.Parse(query)
+		if err != nil {
+			t.Fatalf("seed %d: %s: %v", seed, query, err)
+		}
+		layout := logqltest.Layout{Seed: seed, Generations: 1 + g.IntN(2), BlockRows: []int{0, 8, 20}[g.IntN(3)], Copies: 0.03, Tail: g.IntN(2) == 0, Answer: g.IntN(2) == 0}
+		target := &logqltest.EngineTarget{Engine: e, Layout: layout}
+		for _, s := range streams {
+			if err := target.Load(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := target.Exec(t.Context(), query, params)
+		if err != nil {
+			t.Fatalf("seed %d: %s: %v", seed, query, err)
+		}
+		want, err := (&twin{streams: streams, params: params}).exec(expr)
+		if err != nil {
+			t.Fatalf("seed %d: %s: %v", seed, query, err)
+		}
+		if w, g := logqltest.Format(want), logqltest.Format(got); !logqltest.Same(w, g) {
+			t.Fatalf("seed %d: %s %+v\nwanted\n  %s\ngot\n  %s", seed, query, params, strings.Join(w, "\n  "), strings.Join(g, "\n  "))
+		}
+	}
+}
+
 // A generator makes entries and queries.
 type generator struct{ *rand.Rand }
 
