@@ -26,8 +26,8 @@ const (
 
 // A miner finds the patterns of lines. A line is cut into words and the
 // delimiters between them; words with a digit are variables from the start.
-// Lines with the same delimiters go together when more than half of their words
-// are equal, and the other words become variables too.
+// Lines with the same delimiters go together when more than half of their other
+// words are equal, and those that are not become variables too.
 //
 // Text may have <_> where something was taken out already: a template of a
 // block is added like a line, as often as its rows are. A miner belongs to one
@@ -50,6 +50,7 @@ type piece struct {
 type cluster struct {
 	level  string
 	pieces []piece
+	words  int // of its first line that were no variables
 	total  int64
 	steps  map[int64]int64 // lines by number of the step
 }
@@ -98,17 +99,15 @@ func (m *miner) find(level string, pieces []piece) *cluster {
 	hash := xxhash.Sum64(m.key)
 	siblings := m.clusters[hash]
 	var best *cluster
-	bestEqual, bestOf := 0, 1
+	bestEqual, alike := 0, false
 	for _, c := range siblings {
 		if c.level != level || !sameDelimiters(c.pieces, pieces) {
 			continue // the hashes are equal by chance
 		}
-		equal, of := c.likeness(pieces)
-		if best == nil || equal*bestOf > bestEqual*of {
-			best, bestEqual, bestOf = c, equal, of
+		if equal, ok := c.likeness(pieces); best == nil || ok && !alike || ok == alike && equal > bestEqual {
+			best, bestEqual, alike = c, equal, ok
 		}
 	}
-	alike := best != nil && 2*bestEqual > bestOf
 	full := m.count >= maxClusters || len(siblings) >= maxSiblings
 	switch {
 	case alike || full && best != nil:
@@ -117,7 +116,7 @@ func (m *miner) find(level string, pieces []piece) *cluster {
 	case full:
 		return nil
 	}
-	c := &cluster{level: strings.Clone(level), pieces: slices.Clone(pieces), steps: map[int64]int64{}}
+	c := &cluster{level: strings.Clone(level), pieces: slices.Clone(pieces), words: countWords(pieces), steps: map[int64]int64{}}
 	for i := range c.pieces {
 		c.pieces[i].text = strings.Clone(c.pieces[i].text)
 	}
@@ -138,30 +137,30 @@ func sameDelimiters(a, b []piece) bool {
 	return true
 }
 
-// likeness is how many words are the cluster's, of how many that it has. A word
-// in the place of a variable is neither.
-func (c *cluster) likeness(pieces []piece) (equal, of int) {
-	words := 0
+// countWords counts the words that are no variables.
+func countWords(pieces []piece) int {
+	n := 0
 	for i := range pieces {
-		if !pieces[i].word {
-			continue
+		if pieces[i].word && pieces[i].text != variable {
+			n++
 		}
-		words++
-		if c.pieces[i].text == variable && pieces[i].text != variable {
-			continue
-		}
-		of++
-		if c.pieces[i].text == pieces[i].text {
+	}
+	return n
+}
+
+// likeness is how many words are the cluster's, and whether that is enough:
+// more than half of those that its first line had. So it never generalizes until
+// nothing is left.
+func (c *cluster) likeness(pieces []piece) (equal int, alike bool) {
+	if c.words == 0 {
+		return 0, countWords(pieces) == 0
+	}
+	for i := range pieces {
+		if pieces[i].word && pieces[i].text != variable && c.pieces[i].text == pieces[i].text {
 			equal++
 		}
 	}
-	switch {
-	case words == 0:
-		return 1, 1
-	case of == 0:
-		return 0, 1
-	}
-	return equal, of
+	return equal, 2*equal > c.words
 }
 
 // generalize makes variables of the words that differ.
