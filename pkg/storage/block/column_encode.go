@@ -3,6 +3,7 @@ package block
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 
 	"github.com/skaldlogs/skald/pkg/encbuf"
 )
@@ -305,7 +306,7 @@ func (c *columnEncoder) addInts(v []uint64, mode uint8) {
 
 // parseAll fills c.values, as long as parse understands them.
 func (c *columnEncoder) parseAll(values []piece, parse func([]byte) (int64, bool)) bool {
-	c.values = c.values[:0]
+	c.values = slices.Grow(c.values[:0], len(values))
 	for _, v := range values {
 		x, ok := parse(c.text[v.start:v.end])
 		if !ok {
@@ -335,7 +336,7 @@ func (c *columnEncoder) decimals(values []piece) choice {
 }
 
 func (c *columnEncoder) hexInts(values []piece, upper bool) choice {
-	c.values = c.values[:0]
+	c.values = slices.Grow(c.values[:0], len(values))
 	for _, v := range values {
 		x, ok := parseHex(c.text[v.start:v.end], upper)
 		if !ok {
@@ -356,7 +357,7 @@ func (c *columnEncoder) hexInts(values []piece, upper bool) choice {
 
 // packedBytes tries a type that packs each value into width bytes.
 func (c *columnEncoder) packedBytes(values []piece, kind uint8, width int, params []byte, pack func(dst, s []byte) ([]byte, bool)) choice {
-	c.packed = c.packed[:0]
+	c.packed = slices.Grow(c.packed[:0], width*len(values))
 	for _, v := range values {
 		var ok bool
 		if c.packed, ok = pack(c.packed, c.text[v.start:v.end]); !ok {

@@ -3,6 +3,7 @@ package block
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // parseInt reads a decimal number that is written as strconv would write it.
@@ -313,7 +314,7 @@ const signBit = 1 << 63
 
 // differences fills deltas; the first is 0.
 func (p *intPacker) differences(v []uint64) {
-	p.deltas = p.deltas[:0]
+	p.deltas = slices.Grow(p.deltas[:0], len(v))
 	prev := v[0]
 	for _, x := range v {
 		p.deltas = append(p.deltas, x-prev)

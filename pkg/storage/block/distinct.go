@@ -22,6 +22,7 @@ type distinctFinder struct {
 // find numbers values, and reports whether no more than limit are distinct.
 func (f *distinctFinder) find(text []byte, values []piece, limit int) bool {
 	f.hash, f.values, f.counts, f.ids = f.hash[:0], f.values[:0], f.counts[:0], f.ids[:0]
+	f.ids = slices.Grow(f.ids, min(len(values), 8*limit)) // most are left early
 	size := 16
 	for size < 2*limit+2 {
 		size *= 2

@@ -1,5 +1,7 @@
 package block
 
+import "slices"
+
 // The rows and bytes below which templates are not tried: describing the columns
 // would cost more than it saves.
 const (
@@ -19,7 +21,7 @@ func (e *Encoder) encodeTemplates(rows []Row, rawBytes int) bool {
 	}
 	c := &e.lines
 	c.w, c.text = &e.w, e.joined
-	c.pieces, c.times = c.pieces[:0], c.times[:0]
+	c.pieces, c.times = slices.Grow(c.pieces[:0], n), slices.Grow(c.times[:0], n)
 	at := uint32(0)
 	for _, r := range e.order.at {
 		end := at + uint32(len(rows[r].Line))

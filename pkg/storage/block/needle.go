@@ -99,6 +99,11 @@ func (f *finder) answer(c *column, how uint8, text string, start, end int) (answ
 	if err != nil {
 		return answer{}, err
 	}
+	if c.kind == columnInt && c.lo >= 0 || c.kind == columnPad {
+		if digits, ok := parseDigits(model.BorrowBytes(text)); ok {
+			return v.findDigits(how, uint64(digits), len(text))
+		}
+	}
 	switch c.kind {
 	case columnDict:
 		return v.findInDict(how, text), nil
@@ -190,6 +195,41 @@ func (v *values) render() error {
 	v.rewind()
 	v.rendered, v.ends = text, ends
 	return nil
+}
+
+// findDigits finds the numbers, of which none is negative, that hold others: n
+// digits of value want.
+func (v *values) findDigits(how uint8, want uint64, n int) (answer, error) {
+	found := scan.NewBitset(v.n, false)
+	scale := uint64(powers[n])
+	for i := range v.n {
+		x, err := v.int(v.ints, i)
+		if err != nil {
+			return answer{}, err
+		}
+		have := v.width // of padded numbers
+		if v.kind == columnInt {
+			have = digitsOf(x)
+		}
+		if how == atStart {
+			for ; have > n; have-- {
+				x /= 10
+			}
+		}
+		for ; have >= n; have-- {
+			if x%scale == want {
+				found.Set(i)
+				break
+			}
+			if how != anywhere {
+				break
+			}
+			x /= 10
+		}
+	}
+	v.at = v.n // for rewind to know that ints were read
+	v.rewind()
+	return some(found), nil
 }
 
 // keyOf is the key of a value of a column of ids.

@@ -147,6 +147,49 @@ func TestAbsentNeedles(t *testing.T) {
 	}
 }
 
+// Digits are found in numbers of every length, up to the widest.
+func TestDigits(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 25))
+	rows := make([]Row, 3000)
+	for i := range rows {
+		rows[i] = Row{Timestamp: int64(i), Line: fmt.Sprintf("n %d wide %d pad %09d signed %d.", r.Int64()>>r.IntN(63), r.Int64(), r.IntN(1e9), r.Int64()-1<<62)}
+	}
+	enc := force(t, new(Encoder), rows)
+	b, err := Open(enc.Prune)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 400 {
+		line := rows[r.IntN(len(rows))].Line
+		words := strings.Fields(line)
+		needle := words[1+2*r.IntN(4)]
+		switch r.IntN(5) {
+		case 0:
+			from := r.IntN(len(needle))
+			needle = needle[from:]
+		case 1:
+			needle = needle[:1+r.IntN(len(needle))]
+		case 2:
+			from := r.IntN(len(needle))
+			needle = needle[from : from+1+r.IntN(min(4, len(needle)-from))]
+		case 3:
+			needle = pick(r, "n ", "e ", "d ", "") + needle + pick(r, " ", "")
+		}
+		q := all(enc.Runs)
+		q.Filters = []scan.LineFilter{{Op: scan.Contains, Text: needle}}
+		got, err := b.Decode(Bytes(enc.Data), enc.Runs, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, row := range rows {
+			is := got.Rows() > 0 && (got.Selected == nil || got.Selected.Get(i))
+			if want := strings.Contains(row.Line, needle); is != want {
+				t.Fatalf("%q in %q: %v, want %v", needle, row.Line, is, want)
+			}
+		}
+	}
+}
+
 // Several filters, some runs and an interval together.
 func TestSomeRowsOfTemplates(t *testing.T) {
 	var e Encoder

@@ -2,6 +2,7 @@ package block
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -75,6 +76,7 @@ func (s *splitter) columnsOf(t int) []uint16 { return s.refs[s.refEnds[t-1]:s.re
 // have little in common: more than one template for every few values.
 func (s *splitter) split(text []byte, values []piece, few int) bool {
 	s.reset()
+	s.ids = slices.Grow(s.ids, len(values))
 	for i, v := range values {
 		t := 0
 		if s.tok.take(text[v.start:v.end], v.start) {
