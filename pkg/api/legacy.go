@@ -28,7 +28,7 @@ func (a *API) legacyQuery(q *question) (any, error) {
 		return nil, err
 	}
 	res, err := a.querier.Query(q.Context(), q.tenants, sel, engine.Params{
-		Start: p.Start, End: p.End, Limit: p.Limit, Direction: engine.Direction(p.Direction),
+		Start: p.Start, End: p.End, Step: p.Step, Limit: p.Limit, Direction: engine.Direction(p.Direction),
 	})
 	if err != nil {
 		return nil, err

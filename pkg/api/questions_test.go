@@ -175,6 +175,8 @@ func TestQuestions(t *testing.T) {
 		{"labels of all streams", "t", "/loki/api/v1/detected_labels", `start=100&end=200`, `{"detectedLabels":[{"label":"app","cardinality":2},{"label":"env","cardinality":1}]}`},
 		{"no labels", "t", "/loki/api/v1/detected_labels", `query={app="none"}` + all, `{}`},
 		{"fields", "t", "/loki/api/v1/detected_fields", `query={app="db"}` + all, `{"fields":[{"label":"q_n","type":"int","cardinality":10,"parsers":["json"],"jsonPath":["q","n"]}],"limit":1000}`},
+		{"fields of no time", "t", "/loki/api/v1/detected_fields", `query={app="db"}&start=120&end=120`, `{}`},
+		{"legacy query of no time", "t", "/api/prom/query", `query={app="db"}&start=120&end=120`, `{"streams":[],"stats":{}}`},
 		{"no fields", "t", "/loki/api/v1/detected_fields", `query={app="none"}` + all, `{}`},
 		{"values of a field", "t", "/loki/api/v1/detected_field/took/values", `query={app="web"} |= "=7ms"&limit=5` + all, `{"values":["7ms"],"limit":5}`},
 		{"patterns", "t", "/loki/api/v1/patterns", `query={app="web"}&step=60` + all, `{"status":"success","data":[{"pattern":"level=info took=\u003c_\u003e msg=\"it is done\"","level":"","samples":[[60,20],[120,40]]}]}`},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -101,11 +102,14 @@ func (q *Querier) DetectedFieldValues(ctx context.Context, tenants []string, req
 	return d.values(name, req.Limit), nil
 }
 
+// rangeQuery is a step, which makes a query one over a range, whatever its bounds.
+const rangeQuery = time.Second
+
 // detect runs the query and collects the fields of the entries it returns.
 func (q *Querier) detect(ctx context.Context, tenants []string, req *FieldsRequest) (*detector, error) {
 	limit := stricter(req.LineLimit, q.queryLimits(tenants).MaxEntries)
 	res, err := q.Query(ctx, tenants, req.Query, engine.Params{
-		Start: req.Start, End: req.End, Limit: limit, Direction: engine.Backward, Categorize: true,
+		Start: req.Start, End: req.End, Step: rangeQuery, Limit: limit, Direction: engine.Backward, Categorize: true,
 	})
 	if err != nil {
 		return nil, err

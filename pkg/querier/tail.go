@@ -120,7 +120,8 @@ func (t *Tail) past(ctx context.Context) ([]TailedEntry, error) {
 	// Entries may be stamped ahead of time, as far as the tenant allows.
 	ahead := time.Duration(t.q.limits.For(t.tenant).CreationGracePeriod)
 	res, err := t.q.Query(ctx, []string{t.tenant}, t.req.Query, engine.Params{
-		Start: t.req.Start, End: t.q.now().Add(ahead).UnixNano(), Limit: t.req.Limit, Direction: engine.Backward, Categorize: true,
+		Start: t.req.Start, End: t.q.now().Add(ahead).UnixNano(), Step: rangeQuery,
+		Limit: t.req.Limit, Direction: engine.Backward, Categorize: true,
 	})
 	if err != nil {
 		return nil, err
