@@ -108,9 +108,9 @@ func (nothing) Series(context.Context, *scan.Request) ([]labels.Labels, error) {
 
 type emptySnapshot struct{}
 
-func (emptySnapshot) Directory() *scan.Directory                     { return &scan.Directory{} }
+func (emptySnapshot) Directory() *scan.Directory                                { return &scan.Directory{} }
 func (emptySnapshot) Read(context.Context, int, scan.Want) (*scan.Batch, error) { return nil, io.EOF }
-func (emptySnapshot) Close() error                                   { return nil }
+func (emptySnapshot) Close() error                                              { return nil }
 
 // get asks in the name of a tenant, and returns the status and the body.
 func (w *world) get(t *testing.T, tenant, path, query string, header ...string) (int, string, http.Header) {
