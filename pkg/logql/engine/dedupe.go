@@ -11,7 +11,7 @@ import (
 
 // dedupe takes the copies of rows out of pieces of one stream: of equal rows,
 // the one that arrived first stays. It returns how many it took out. Each piece
-// is distinct in itself.
+// is distinct in itself, and none has been here before.
 func dedupe(pieces []piece) int {
 	slices.SortFunc(pieces, func(a, b piece) int {
 		switch {
@@ -62,8 +62,10 @@ func (f *front) before(o *front) bool {
 // there is one.
 func (d *deduper) front(i, row int) (front, bool) {
 	p := &d.pieces[i]
-	for row < p.end && !p.selected(row) {
-		row++
+	if all := p.batch.Selected; all != nil {
+		for row < p.end && !all.Get(row) {
+			row++
+		}
 	}
 	if row == p.end {
 		return front{}, false
@@ -73,18 +75,20 @@ func (d *deduper) front(i, row int) (front, bool) {
 
 // sink moves a front to its place, down the heap.
 func (d *deduper) sink(i int) {
+	fronts := d.fronts
 	for {
-		first := i
-		for down := 2*i + 1; down <= 2*i+2 && down < len(d.fronts); down++ {
-			if d.fronts[down].before(&d.fronts[first]) {
-				first = down
-			}
-		}
-		if first == i {
+		down := 2*i + 1
+		if down >= len(fronts) {
 			return
 		}
-		d.fronts[i], d.fronts[first] = d.fronts[first], d.fronts[i]
-		i = first
+		if down+1 < len(fronts) && fronts[down+1].before(&fronts[down]) {
+			down++
+		}
+		if !fronts[down].before(&fronts[i]) {
+			return
+		}
+		fronts[i], fronts[down] = fronts[down], fronts[i]
+		i = down
 	}
 }
 
