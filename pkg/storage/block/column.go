@@ -262,12 +262,19 @@ func (c *column) readTime(d *encbuf.Decoder) {
 	c.min = len(text) + len(c.layout.suffix)
 	c.max = c.min + 10
 	c.charset.addText("0123456789.,")
-	c.charset.addText(text)
+	c.charset.addText(strings.Map(func(r rune) rune {
+		if strings.ContainsRune("YyMDhmsBW_", r) {
+			return -1 // stands for others
+		}
+		return r
+	}, text))
 	if strings.ContainsAny(text, "BW") {
 		c.charset.addText(monthNames + dayNames)
 	}
+	if strings.Contains(text, "_") {
+		c.charset.addText(" ")
+	}
 	c.charset.addText(c.layout.suffix)
-	c.charset.addText(" ")
 }
 
 // readTemplates reads the templates of a column and all columns below it.

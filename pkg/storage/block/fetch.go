@@ -51,21 +51,37 @@ func (f *fetched) fetch(streams []*stream) error {
 		}
 	}
 	for _, p := range wanted {
-		data, err := f.from(int64(p.off), p.end-p.off)
-		if err != nil {
+		if err := f.readPart(p); err != nil {
 			return err
 		}
-		if len(data) != p.end-p.off {
-			return damagedf("%d bytes at %d of the data part, want %d", len(data), p.off, p.end-p.off)
-		}
-		p.data = data
-		f.parts = append(f.parts, p)
-		f.read += int64(len(data))
 	}
 	if small && !f.haveSmall {
 		return f.openSmall()
 	}
 	return nil
+}
+
+func (f *fetched) readPart(p part) error {
+	data, err := f.from(int64(p.off), p.end-p.off)
+	if err != nil {
+		return err
+	}
+	if len(data) != p.end-p.off {
+		return damagedf("%d bytes at %d of the data part, want %d", len(data), p.off, p.end-p.off)
+	}
+	p.data = data
+	f.parts = append(f.parts, p)
+	f.read += int64(len(data))
+	return nil
+}
+
+// readAhead is how much is read at least when a stream turns out to be needed:
+// the next is likely near, and a read costs more than its bytes.
+const readAhead = 64 << 10
+
+// ahead reads n bytes from off, and what lies behind them.
+func (f *fetched) ahead(off, n int) error {
+	return f.readPart(part{off: off, end: min(off+max(n, readAhead), max(f.block.data, off+n))})
 }
 
 // find returns n bytes of the data part from off, nil if they were not read.
@@ -105,7 +121,12 @@ func (f *fetched) bytes(s *stream, buf []byte) ([]byte, error) {
 	}
 	if s.place == placeSmall {
 		if !f.haveSmall {
-			if err := f.fetch([]*stream{s}); err != nil {
+			if f.find(0, f.block.small) == nil {
+				if err := f.ahead(0, f.block.small); err != nil {
+					return nil, err
+				}
+			}
+			if err := f.openSmall(); err != nil {
 				return nil, err
 			}
 		}
@@ -113,7 +134,7 @@ func (f *fetched) bytes(s *stream, buf []byte) ([]byte, error) {
 	}
 	stored := f.find(s.off, s.stored)
 	if stored == nil {
-		if err := f.fetch([]*stream{s}); err != nil {
+		if err := f.ahead(s.off, s.stored); err != nil {
 			return nil, err
 		}
 		stored = f.find(s.off, s.stored)

@@ -92,6 +92,8 @@ func (f *finder) answer(c *column, how uint8, text string, start, end int) (answ
 		return f.askTemplates(c, how, start, end)
 	case c.hasWords() && f.d.keys.has(filterWords) && f.d.keys.lacksText(how, model.BorrowBytes(text)):
 		return answer{}, nil
+	case c.kind == columnTime && c.layout.suffix == "" && hasLongWord(text):
+		return answer{}, nil
 	case how == exactly && c.kind != columnRaw && c.kind != columnDict && c.kind != columnDecimal:
 		return f.equal(c, text)
 	}
@@ -230,6 +232,20 @@ func (v *values) findDigits(how uint8, want uint64, n int) (answer, error) {
 	v.at = v.n // for rewind to know that ints were read
 	v.rewind()
 	return some(found), nil
+}
+
+// hasLongWord reports whether text has more letters in a row than a time has.
+func hasLongWord(text string) bool {
+	n := 0
+	for i := range len(text) {
+		if n++; classes[text[i]]&(isLetter|isHex) == 0 {
+			n = 0
+		}
+		if n > 3 {
+			return true
+		}
+	}
+	return false
 }
 
 // keyOf is the key of a value of a column of ids.
