@@ -85,7 +85,7 @@ func New(cfg Config, o Options) *Compactor {
 	if r := cfg.MaxReadRate; r > 0 {
 		c.pace = rate.NewLimiter(rate.Limit(r), max(r.Int(), block.TargetBytes))
 	}
-	c.Service = services.NewTimerService(cfg.CompactionInterval, c.starting, c.running, nil)
+	c.Service = services.NewTimerService(cfg.CompactionInterval, c.starting, c.running, c.stopping)
 	return c
 }
 
@@ -96,6 +96,7 @@ func (c *Compactor) starting(context.Context) error {
 	if _, err := compileRules(c.defaults.RetentionStream); err != nil {
 		return fmt.Errorf("limits_config: retention_stream: %w", err)
 	}
+	c.metrics.running.Set(1)
 	return nil
 }
 
@@ -103,6 +104,11 @@ func (c *Compactor) running(ctx context.Context) error {
 	if err := c.pass(ctx, false); err != nil && ctx.Err() == nil {
 		level.Error(c.logger).Log("msg", "compaction is not complete; what is left is tried again", "err", err)
 	}
+	return nil
+}
+
+func (c *Compactor) stopping(error) error {
+	c.metrics.running.Set(0)
 	return nil
 }
 
@@ -137,8 +143,6 @@ func (c *Compactor) pass(ctx context.Context, all bool) error {
 		return ctx.Err()
 	}
 	defer func() { <-c.passing }()
-	c.metrics.running.Set(1)
-	defer c.metrics.running.Set(0)
 	began := c.now()
 
 	var errs []error

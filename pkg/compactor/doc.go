@@ -34,8 +34,10 @@
 //
 // A merge holds the indexes of its inputs, the prune parts of the blocks read so
 // far, the rows of one slice of time of one group (32 MiB, twice as much for a
-// moment), and one block on its way in and one on its way out. Rows of one instant
-// are never cut apart: they are in memory together, however many they are.
+// moment), and one block on its way in and one on its way out. With what waits to
+// be collected that was 180 MB for a thousand segments (BenchmarkThousandSegments).
+// Rows of one instant are never cut apart: they are in memory together, however
+// many they are.
 //
 // # Damage
 //

@@ -107,6 +107,25 @@ func TestMergeKeepsSources(t *testing.T) {
 	}
 }
 
+// Generations of several ingesters say nothing about each other: a merged
+// segment must not come after what one of them flushes later.
+func TestOrderOfSeveralIngesters(t *testing.T) {
+	m := newMachine(t)
+	m.next["j"] = 1000
+	var all []row
+	for n, ingester := range []string{"i", "j", "i"} {
+		rows := []row{{labels: testStreams[0], ts: epoch.UnixNano(), line: string(rune('a' + n))}}
+		if ingester == "j" {
+			rows[0].ts++
+		}
+		all = append(all, rows...)
+		m.flush("t", ingester, rows, 10)
+		m.release()
+		m.pass(true)
+		m.want("t", all)
+	}
+}
+
 // What an ingester still holds is left alone, and keeps those before it apart
 // from those after it.
 func TestUnreleasedStaysAndSeparates(t *testing.T) {
