@@ -94,6 +94,7 @@ func (q *Querier) queryLimits(tenants []string) engine.Limits {
 		out.MaxLength = stricter(out.MaxLength, l.MaxLength)
 		out.MaxRange = stricter(out.MaxRange, l.MaxRange)
 		out.Timeout = stricter(out.Timeout, l.Timeout)
+		out.Variants = out.Variants && l.Variants
 	}
 	return out
 }
@@ -105,6 +106,7 @@ func ofLimits(l *limits.Limits) engine.Limits {
 		MaxLength:  time.Duration(l.MaxQueryLength),
 		MaxRange:   time.Duration(l.MaxQueryRange),
 		Timeout:    time.Duration(l.QueryTimeout),
+		Variants:   l.EnableMultiVariantQueries,
 	}
 }
 

@@ -70,7 +70,7 @@ var honoured = []section{
 		max_structured_metadata_size max_structured_metadata_entries_count discover_generic_fields.fields
 		discover_service_name discover_log_levels log_level_fields log_level_from_json_max_depth
 		block_ingestion_until block_ingestion_status_code max_streams_per_user max_global_streams_per_user
-		max_entries_limit_per_query max_query_series max_query_lookback max_query_length max_query_range
+		max_entries_limit_per_query max_query_series max_query_lookback max_query_length max_query_range enable_multi_variant_queries
 		query_timeout split_queries_by_interval volume_enabled volume_max_series max_concurrent_tail_requests retention_period
 		retention_stream`},
 	{verdict: Honoured, under: "compactor", keys: `

@@ -364,7 +364,6 @@ var ignored = []section{
 		required_labels
 		minimum_labels_number
 		blocked_queries
-		enable_multi_variant_queries
 		shard_aggregations
 		max_query_parallelism
 		tsdb_max_query_parallelism
