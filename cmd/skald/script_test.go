@@ -103,6 +103,16 @@ func scriptLog(ts *testscript.TestScript, neg bool, args []string) {
 	re, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
 	text := scriptServer(ts).log.String()
+	for range 500 {
+		if re.MatchString(text) {
+			break
+		}
+		if neg {
+			return
+		}
+		time.Sleep(10 * time.Millisecond) // another process: what it said is on its way
+		text = scriptServer(ts).log.String()
+	}
 	if re.MatchString(text) == neg {
 		ts.Fatalf("the log against %q:\n%s", args[0], text)
 	}
