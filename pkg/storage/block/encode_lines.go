@@ -52,21 +52,21 @@ func (e *Encoder) encodeTemplates(rows []Row, rawBytes int) bool {
 	return false
 }
 
-// templatesPay compares what was written with a sample of the lines, compressed.
+// templatesPay compares what was written with a sample of the lines, compressed,
+// and where that speaks against it with all of them: parts of the lines may be
+// much more alike than the whole.
 func (e *Encoder) templatesPay(schema, small, big int) bool {
-	sample := e.joined
-	if len(sample) > sampleLen {
-		sample = sample[len(sample)/2-sampleLen/2:][:sampleLen]
+	compressed := func(b []byte) int {
+		e.packed = e.zstd.EncodeAll(b, e.packed[:0])
+		return len(e.packed)
 	}
-	e.packed = e.zstd.EncodeAll(sample, e.packed[:0])
-	rowsSize := len(e.packed) * (len(e.joined) / len(sample))
-	if len(sample) == len(e.joined) {
-		rowsSize = len(e.packed)
+	size := big + compressed(e.w.schema[schema:]) + compressed(e.w.small[len(e.w.small)-small:])
+	lengths := len(e.order.at) / 2
+	if len(e.joined) > sampleLen {
+		sample := e.joined[len(e.joined)/2-sampleLen/2:][:sampleLen]
+		if size <= compressed(sample)*(len(e.joined)/sampleLen)+lengths {
+			return true
+		}
 	}
-	rowsSize += len(e.order.at) / 2 // their lengths
-	e.packed = e.zstd.EncodeAll(e.w.schema[schema:], e.packed[:0])
-	size := big + len(e.packed)
-	e.packed = e.zstd.EncodeAll(e.w.small[len(e.w.small)-small:], e.packed[:0])
-	size += len(e.packed)
-	return size <= rowsSize+rowsSize/20
+	return size <= compressed(e.joined)+lengths
 }
