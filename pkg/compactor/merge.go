@@ -136,8 +136,10 @@ func (m *merge) write(ctx context.Context, w *segment.Writer) error {
 	}
 	slices.Sort(keys)
 	for _, key := range keys {
-		if err := m.writeGroup(ctx, w, key); err != nil {
-			return err
+		for _, parts := range m.packs(m.groups[key]) {
+			if err := m.writePack(ctx, w, key, parts); err != nil {
+				return err
+			}
 		}
 	}
 	if m.want.rows == 0 {
@@ -146,9 +148,8 @@ func (m *merge) write(ctx context.Context, w *segment.Writer) error {
 	return nil
 }
 
-// writeGroup goes through a group slice by slice of time.
-func (m *merge) writeGroup(ctx context.Context, w *segment.Writer, key string) error {
-	parts := m.groups[key]
+// writePack goes through parts of a group slice by slice of time.
+func (m *merge) writePack(ctx context.Context, w *segment.Writer, key string, parts []part) error {
 	left := model.Nothing
 	for _, p := range parts {
 		left = left.Union(p.info.Interval)

@@ -218,3 +218,42 @@ func TestDamagedInput(t *testing.T) {
 		t.Errorf("%d rows were merged, want %d", live[1].Stats.Rows, len(answerOf(sound)))
 	}
 }
+
+// Parts that share streams, over however many others, are read together.
+func TestPacks(t *testing.T) {
+	m := newMachine(t)
+	rows := func(streams ...int) (out []row) {
+		for _, s := range streams {
+			out = append(out, row{labels: testStreams[3*s], ts: epoch.UnixNano(), line: "line"})
+		}
+		return out
+	}
+	m.flush("t", "i", rows(0), 10)
+	m.flush("t", "i", rows(1, 2), 10)
+	m.flush("t", "i", rows(3), 10)
+	m.flush("t", "i", rows(0, 3), 10)
+	m.release()
+	held, err := m.store.Hold(t.Context(), "t", idsOf(m.live("t")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	keepFrom, err := m.compactor.keepFrom("t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mg := newMerge(&job{tenant: "t", inputs: m.live("t"), level: 1}, held, keepFrom)
+	sizes := func() (out []int) {
+		for _, pack := range mg.packs(mg.groups["app-0"]) {
+			out = append(out, len(pack))
+		}
+		return out
+	}
+	if got := sizes(); !slices.Equal(got, []int{4}) {
+		t.Errorf("packs of %v parts, want one of 4: all fit into a slice", got)
+	}
+	mg.slice = 1
+	if got := sizes(); !slices.Equal(got, []int{1, 3}) {
+		t.Errorf("packs of %v parts, want 1 and 3", got)
+	}
+}

@@ -1,6 +1,7 @@
 package compactor
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -61,10 +62,7 @@ func compileRules(rules []limits.StreamRetention) ([]retentionRule, error) {
 		out = append(out, retentionRule{matchers: matchers, priority: r.Priority, period: time.Duration(r.Period)})
 	}
 	slices.SortStableFunc(out, func(a, b retentionRule) int {
-		if a.priority != b.priority {
-			return b.priority - a.priority
-		}
-		return int(a.period - b.period)
+		return cmp.Or(cmp.Compare(b.priority, a.priority), cmp.Compare(a.period, b.period))
 	})
 	return out, nil
 }

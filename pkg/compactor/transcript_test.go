@@ -1,6 +1,7 @@
 package compactor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -170,7 +171,9 @@ func (s *script) number(id ulid.ULID) int {
 func (s *script) show(tenant string) string {
 	var b strings.Builder
 	entries := slices.Clone(s.live(tenant))
-	slices.SortFunc(entries, func(a, b *catalog.Entry) int { return int(a.Interval.Mint - b.Interval.Mint) })
+	slices.SortFunc(entries, func(a, b *catalog.Entry) int {
+		return cmp.Or(cmp.Compare(a.Interval.Mint, b.Interval.Mint), cmp.Compare(a.Interval.Maxt, b.Interval.Maxt))
+	})
 	for _, e := range entries {
 		fmt.Fprintf(&b, "segment %d: level %d, %s to %s, %d entries", s.number(e.ID), e.Level, clock(e.Interval.Mint), clock(e.Interval.Maxt), e.Stats.Rows)
 		if e.Level == 0 && !e.Released {
