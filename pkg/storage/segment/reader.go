@@ -254,12 +254,15 @@ func (r *Reader) Summary() Summary { return r.summary }
 // runBytes is what a run takes in memory.
 const runBytes = int64(unsafe.Sizeof(block.Run{}))
 
-// Memory estimates how many bytes the reader keeps in memory.
+// Memory estimates how many bytes the reader keeps in memory once its blocks
+// have been opened. It is asked before, so what a block takes is guessed from
+// the length of its prune part: its templates and columns unpack to about four
+// times that.
 func (r *Reader) Memory() int64 {
 	n := int64(r.streamBytes) + r.streams.Bytes()
 	for i := range r.blocks {
-		// An opened block in layout 0 takes less than 1 KB.
-		n += 1<<10 + runBytes*int64(len(r.blocks[i].runs))
+		e := &r.blocks[i]
+		n += 4<<10 + 4*int64(e.prune.len) + runBytes*int64(len(e.runs))
 	}
 	return n
 }
