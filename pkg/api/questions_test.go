@@ -108,7 +108,8 @@ func (nothing) Series(context.Context, *scan.Request) ([]labels.Labels, error) {
 
 type emptySnapshot struct{}
 
-func (emptySnapshot) Directory() *scan.Directory                                { return &scan.Directory{} }
+func (emptySnapshot) Directory() *scan.Directory { return &scan.Directory{} }
+
 func (emptySnapshot) Read(context.Context, int, scan.Want) (*scan.Batch, error) { return nil, io.EOF }
 func (emptySnapshot) Close() error                                              { return nil }
 
