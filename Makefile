@@ -30,12 +30,13 @@ test: ## run all tests
 	$(GO) test ./...
 
 .PHONY: check
-check: ## what CI runs: format, vet, lint, floors, generated files, tests with the race detector
+check: ## what CI runs: format, vet, lint, floors, generated files, all tests, and again with the race detector
 	@unformatted=$$($(GO) tool gofumpt -l $(CODE)); \
 	if [ -n "$$unformatted" ]; then echo "not formatted; run: go tool gofumpt -w"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	$(GO) run ./pkg/logproto/internal/protoc -check
+	$(MAKE) --no-print-directory test
 	$(GO) test -race ./...
 
 .PHONY: fmt

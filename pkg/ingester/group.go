@@ -1,6 +1,7 @@
 package ingester
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/skaldlogs/skald/pkg/model"
@@ -97,11 +98,8 @@ func (g *group) seal(s *sealer, b *buffer) error {
 	}
 	var grown int64
 	g.mu.Lock()
-	for i, w := range g.waiting {
-		if w == b {
-			g.waiting = append(g.waiting[:i:i], g.waiting[i+1:]...)
-			break
-		}
+	if i := slices.Index(g.waiting, b); i >= 0 {
+		g.waiting = slices.Delete(g.waiting, i, i+1) // which lets go of b
 	}
 	for _, enc := range blocks {
 		g.sealed = append(g.sealed, sealedBlock{Encoded: enc, place: b.place})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -247,14 +248,12 @@ func (i *Ingester) generations() []*generation {
 // drop forgets a generation whose rows the catalog has.
 func (i *Ingester) drop(gen *generation) {
 	i.mu.Lock()
-	for n, g := range i.frozen {
-		if g == gen {
-			i.frozen = append(i.frozen[:n:n], i.frozen[n+1:]...)
-			break
-		}
+	if n := slices.Index(i.frozen, gen); n >= 0 {
+		i.frozen = slices.Delete(i.frozen, n, n+1)
 	}
 	i.mu.Unlock()
 	for _, h := range gen.headList() {
+		h.tenant.leave(gen)
 		h.release()
 	}
 	gen.release()

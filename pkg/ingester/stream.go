@@ -29,7 +29,7 @@ type stream struct {
 	labels labels.Labels
 	next   *stream // another stream of the same hash
 
-	head atomic.Pointer[headStream] // where its rows went last
+	head atomic.Pointer[headStream] // where its rows went last; nil once that generation is dropped
 
 	newest   atomic.Int64 // newest timestamp it holds, ns
 	lastSeen atomic.Int64 // when it last took an entry, ns by the wall clock
@@ -167,6 +167,16 @@ func (t *tenant) each(fn func(*stream)) {
 			fn(s)
 		}
 	}
+}
+
+// leave makes the streams forget where their rows went, if it was to gen: a
+// stream that has been quiet since would keep all of it in memory.
+func (t *tenant) leave(gen *generation) {
+	t.each(func(s *stream) {
+		if hs := s.head.Load(); hs != nil && hs.gen == gen.id {
+			s.head.CompareAndSwap(hs, nil)
+		}
+	})
 }
 
 // tenants is the registry of all tenants' streams.
