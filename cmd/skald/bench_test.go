@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,7 +34,7 @@ var lifted = []string{
 // BenchmarkIngest answers: how many MB of lines does the real binary take per
 // second of its own CPU time? Two clients push snappy batches of about 1 MB over
 // HTTP, seven families of lines in 28 streams. B/op and the like are of the
-// clients and mean nothing; MB/cpu-s and the server's RSS are the figures. With
+// clients and mean nothing; MB/cpu-s, the server's RSS and the size of its bucket are the figures. With
 // SKALD_BENCH_PROFILE=FILE a CPU profile of the server is saved.
 func BenchmarkIngest(b *testing.B) {
 	const size = 600 << 20
@@ -72,8 +74,26 @@ func BenchmarkIngest(b *testing.B) {
 		b.ReportMetric(mb/wall, "MB/s")
 		b.ReportMetric(float64(s.peakRSS())/1e6, "peak-RSS-MB")
 		<-profiled
+		s.flush()
+		b.ReportMetric(float64(folderSize(b, filepath.Join(s.dir, "bucket")))/1e6, "disk-MB")
 		s.stop()
 	}
+}
+
+// folderSize adds up the files below a folder.
+func folderSize(tb testing.TB, dir string) (n int64) {
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		n += info.Size()
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return n
 }
 
 // batches returns a maker of push bodies, each with timestamps of its own, and
