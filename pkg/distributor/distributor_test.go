@@ -224,6 +224,24 @@ func TestGoodEntriesOfABadPushAreStored(t *testing.T) {
 	}
 }
 
+// An ingester could not seal a larger entry, and would hold all that came with it.
+func TestDerivedMetadataNeverExceedsABlock(t *testing.T) {
+	in := newIngesters(1, 1)
+	d := newDistributor(t, in, func(l *limits.Limits) { l.MaxLineSize, l.DiscoverLogLevels = 0, true })
+	largest := strings.Repeat("x", MaxRowBytes)
+	r, _, err := pushTo(d, model.Stream{Labels: `{app="a"}`, Entries: entries(largest, "small")})
+	if err != nil || len(r.Rejections) > 0 {
+		t.Fatalf("%v, %+v", err, r.Rejections)
+	}
+	got := in.members["ingester-0"].got
+	if got[0] != `{app="a"} 0 `+largest {
+		t.Errorf("the largest entry got metadata: …%s", got[0][MaxRowBytes:])
+	}
+	if want := `{app="a"} 1 small detected_level=unknown`; got[1] != want {
+		t.Errorf("stored %s, want %s", got[1], want)
+	}
+}
+
 func TestIncrementDuplicateTimestamp(t *testing.T) {
 	in := newIngesters(1, 1)
 	d := newDistributor(t, in, func(l *limits.Limits) { l.IncrementDuplicateTimestamp = true })

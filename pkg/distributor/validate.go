@@ -247,12 +247,14 @@ func (v *validator) metadata(s *parsedStream, e *model.Entry) bool {
 }
 
 // derive adds what Skald finds out by itself: the level, and the fields that the
-// operator asked for. It is not part of what limits count.
+// operator asked for. It is not part of what limits count, and is left out of an
+// entry that no block could hold with it.
 func (v *validator) derive(s *parsedStream, e *model.Entry) {
 	l := v.rules.limits
 	if !s.derive || !l.AllowStructuredMetadata {
 		return
 	}
+	sent := e.Metadata
 	if l.DiscoverLogLevels {
 		level := v.rules.levels.Detect(s.level, s.hasLevel, e.Metadata, e.Line)
 		first := len(v.pairs)
@@ -267,6 +269,9 @@ func (v *validator) derive(s *parsedStream, e *model.Entry) {
 	}
 	if v.rules.fields != nil {
 		e.Metadata = v.rules.fields.Append(e.Metadata, s.labels, e.Line)
+	}
+	if e.Bytes() > MaxRowBytes {
+		e.Metadata = sent
 	}
 }
 
