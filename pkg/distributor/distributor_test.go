@@ -227,7 +227,10 @@ func TestGoodEntriesOfABadPushAreStored(t *testing.T) {
 // An ingester could not seal a larger entry, and would hold all that came with it.
 func TestDerivedMetadataNeverExceedsABlock(t *testing.T) {
 	in := newIngesters(1, 1)
-	d := newDistributor(t, in, func(l *limits.Limits) { l.MaxLineSize, l.DiscoverLogLevels = 0, true })
+	d := newDistributor(t, in, func(l *limits.Limits) {
+		l.MaxLineSize, l.DiscoverLogLevels = 0, true
+		l.IngestionRateMB, l.IngestionBurstSizeMB = 100, 100
+	})
 	largest := strings.Repeat("x", MaxRowBytes)
 	r, _, err := pushTo(d, model.Stream{Labels: `{app="a"}`, Entries: entries(largest, "small")})
 	if err != nil || len(r.Rejections) > 0 {
