@@ -404,13 +404,13 @@ func crashHistory(t *testing.T, seed uint64) {
 		m := newRig(t, mem, nil)
 		// The steps of a flush at which the power is cut.
 		var steps atomic.Int64
-		cutAt := int64(rnd.IntN(12))
+		cutAt, began := int64(rnd.IntN(12)), uint64(ts)
 		var crashed *vfs.Mem
 		var mu sync.Mutex
 		m.failAt(func(string) error {
 			if steps.Add(1) == cutAt {
 				mu.Lock()
-				crashed = mem.Crash(rand.New(rand.NewPCG(seed, uint64(ts))))
+				crashed = mem.Crash(rand.New(rand.NewPCG(seed, began)))
 				mu.Unlock()
 				return errors.New("power cut")
 			}
