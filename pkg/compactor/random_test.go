@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -34,9 +36,13 @@ var historyTenants = []string{"a", "b"}
 // process dies: at every step of it a query finds each row once, in the order of
 // arrival, and misses none that retention keeps.
 func TestHistories(t *testing.T) {
-	seeds := uint64(200)
-	if testing.Short() {
-		seeds = 40
+	seeds := uint64(40) // SKALD_SEEDS runs as many more as one has time for
+	if text := os.Getenv("SKALD_SEEDS"); text != "" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("SKALD_SEEDS: %v", err)
+		}
+		seeds = n
 	}
 	for seed := range seeds {
 		if err := runHistory(t, seed); err != nil {
