@@ -139,9 +139,16 @@ func TestMemoryIsBounded(t *testing.T) {
 			t.Errorf("%s: error %v, want one about memory", query, err)
 		}
 	}
+	// Few entries may have much in their labels.
+	p := engine.Params{Start: 0, End: 5000e9, Limit: 50}
+	_, err := engine.New(engine.Options{MaxMemoryBytes: 64 << 10}).Exec(t.Context(), logqltest.NewSource(seconds(2, 5000), blocks(500)), "t",
+		parse(t, "{job=\"j\"} | label_format a=`{{ repeat 1000 .job }}{{ __timestamp__ }}`"), p, engine.Limits{})
+	if limit := new(engine.LimitError); !errors.As(err, &limit) || limit.Limit != "max_memory" {
+		t.Errorf("entries with long labels: error %v, want one about memory", err)
+	}
 	// What is merged while it is counted needs little.
 	e := engine.New(engine.Options{MaxMemoryBytes: 64 << 10})
-	p := engine.Params{Start: 0, End: 5000e9, Step: 100 * time.Second}
+	p = engine.Params{Start: 0, End: 5000e9, Step: 100 * time.Second}
 	if _, err := e.Exec(t.Context(), logqltest.NewSource(seconds(2, 5000), blocks(500)), "t", parse(t, `sum(count_over_time({job="j"} | logfmt [10m]))`), p, engine.Limits{}); err != nil {
 		t.Error(err)
 	}

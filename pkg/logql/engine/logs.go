@@ -154,6 +154,7 @@ func (s *logSink) counts() *Stats { return &s.stats }
 // once it takes no more of a time, it takes none of those behind.
 func (s *logSink) add(ctx context.Context, p piece) error {
 	sp := s.pipeline(&p)
+	defer sp.Release()
 	backward := s.run.query.params.Direction == Backward
 	pick := s.run.picker
 	for i := range p.end - p.start {
@@ -161,7 +162,7 @@ func (s *logSink) add(ctx context.Context, p piece) error {
 		if backward {
 			row = p.end - 1 - i
 		}
-		if i%checkEvery == 0 && ctx.Err() != nil {
+		if i%cancelEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if !p.selected(row) {

@@ -17,10 +17,18 @@ type found struct {
 	stream int // the rank of its stream's labels
 	line   string
 	set    *pipeline.LabelSet
+	cost   int // bytes that the budget counts
 }
 
-// foundBytes is what the budget counts for an entry beside its line.
+// foundBytes is what the budget counts for an entry beside its line and the
+// labels that are not its stream's.
 const foundBytes = 96
+
+// price sets the cost of f. The labels are there as such and by category. Entries
+// may share them, which is not looked at.
+func (f *found) price() {
+	f.cost = foundBytes + len(f.line) + 2*int(f.set.Metadata.ByteSize()+f.set.Parsed.ByteSize())
+}
 
 // A picker keeps the entries that come first in the direction of a query, of
 // those it is offered in any order. Several workers share it.
@@ -117,12 +125,13 @@ func (p *picker) compare(a, b *found) int {
 func (p *picker) add(f found) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	f.price()
 	// Thinning chooses among all entries, so none may be lost before it.
 	if p.interval == 0 && len(p.heap) == p.limit {
 		if p.compare(&f, &p.heap[0]) >= 0 {
 			return nil
 		}
-		if err := p.budget.use(len(f.line) - len(p.heap[0].line)); err != nil {
+		if err := p.budget.use(f.cost - p.heap[0].cost); err != nil {
 			return err
 		}
 		f.line = strings.Clone(f.line)
@@ -131,7 +140,7 @@ func (p *picker) add(f found) error {
 		p.last.Store(p.heap[0].at.ts)
 		return nil
 	}
-	if err := p.budget.use(foundBytes + len(f.line)); err != nil {
+	if err := p.budget.use(f.cost); err != nil {
 		return err
 	}
 	f.line = strings.Clone(f.line)
@@ -184,7 +193,7 @@ func (p *picker) thin(final func(*found) bool) bool {
 				distance = -distance
 			}
 			if distance < p.interval {
-				_ = p.budget.use(-foundBytes - len(f.line))
+				_ = p.budget.use(-f.cost)
 				continue
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/skaldlogs/skald/pkg/logql/pipeline"
 )
 
 // TestPicker offers entries in random order and wants the first of them.
@@ -20,7 +22,7 @@ func TestPicker(t *testing.T) {
 		pick := newPicker(p, b)
 		var all []found
 		for i := range rng.IntN(60) {
-			all = append(all, found{at: arrival{ts: int64(rng.IntN(40)), row: i}, stream: rng.IntN(3), line: fmt.Sprint(i)})
+			all = append(all, found{at: arrival{ts: int64(rng.IntN(40)), row: i}, stream: rng.IntN(3), line: fmt.Sprint(i), set: &pipeline.LabelSet{}})
 		}
 		for _, i := range rng.Perm(len(all)) {
 			if !pick.wants(all[i].at.ts) {

@@ -54,8 +54,13 @@ func (s *rangeSink) stream(i int) *sampler {
 	return s.streams[i]
 }
 
-// checkEvery is after how many rows a sink looks whether the query was cancelled.
-const checkEvery = 4096
+const (
+	// checkEvery is after how many rows or series memory is counted.
+	checkEvery = 4096
+	// cancelEvery is after how many rows a sink looks whether the query was
+	// cancelled. Stages may take long for a row.
+	cancelEvery = 64
+)
 
 func (s *rangeSink) add(ctx context.Context, p piece) error {
 	if p.start == p.end {
@@ -158,10 +163,11 @@ func rowSize(b *scan.Batch, row int) int {
 // rows runs the pipeline over the rows of a piece.
 func (sm *sampler) rows(ctx context.Context, p *piece, answered bool) error {
 	run, b, sp := sm.sink.run, p.batch, sm.pipeline(answered)
+	defer sp.Release()
 	c := run.windows.cursor()
 	var line string
 	for row := p.start; row < p.end; row++ {
-		if row%checkEvery == 0 && ctx.Err() != nil {
+		if row%cancelEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		ts := b.Timestamps[row]
@@ -197,6 +203,12 @@ func (sm *sampler) rows(ctx context.Context, p *piece, answered bool) error {
 			}
 			part := sm.sink.partial
 			sm.last, sm.lastNumber = set, part.series(part.number(set.All, set.Hash))
+			if len(part.labels) > part.paid {
+				// Labels may be long, so they are counted as they come.
+				if err := part.settle(); err != nil {
+					return err
+				}
+			}
 		}
 		sm.sink.partial.table.add(sm.lastNumber, bucket, v, arrival{ts, p.order, row})
 		if row&(checkEvery-1) == checkEvery-1 {

@@ -64,6 +64,8 @@ type entry struct {
 	found []finding
 	// vars are the labels for templates.
 	vars map[string]string
+	// work is what templates have done, see maxTemplateWork.
+	work int
 }
 
 // A failure is what went wrong with an entry; the last one counts.
@@ -89,10 +91,31 @@ func (e *entry) reset(ts int64, line string, md model.Metadata) {
 	}
 	e.fields = e.fields[:0]
 	e.failure = failure{}
-	e.scratch = e.scratch[:0]
+	e.release()
+	e.work = 0
 	for _, l := range md {
 		e.set(e.names.metadata(l.Name), l.Value, categoryMetadata)
 	}
+}
+
+// maxKeptScratch is up to which size scratch is used again, in bytes: streams are
+// many, and few lines need much.
+const maxKeptScratch = 64 << 10
+
+// release gives up what stages wrote, and the memory of it if it is much.
+func (e *entry) release() {
+	e.scratch = e.scratch[:0]
+	if cap(e.scratch) > maxKeptScratch {
+		e.scratch = nil
+	}
+}
+
+// does counts the work of templates, and is an error when there was too much.
+func (e *entry) does(work int) error {
+	if e.work += work; e.work > maxTemplateWork {
+		return errTooMuch
+	}
+	return nil
 }
 
 // streamIndex is the place of a label of the stream, visible or not, or -1.

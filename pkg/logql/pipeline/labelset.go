@@ -68,6 +68,12 @@ func (c *setCache) get(e *entry) *LabelSet {
 	if s, ok := c.seen[hash]; ok && s.key == string(c.key) {
 		return s.set
 	}
+	// A key, the set's labels as such and by category, and the maps' share.
+	bytes := 3*len(c.key) + 256
+	if bytes > maxSetBytes {
+		c.key = nil
+		return c.build(e)
+	}
 	if c.bytes > maxSetBytes {
 		clear(c.seen)
 		clear(c.sets)
@@ -75,8 +81,7 @@ func (c *setCache) get(e *entry) *LabelSet {
 	}
 	set := c.canonical(c.build(e))
 	c.seen[hash] = &seenSet{string(c.key), set}
-	// A key, the set's labels as such and by category, and the maps' share.
-	c.bytes += 3*len(c.key) + 256
+	c.bytes += bytes
 	return set
 }
 

@@ -130,11 +130,23 @@ func (s *StreamPipeline) Sample(ts int64, line string, md model.Metadata) (value
 	return value, s.sets.get(s.entry), true
 }
 
+// Release gives up the memory of what stages wrote, where it is much. The line
+// returned last is not valid any more.
+func (s *StreamPipeline) Release() { s.entry.release() }
+
+// maxEntryText is how much stages may write for one entry, in bytes. Queries may
+// have thousands of stages, and each may write a line anew.
+const maxEntryText = 32 << 20
+
 func (s *StreamPipeline) run(ts int64, line string, md model.Metadata) bool {
 	s.entry.reset(ts, line, md)
 	for _, stage := range s.pipeline.stages {
 		if !stage.process(s.entry) {
 			return false
+		}
+		if len(s.entry.scratch) > maxEntryText {
+			s.entry.fail(ErrTemplateFormat, "stages write too much for one line")
+			return true
 		}
 	}
 	return true

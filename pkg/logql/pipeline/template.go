@@ -122,10 +122,12 @@ func (t *template) execute(e *entry) (string, error) {
 	if t.parts != nil {
 		start := len(e.scratch)
 		for _, p := range t.parts {
+			text := p.text
 			if p.label != "" {
-				e.scratch = append(e.scratch, e.value(p.label)...)
-			} else {
-				e.scratch = append(e.scratch, p.text...)
+				text = e.value(p.label)
+			}
+			if err := e.write(start, text); err != nil {
+				return "", err
 			}
 		}
 		return model.Borrow(e.scratch[start:]), nil
@@ -133,15 +135,32 @@ func (t *template) execute(e *entry) (string, error) {
 	return t.executeWith(e, e.variables())
 }
 
+// write appends to the result that begins at start in the scratch. What is too
+// long is given up.
+func (e *entry) write(start int, text string) error {
+	err := e.does(len(text))
+	if len(e.scratch)-start+len(text) > maxTemplateText {
+		err = errTooLong
+	}
+	if err != nil {
+		e.scratch = e.scratch[:start]
+		return err
+	}
+	e.scratch = append(e.scratch, text...)
+	return nil
+}
+
 // executeWith runs the template over labels taken before.
 func (t *template) executeWith(e *entry, vars map[string]string) (string, error) {
 	start := len(e.scratch)
 	if t.parts != nil {
 		for _, p := range t.parts {
+			text := p.text
 			if p.label != "" {
-				e.scratch = append(e.scratch, vars[p.label]...)
-			} else {
-				e.scratch = append(e.scratch, p.text...)
+				text = vars[p.label]
+			}
+			if err := e.write(start, text); err != nil {
+				return "", err
 			}
 		}
 		return model.Borrow(e.scratch[start:]), nil

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/grafana/regexp"
+
+	"github.com/skaldlogs/skald/pkg/model"
 )
 
 // A template is a small program, and queries come from many people: what it may
@@ -15,8 +17,9 @@ import (
 const (
 	// maxTemplateText is how long a text may be, in bytes.
 	maxTemplateText = 1 << 20
-	// maxTemplateWork is how many bytes may be read and written in all, by functions
-	// and to the result. A call, or a turn of a loop, counts as tickWork bytes.
+	// maxTemplateWork is how many bytes all templates may read and write for a line,
+	// by functions and to the result. A call, or a turn of a loop, counts as tickWork
+	// bytes.
 	maxTemplateWork = 16 << 20
 	tickWork        = 64
 )
@@ -31,7 +34,6 @@ type templateRun struct {
 	template *texttemplate.Template
 	entry    *entry
 	start    int // of the result, in the entry's scratch
-	work     int // done so far, see maxTemplateWork
 	regexps  map[string]*regexp.Regexp
 }
 
@@ -44,7 +46,7 @@ func newTemplateRun(t *texttemplate.Template) *templateRun {
 
 // execute appends the result to the entry's scratch.
 func (r *templateRun) execute(e *entry, vars map[string]string) error {
-	r.entry, r.start, r.work = e, len(e.scratch), 0
+	r.entry, r.start = e, len(e.scratch)
 	err := r.template.Execute(r, vars)
 	r.entry = nil
 	return err
@@ -52,22 +54,10 @@ func (r *templateRun) execute(e *entry, vars map[string]string) error {
 
 // Write appends to the result.
 func (r *templateRun) Write(b []byte) (int, error) {
-	if len(r.entry.scratch)-r.start+len(b) > maxTemplateText {
-		return 0, errTooLong
-	}
-	if err := r.does(len(b)); err != nil {
+	if err := r.entry.write(r.start, model.Borrow(b)); err != nil {
 		return 0, err
 	}
-	r.entry.scratch = append(r.entry.scratch, b...)
 	return len(b), nil
-}
-
-// does counts work, and is an error when there was too much.
-func (r *templateRun) does(work int) error {
-	if r.work += work; r.work > maxTemplateWork {
-		return errTooMuch
-	}
-	return nil
 }
 
 // tickFunc is called on each turn of a loop and by each template that is called.
@@ -78,7 +68,7 @@ func (r *templateRun) funcs() texttemplate.FuncMap {
 	fs := texttemplate.FuncMap{
 		"__line__":      func() string { return r.entry.line },
 		"__timestamp__": func() timeValue { return timeValue{time.Unix(0, r.entry.ts).UTC()} },
-		tickFunc:        func() (string, error) { return "", r.does(tickWork) },
+		tickFunc:        func() (string, error) { return "", r.entry.does(tickWork) },
 	}
 	for _, group := range []texttemplate.FuncMap{textFuncs, mathFuncs, timeFuncs, r.regexpFuncs()} {
 		for name, fn := range group {
@@ -107,7 +97,7 @@ func (r *templateRun) bounded(fn any) any {
 		for _, a := range args {
 			work += textLen(a)
 		}
-		if err := r.does(work); err != nil {
+		if err := r.entry.does(work); err != nil {
 			return []reflect.Value{reflect.Zero(out[0]), reflect.ValueOf(err)}
 		}
 		results := call(args)
@@ -118,7 +108,7 @@ func (r *templateRun) bounded(fn any) any {
 		if n := textLen(results[0]); n > maxTemplateText {
 			err = errTooLong
 		} else {
-			err = r.does(n)
+			err = r.entry.does(n)
 		}
 		return []reflect.Value{results[0], reflect.ValueOf(&err).Elem()}
 	}).Interface()

@@ -84,6 +84,30 @@ func TestTemplateFunctionsFail(t *testing.T) {
 	}
 }
 
+// Each stage may write a little, and many of them must not write without bound.
+func TestStagesThatGrow(t *testing.T) {
+	big := `"` + strings.Repeat("x", 1<<20) + `\n"`
+	for _, tc := range []struct{ stages, line string }{
+		{"| label_format a=app " + strings.Repeat("| label_format a=`{{.a}}{{.a}}{{.a}}{{.a}}{{.a}}{{.a}}{{.a}}{{.a}}` ", 20), "line"},
+		{strings.Repeat("| label_format a=`{{.app}}{{.a}}{{.a}}` ", 2000), "line"},
+		{strings.Repeat("| line_format `{{__line__ | lower}}` ", 2000), big},
+		{strings.Repeat("| json ", 200), `{"a":` + big + `}`},
+	} {
+		p := compile(t, tc.stages, pipeline.Options{}).ForStream(stream)
+		_, set, ok := p.Process(0, tc.line, nil)
+		if !ok || set.Error != pipeline.ErrTemplateFormat {
+			t.Errorf("%.60s…: %t, error %q; want one of templates", tc.stages, ok, set.Error)
+		}
+		if n := set.All.ByteSize(); n > 4<<20 {
+			t.Errorf("%.60s…: labels of %d bytes", tc.stages, n)
+		}
+		p.Release()
+		if line, set, ok := p.Process(0, "{}", nil); !ok || line != "{}" && line != "" {
+			t.Errorf("%.60s…: the next line is %.20q %v", tc.stages, line, set)
+		}
+	}
+}
+
 // quote writes a string as a query can hold it.
 func quote(s string) string {
 	if !strings.Contains(s, "`") && !strings.Contains(s, "\n") {
