@@ -146,6 +146,12 @@ func TestMemoryIsBounded(t *testing.T) {
 	if limit := new(engine.LimitError); !errors.As(err, &limit) || limit.Limit != "max_memory" {
 		t.Errorf("entries with long labels: error %v, want one about memory", err)
 	}
+	// Each label_replace may double a label.
+	doubled := strings.Repeat("label_replace(", 100) + `label_replace(vector(1), "a", "x", "", "")` + strings.Repeat(`, "a", "$1$1", "a", "(.*)")`, 100)
+	_, err = engine.New(engine.Options{}).Exec(t.Context(), logqltest.NewSource(seconds(1, 1), blocks(1)), "t", parse(t, doubled), instant, engine.Limits{})
+	if limit := new(engine.LimitError); !errors.As(err, &limit) || limit.Limit != "max_memory" {
+		t.Errorf("a label doubled a hundred times: error %v, want one about memory", err)
+	}
 	// What is merged while it is counted needs little.
 	e := engine.New(engine.Options{MaxMemoryBytes: 64 << 10})
 	p = engine.Params{Start: 0, End: 5000e9, Step: 100 * time.Second}
