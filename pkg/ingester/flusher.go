@@ -35,7 +35,8 @@ const (
 //	                   gone are released
 type flusher struct {
 	ing   *Ingester
-	woken chan struct{}
+	woken chan struct{} // has a value when it should look
+	asked chan struct{} // has a value when there may be something to flush
 
 	freezing sync.Mutex // held by who freezes, which does not wait for a flush
 
@@ -44,7 +45,7 @@ type flusher struct {
 }
 
 func newFlusher(i *Ingester) *flusher {
-	return &flusher{ing: i, woken: make(chan struct{}, 1)}
+	return &flusher{ing: i, woken: make(chan struct{}, 1), asked: make(chan struct{}, 1)}
 }
 
 // wake makes the flusher look now.
@@ -55,12 +56,18 @@ func (f *flusher) wake() {
 	}
 }
 
+// run freezes and flushes until ctx ends. They do not wait for each other: while
+// the store is slow, or fails, the disk is watched and generations stay small
+// enough for a segment.
 func (f *flusher) run(ctx context.Context) error {
+	var flushing sync.WaitGroup
+	flushing.Go(func() { f.flushAsked(ctx) })
+	defer flushing.Wait()
+
 	look := time.NewTicker(lookPeriod)
 	defer look.Stop()
 	forget := time.NewTicker(forgetPeriod)
 	defer forget.Stop()
-	retry := backoff.New(ctx, backoff.Config{MinBackoff: time.Second, MaxBackoff: time.Minute})
 	f.ing.checkDisk()
 	for {
 		select {
@@ -78,6 +85,23 @@ func (f *flusher) run(ctx context.Context) error {
 				level.Error(f.ing.logger).Log("msg", "a new generation cannot be begun; the current one goes on", "err", err)
 			}
 		}
+		select {
+		case f.asked <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// flushAsked flushes what is frozen whenever it is asked to. After an error it
+// waits, longer each time.
+func (f *flusher) flushAsked(ctx context.Context) {
+	retry := backoff.New(ctx, backoff.Config{MinBackoff: time.Second, MaxBackoff: time.Minute})
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.asked:
+		}
 		if err := f.flushFrozen(ctx); err != nil && ctx.Err() == nil {
 			level.Error(f.ing.logger).Log("msg", "entries could not be handed to the store; they stay in memory and in the log, and it is tried again", "err", err)
 			retry.Wait()
@@ -90,14 +114,15 @@ func (f *flusher) run(ctx context.Context) error {
 // due says why the current generation should be frozen, or nothing.
 func (i *Ingester) due() string {
 	i.mu.RLock()
-	gen := i.current
+	gen, waiting := i.current, len(i.frozen)
 	i.mu.RUnlock()
 	switch {
 	case gen == nil || gen.empty():
 		return ""
 	case gen.raw.Load() >= int64(i.cfg.GenerationBytes), gen.bytes.Load() >= i.generationMemory:
 		return "full"
-	case i.memory.pressed():
+	case i.memory.pressed() && waiting == 0:
+		// Those that are frozen give memory back first; one more would be tiny.
 		return "memory"
 	case i.now().Sub(gen.created) >= i.cfg.GenerationAge:
 		return "max_age"

@@ -1,0 +1,43 @@
+package ingester
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/vfs"
+)
+
+// A store that hangs must not keep the current generation from being frozen: it
+// would grow past what a segment can hold.
+func TestFreezesWhileTheStoreHangs(t *testing.T) {
+	begun := make(chan struct{}, 100)
+	fs := vfs.NewFaulty(vfs.NewMem(), func(op vfs.Op, name string) error {
+		if op == vfs.OpRename && strings.HasSuffix(name, ".counter") {
+			begun <- struct{}{}
+		}
+		return nil
+	})
+	m := newRig(t, fs, func(c *Config, _ *limits.Limits) { c.GenerationBytes = 10 })
+	hangs, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	m.failAt(func(string) error {
+		once.Do(func() {
+			close(hangs)
+			<-goOn
+		})
+		return nil
+	})
+	m.mustOn()
+	m.mustPush("acme", streamOf(`{app="a"}`, entry(1, "the first generation")))
+	<-hangs
+	<-begun // the second
+	m.mustPush("acme", streamOf(`{app="a"}`, entry(2, "the second generation")))
+	<-begun // the third
+	close(goOn)
+	if err := m.ing.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m.wantRows("acme", `{app="a"} 1 the first generation`, `{app="a"} 2 the second generation`)
+}
