@@ -49,6 +49,10 @@ func TestResolve(t *testing.T) {
 			t.Errorf("%s: store %s, %d replicas, name %q; want %s, %d, and a name",
 				tc.name, c.KVStore.Store, c.ReplicationFactor, c.InstanceID, tc.store, tc.replicas)
 		}
+		// A container that is made anew has the same data and another host name.
+		if alone := tc.store == "inmemory"; alone != (c.InstanceID == "skald") {
+			t.Errorf("%s: the name is %q", tc.name, c.InstanceID)
+		}
 		if err := c.Validate(); err != nil {
 			t.Errorf("%s: %v", tc.name, err)
 		}

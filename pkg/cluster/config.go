@@ -70,7 +70,7 @@ func (c *Config) RegisterFlags(f *flag.FlagSet, prefix string) {
 	f.BoolVar(&c.UnregisterOnShutdown, prefix+"unregister-on-shutdown", true, "Leave the ring when stopping.")
 	f.BoolVar(&c.AutoforgetUnhealthy, prefix+"autoforget-unhealthy", false, "Remove members from the ring that were silent for ten heartbeat timeouts.")
 
-	f.StringVar(&c.InstanceID, prefix+"instance-id", "", "Name of this process on the ring, the same after a restart. Empty: the host's name.")
+	f.StringVar(&c.InstanceID, prefix+"instance-id", "", "Name of this process on the ring, the same after a restart. Empty: the host's name, or skald where the ring lies in memory.")
 	f.StringVar(&c.InstanceAddr, prefix+"instance-addr", "", "Address that others reach this process at. Empty: the first one of instance_interface_names.")
 	f.IntVar(&c.InstancePort, prefix+"instance-port", 0, "Port that others reach this process at. 0: server.grpc_listen_port.")
 	f.Var(&c.InstanceInterfaceNames, prefix+"instance-interface-names", "Network interfaces to take the address from. Empty: those with a private address, then the loopback.")
@@ -91,6 +91,11 @@ func (c *Config) Resolve(gossip bool) error {
 		c.ReplicationFactor = 1
 		c.ZoneAwarenessEnabled = false
 	}
+	if c.InstanceID == "" && c.Alone() {
+		// Not the host's name: each new container has another, and what the last one
+		// put into the catalog would wait for it for ever.
+		c.InstanceID = aloneID
+	}
 	if c.InstanceID == "" {
 		host, err := os.Hostname()
 		if err != nil {
@@ -100,6 +105,9 @@ func (c *Config) Resolve(gossip bool) error {
 	}
 	return nil
 }
+
+// aloneID names the one member of a ring that lies in this process.
+const aloneID = "skald"
 
 // Alone reports whether the ring lies in this process.
 func (c *Config) Alone() bool { return c.KVStore.Store == InMemory }
