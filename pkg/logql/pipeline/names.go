@@ -12,6 +12,9 @@ type parsedName struct {
 	final   string // with a suffix if own is taken
 	clashes bool   // own is taken
 	needed  bool   // somebody may look at it
+
+	key  string      // as found in lines
+	next *parsedName // that was looked up behind it last
 }
 
 // maxNames bounds a name table: a stream whose lines hold ever new names must
@@ -25,10 +28,12 @@ type nameTable struct {
 	needs  *needs
 	parsed map[string]*parsedName
 	suffix map[string]string
+	// last is the name looked up last. Lines are alike, so its next is the best guess.
+	last *parsedName
 }
 
 func newNameTable(stream []labels.Label, needs *needs) *nameTable {
-	return &nameTable{stream: stream, needs: needs, parsed: map[string]*parsedName{}}
+	return &nameTable{stream: stream, needs: needs, parsed: map[string]*parsedName{}, last: &parsedName{}}
 }
 
 // taken reports whether a label must give way. The names that tell of errors
@@ -55,14 +60,20 @@ func (t *nameTable) lookup(key []byte) *parsedName {
 
 // lookupString is lookup for a key that is a string.
 func (t *nameTable) lookupString(key string) *parsedName {
-	if n, ok := t.parsed[key]; ok {
-		return n
+	n := t.last.next
+	if n == nil || n.key != key {
+		var ok bool
+		if n, ok = t.parsed[key]; !ok {
+			n = t.lookup(model.BorrowBytes(key))
+		}
+		t.last.next = n
 	}
-	return t.lookup(model.BorrowBytes(key))
+	t.last = n
+	return n
 }
 
 func (t *nameTable) add(key string) *parsedName {
-	n := &parsedName{own: sanitize(key)}
+	n := &parsedName{own: sanitize(key), key: key}
 	n.clashes = t.taken(n.own)
 	n.final = n.own
 	if n.clashes {
@@ -71,6 +82,7 @@ func (t *nameTable) add(key string) *parsedName {
 	n.needed = t.needs.has(n.final) || t.needs.has(n.own+duplicateSuffix)
 	if len(t.parsed) >= maxNames {
 		clear(t.parsed)
+		t.last = &parsedName{}
 	}
 	t.parsed[key] = n
 	return n
