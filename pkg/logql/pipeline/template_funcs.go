@@ -91,7 +91,53 @@ func printf(format string, vs ...any) (string, error) {
 	if err := fitsAll(append([]any{format}, vs...)); err != nil {
 		return "", err
 	}
+	if err := fitsFormat(format, vs); err != nil {
+		return "", err
+	}
 	return fmt.Sprintf(format, vs...), nil
+}
+
+// fitsFormat is an error if the widths and precisions of a format may make a text
+// that is too long, or arguments that it uses several times.
+func fitsFormat(format string, vs []any) error {
+	total, number, verbs := 0, 0, 0
+	inVerb, again := false, false
+	for i := range len(format) {
+		c := format[i]
+		if inVerb && isDigit(c) {
+			number = min(10*number+int(c-'0'), maxTemplateText)
+			continue
+		}
+		total += number
+		number = 0
+		switch {
+		case c == '%':
+			inVerb = !inVerb
+			verbs++
+		case !inVerb:
+		case c == '*':
+			for _, v := range vs {
+				if n, ok := v.(int); ok && n != 0 {
+					total += min(max(n, -n), maxTemplateText)
+				}
+			}
+		case c == '[':
+			again = true
+		case 'a' <= c|0x20 && c|0x20 <= 'z':
+			inVerb = false
+		}
+	}
+	if again {
+		longest := 0
+		for _, v := range vs {
+			longest = max(longest, len(fmt.Sprint(v)))
+		}
+		total += verbs * longest
+	}
+	if total > maxTemplateText {
+		return errTooLong
+	}
+	return nil
 }
 
 // fitsAll is an error if the texts among vs are too long together.
