@@ -17,6 +17,7 @@ import (
 
 // How often the flusher looks whether there is something to do unasked.
 const (
+	diskPeriod   = 100 * time.Millisecond // what is written meanwhile may exceed the threshold
 	lookPeriod   = time.Second
 	forgetPeriod = time.Minute
 )
@@ -64,6 +65,8 @@ func (f *flusher) run(ctx context.Context) error {
 	flushing.Go(func() { f.flushAsked(ctx) })
 	defer flushing.Wait()
 
+	disk := time.NewTicker(diskPeriod)
+	defer disk.Stop()
 	look := time.NewTicker(lookPeriod)
 	defer look.Stop()
 	forget := time.NewTicker(forgetPeriod)
@@ -73,8 +76,10 @@ func (f *flusher) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-look.C:
+		case <-disk.C:
 			f.ing.checkDisk()
+			continue
+		case <-look.C:
 		case <-forget.C:
 			f.ing.forgetIdle()
 			continue
