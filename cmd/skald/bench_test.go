@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -96,44 +98,43 @@ func folderSize(tb testing.TB, dir string) (n int64) {
 	return n
 }
 
-// batches returns a maker of push bodies, each with timestamps of its own, and
-// how many bytes of lines one has.
+// batches returns a maker of push bodies, each with lines and timestamps of its
+// own, and how many bytes of lines one has, about.
 func batches(b *testing.B) (func(n int) []byte, int) {
-	const target = 1 << 20
-	lines := corpus(b)
-	families := make([]string, 0, len(lines))
-	for f := range lines {
-		families = append(families, f)
-	}
-	slices.Sort(families)
-	at := map[string]int{}
-	var batch model.Batch
-	bytes := 0
-	for bytes < target {
-		for _, f := range families {
-			s := model.Stream{Labels: fmt.Sprintf(`{app=%q, env="prod", pod="%s-%d"}`, f, f, len(batch.Streams)%4)}
-			for range 60 {
-				line := lines[f][at[f]%len(lines[f])]
-				at[f]++
-				s.Entries = append(s.Entries, model.Entry{Line: line})
-				bytes += len(line)
-			}
-			batch.Streams = append(batch.Streams, s)
-		}
-	}
-	var mu sync.Mutex
-	start := time.Now().Add(-time.Hour).UnixNano()
+	const perBody = 1 << 20
+	next := nextLine(b)
+	start := time.Now().Add(-time.Hour)
 	return func(n int) []byte {
-		mu.Lock()
-		defer mu.Unlock()
-		ts := start + int64(n)*1_000_000
-		for i := range batch.Streams {
-			for j := range batch.Streams[i].Entries {
-				batch.Streams[i].Entries[j].Timestamp = ts + int64(i)*1000 + int64(j)*10
+		rnd := rand.New(rand.NewPCG(1, uint64(n)))
+		var batch model.Batch
+		for bytes := 0; bytes < perBody; {
+			for _, f := range slices.Sorted(maps.Keys(families)) {
+				s := model.Stream{Labels: fmt.Sprintf(`{app=%q, env="prod", pod="%s-%d"}`, f, f, len(batch.Streams)%4)}
+				for range 60 {
+					ts := start.Add(time.Duration(n)*time.Millisecond + time.Duration(len(batch.Streams)*1000+len(s.Entries)*10))
+					line := next(rnd, f, ts)
+					s.Entries = append(s.Entries, model.Entry{Timestamp: ts.UnixNano(), Line: line})
+					bytes += len(line)
+				}
+				batch.Streams = append(batch.Streams, s)
 			}
 		}
 		return snappy.Encode(nil, logproto.AppendPush(nil, &batch))
-	}, bytes
+	}, perBody
+}
+
+// nextLine returns a maker of lines: of the family asked for, or, where
+// SKALD_BENCH_LINES names files (a glob), those of the files in turn.
+func nextLine(b *testing.B) func(*rand.Rand, string, time.Time) string {
+	if os.Getenv("SKALD_BENCH_LINES") == "" {
+		return func(r *rand.Rand, family string, t time.Time) string { return families[family](r, t) }
+	}
+	files := corpus(b)
+	names := slices.Sorted(maps.Keys(files))
+	return func(r *rand.Rand, family string, _ time.Time) string {
+		lines := files[names[int(family[0])%len(names)]]
+		return lines[r.IntN(len(lines))]
+	}
 }
 
 // cpu is the CPU time of the process so far, in seconds.
