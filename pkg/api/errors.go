@@ -16,6 +16,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/logql/engine"
 	"github.com/skaldlogs/skald/pkg/logql/pipeline"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
+	"github.com/skaldlogs/skald/pkg/storage/wal"
 )
 
 // statusCanceled is what a request that its client gave up is counted under.
@@ -57,7 +58,7 @@ func statusOf(err error) int {
 		return http.StatusUnprocessableEntity
 	case errors.As(err, &rate):
 		return http.StatusTooManyRequests
-	case errors.Is(err, loghttp.ErrTooLarge), errors.As(err, &tooLarge):
+	case errors.Is(err, loghttp.ErrTooLarge), errors.Is(err, wal.ErrTooLarge), errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge
 	case errors.Is(err, loghttp.ErrMalformed), errors.Is(err, loghttp.ErrUnsupported):
 		return http.StatusBadRequest

@@ -43,6 +43,7 @@ type flusher struct {
 
 	mu       sync.Mutex // held by who flushes; guards the fields below
 	leftover []uint64   // generations whose log could not be removed yet
+	closed   bool       // the sealers are gone
 }
 
 func newFlusher(i *Ingester) *flusher {
@@ -56,6 +57,9 @@ func (f *flusher) wake() {
 	default:
 	}
 }
+
+// maxFlushBackoff bounds how long entries wait once the store works again.
+const maxFlushBackoff = 10 * time.Second
 
 // run freezes and flushes until ctx ends. They do not wait for each other: while
 // the store is slow, or fails, the disk is watched and generations stay small
@@ -100,7 +104,7 @@ func (f *flusher) run(ctx context.Context) error {
 // flushAsked flushes what is frozen whenever it is asked to. After an error it
 // waits, longer each time.
 func (f *flusher) flushAsked(ctx context.Context) {
-	retry := backoff.New(ctx, backoff.Config{MinBackoff: time.Second, MaxBackoff: time.Minute})
+	retry := backoff.New(ctx, backoff.Config{MinBackoff: time.Second, MaxBackoff: maxFlushBackoff})
 	for {
 		select {
 		case <-ctx.Done():
@@ -114,6 +118,13 @@ func (f *flusher) flushAsked(ctx context.Context) {
 		}
 		retry.Reset()
 	}
+}
+
+// close waits for a flush that is under way and lets no other begin.
+func (f *flusher) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
 }
 
 // due says why the current generation should be frozen, or nothing.
@@ -159,33 +170,48 @@ func (i *Ingester) Flush(ctx context.Context) error {
 	return nil
 }
 
-// flushFrozen hands all frozen generations to the store.
+// flushFrozen hands all frozen generations to the store, oldest first. One that
+// fails does not keep the others.
 func (f *flusher) flushFrozen(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.closed {
+		return fmt.Errorf("flush: %w", ErrNotRunning)
+	}
 	f.removeLeftovers()
+	var errs []error
+	failed := map[*generation]bool{}
 	for {
-		f.ing.mu.RLock()
-		var gen *generation
-		if len(f.ing.frozen) > 0 {
-			gen = f.ing.frozen[0]
-		}
-		f.ing.mu.RUnlock()
+		gen := f.next(failed)
 		if gen == nil {
-			return nil
+			return errors.Join(errs...)
 		}
 		began := time.Now()
 		err := f.flush(ctx, gen)
 		outcome := "ok"
 		if err != nil {
 			outcome = "error"
+			failed[gen] = true
+			errs = append(errs, fmt.Errorf("generation %d: %w", gen.id, err))
 		}
 		f.ing.metrics.flushes.WithLabelValues(outcome).Inc()
 		f.ing.metrics.flushSeconds.Observe(time.Since(began).Seconds())
-		if err != nil {
-			return fmt.Errorf("generation %d: %w", gen.id, err)
+		if ctx.Err() != nil {
+			return errors.Join(errs...)
 		}
 	}
+}
+
+// next is the oldest frozen generation that has not failed.
+func (f *flusher) next(failed map[*generation]bool) *generation {
+	f.ing.mu.RLock()
+	defer f.ing.mu.RUnlock()
+	for _, gen := range f.ing.frozen {
+		if !failed[gen] {
+			return gen
+		}
+	}
+	return nil
 }
 
 // flush hands one generation to the store and forgets it.
@@ -194,6 +220,7 @@ func (f *flusher) flush(ctx context.Context, gen *generation) error {
 	gen.pins.Wait() // it may be in the middle of its freezing
 	heads := gen.headList()
 	slices.SortFunc(heads, func(a, b *head) int { return strings.Compare(a.tenant.id, b.tenant.id) })
+	var errs []error
 	for _, h := range heads {
 		if gen.flushed[h.tenant.id] {
 			continue
@@ -201,10 +228,18 @@ func (f *flusher) flush(ctx context.Context, gen *generation) error {
 		if err := i.fault("tenant"); err != nil {
 			return err
 		}
+		// What one tenant's rows fail on is no reason to keep the others'.
 		if err := f.flushHead(ctx, h); err != nil {
-			return fmt.Errorf("tenant %s: %w", h.tenant.id, err)
+			errs = append(errs, fmt.Errorf("tenant %s: %w", h.tenant.id, err))
+			if ctx.Err() != nil {
+				break
+			}
+			continue
 		}
 		gen.flushed[h.tenant.id] = true
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
 	}
 	if err := i.fault("entries"); err != nil {
 		return err
@@ -319,7 +354,7 @@ func (f *flusher) releaseGone(ctx context.Context) error {
 func (i *Ingester) forgetIdle() {
 	before := i.now().Add(-i.cfg.ChunkIdlePeriod).UnixNano()
 	for _, t := range i.tenants.list() {
-		i.memory.bytes.Add(-t.forget(before))
+		i.memory.register(-t.forget(before))
 		if i.tenants.forget(t) {
 			i.metrics.streams.DeleteLabelValues(t.id)
 			i.metrics.streamsCreated.DeleteLabelValues(t.id)

@@ -272,15 +272,17 @@ func (i *Ingester) stopping(error) error {
 		gen.reason = "shutdown"
 		i.frozen = append(i.frozen, gen)
 	}
+	ending := slices.Clone(i.frozen)
 	i.mu.Unlock()
-	if gen != nil {
-		gen.pins.Wait()
+	for _, gen := range ending {
+		gen.pins.Wait() // a push may have pinned it before it was frozen
 	}
 	var err error
 	if i.cfg.WAL.FlushOnShutdown || !i.cfg.WAL.Enabled {
 		level.Info(i.logger).Log("msg", "flushing everything in memory before the stop")
 		err = i.flusher.flushFrozen(context.Background())
 	}
+	i.flusher.close()
 	i.sealers.stop()
 	i.mu.RLock()
 	defer i.mu.RUnlock()

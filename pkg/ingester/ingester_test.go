@@ -655,3 +655,51 @@ func TestStopFinishesPushes(t *testing.T) {
 		t.Errorf("%d rows after the restart, %d were acknowledged", got, acked.Load())
 	}
 }
+
+func TestOneTenantDoesNotKeepTheOthers(t *testing.T) {
+	var broken atomic.Bool
+	broken.Store(true)
+	m := newRig(t, vfs.NewFaulty(vfs.NewMem(), func(op vfs.Op, name string) error {
+		if broken.Load() && op == vfs.OpRename && strings.Contains(name, "segments/bad/") {
+			return errors.New("no segment for this one")
+		}
+		return nil
+	}), nil)
+	m.mustOn()
+	for n := range 2 {
+		for _, tenant := range []string{"aaa", "bad", "zzz"} {
+			m.mustPush(tenant, streamOf(`{app="a"}`, entry(int64(n), "x")))
+		}
+		if err := m.ing.Flush(t.Context()); err == nil || !strings.Contains(err.Error(), "tenant bad") {
+			t.Fatalf("flush %d: %v", n, err)
+		}
+	}
+	for _, tenant := range []string{"aaa", "zzz"} {
+		if n := len(m.store.Catalog().Snapshot(tenant).Entries); n != 2 {
+			t.Errorf("tenant %s has %d segments, want 2", tenant, n)
+		}
+	}
+	m.wantRows("bad", `{app="a"} 0 x`, `{app="a"} 1 x`)
+	broken.Store(false)
+	if err := m.ing.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, tenant := range []string{"aaa", "bad", "zzz"} {
+		m.wantRows(tenant, `{app="a"} 0 x`, `{app="a"} 1 x`)
+	}
+	if n := m.ing.memory.bytes.Load(); n != m.ing.memory.streams.Load() {
+		t.Errorf("%d bytes are held beside streams after the flush", n-m.ing.memory.streams.Load())
+	}
+}
+
+func TestStreamsAloneAreNoPressure(t *testing.T) {
+	m := &memory{limit: 1600}
+	m.register(900)
+	if m.pressed() {
+		t.Error("pressed by what no flush gives back")
+	}
+	m.bytes.Add(350)
+	if !m.pressed() {
+		t.Error("half of what streams leave is taken, and that is no pressure")
+	}
+}

@@ -13,12 +13,24 @@ import (
 // refused, and at the bound everybody is: with 503, for it is the server that
 // is short, not the tenant that asked for too much.
 type memory struct {
-	limit int64
-	bytes atomic.Int64
+	limit   int64
+	bytes   atomic.Int64
+	streams atomic.Int64 // the part of bytes that the registry has, which no flush gives back
 }
 
-// pressed reports whether it is time to freeze early.
-func (m *memory) pressed() bool { return m.bytes.Load() >= m.limit/2 }
+// register accounts for n more bytes of the registry of streams, or fewer.
+func (m *memory) register(n int64) {
+	m.bytes.Add(n)
+	m.streams.Add(n)
+}
+
+// pressed reports whether it is time to freeze early: what a flush can give back
+// is half of what streams leave, or more. Below a sixteenth of the bound there
+// is not enough to make a segment of.
+func (m *memory) pressed() bool {
+	streams := m.streams.Load()
+	return m.bytes.Load()-streams >= max((m.limit-streams)/2, m.limit/16)
+}
 
 // refuses reports whether a tenant that holds own bytes, one of tenants many,
 // must wait.

@@ -13,6 +13,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/logproto"
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/storage/block"
 	"github.com/skaldlogs/skald/pkg/storage/wal"
 )
 
@@ -218,7 +219,7 @@ func (i *Ingester) createStream(t **tenant, hash uint64, lbls labels.Labels, lim
 			continue
 		}
 		if c.isNew {
-			i.memory.bytes.Add(registryBytes(text))
+			i.memory.register(registryBytes(text))
 			i.metrics.streamsCreated.WithLabelValues((*t).id).Inc()
 			i.metrics.streams.WithLabelValues((*t).id).Set(float64(c.active))
 		}
@@ -266,6 +267,11 @@ func (a *acceptor) inOrder(i *Ingester, in *model.Stream, s *stream, l *limits.L
 			reason = "too_far_behind"
 			text = fmt.Sprintf("entry too far behind, entry timestamp is: %s, oldest acceptable timestamp is: %s",
 				time.Unix(0, e.Timestamp).UTC().Format(time.RFC3339), time.Unix(0, newest-window).UTC().Format(time.RFC3339))
+		}
+		if e.Bytes() > block.MaxRowBytes {
+			// Distributors let none through; no block could take it.
+			reason = "line_too_long"
+			text = fmt.Sprintf("entry of %d bytes, no entry may have more than %d", e.Bytes(), block.MaxRowBytes)
 		}
 		if text == "" {
 			if ignored > 0 {

@@ -3,6 +3,7 @@ package skald
 // Reasons that many keys share.
 const (
 	notServed   = "not served yet"
+	exactTopK   = "does not apply: approx_topk works without it, and is exact"
 	automatic   = "does not apply: Skald decides this by itself"
 	ownFormat   = "does not apply: Skald has its own format, under common.path_prefix"
 	inFolder    = "not served yet: segments are kept in a folder, bucket in common.path_prefix"
@@ -150,6 +151,12 @@ var ignored = []section{
 		query_timeout
 	`},
 
+	{verdict: Ignored, why: exactTopK, under: "query_range", keys: `
+		shard_aggregations  -querier.shard-aggregations
+	`},
+	{verdict: Ignored, why: exactTopK, under: "limits_config", keys: `
+		shard_aggregations
+	`},
 	{verdict: Ignored, why: notServed, under: "query_range", keys: `
 		align_queries_with_step        -querier.align-querier-with-step
 		cache_results                  -querier.cache-results
@@ -160,7 +167,6 @@ var ignored = []section{
 		cache_instant_metric_results   -querier.cache-instant-metric-results
 		cache_series_results           -querier.cache-series-results
 		cache_label_results            -querier.cache-label-results
-		shard_aggregations             -querier.shard-aggregations
 		instant_metric_query_split_align  -querier.instant-metric-query-split-align
 		results_cache                  -frontend.compression -frontend.cache.* -frontend.memcached.* -frontend.redis.* -frontend.embedded-cache.* -frontend.background.* -frontend.default-validity
 		index_stats_results_cache      -frontend.index-stats-results-cache.*
@@ -364,7 +370,6 @@ var ignored = []section{
 		required_labels
 		minimum_labels_number
 		blocked_queries
-		shard_aggregations
 		max_query_parallelism
 		tsdb_max_query_parallelism
 		tsdb_max_bytes_per_shard

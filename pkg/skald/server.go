@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
@@ -17,6 +18,9 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
+// answerTime is how long an answer may take to be written once a query ended.
+const answerTime = 30 * time.Second
+
 // initServer opens the ports. They answer from the start of the server on: the
 // routes of this package right away, those of others as far as they are ready.
 func (s *Skald) initServer() (services.Service, error) {
@@ -26,6 +30,11 @@ func (s *Skald) initServer() (services.Service, error) {
 	cfg.Gatherer = s.registry
 	logger := &later{next: s.logger}
 	cfg.Log = logger
+	if need := time.Duration(s.cfg.Limits.QueryTimeout) + answerTime; cfg.HTTPServerWriteTimeout > 0 && cfg.HTTPServerWriteTimeout < need {
+		// A client would find its connection closed where it should read that its
+		// query took too long.
+		cfg.HTTPServerWriteTimeout = need
+	}
 	cfg.SignalHandler = noSignals{make(chan struct{})}
 	cfg.HTTPMiddleware = append(cfg.HTTPMiddleware, recoverPanics(s))
 
