@@ -34,14 +34,11 @@ type Ingesters interface {
 
 // Options are what a [Distributor] is built from beside its config.
 type Options struct {
-	Ring      ring.DoBatchRing
-	Ingesters Ingesters
-	Limits    *limits.Overrides
-	// Distributors is how many healthy distributors share a tenant's rate; nil
-	// means that this is the only one.
-	Distributors func() int
-	Logger       log.Logger
-	Registerer   prometheus.Registerer
+	Ring       ring.DoBatchRing
+	Ingesters  Ingesters
+	Limits     *limits.Overrides
+	Logger     log.Logger
+	Registerer prometheus.Registerer
 }
 
 // A Distributor checks pushes and hands them to ingesters. It has no state that
@@ -80,7 +77,7 @@ func New(cfg Config, o Options) *Distributor {
 		logger:    log.With(o.Logger, "component", "distributor"),
 		now:       time.Now,
 	}
-	d.rate = limiter.NewRateLimiter(newRateStrategy(o.Limits, o.Distributors), 10*time.Second)
+	d.rate = limiter.NewRateLimiter(rateStrategy{o.Limits}, 10*time.Second)
 	d.Service = services.NewIdleService(nil, d.stopping)
 	return d
 }
@@ -217,25 +214,13 @@ func (d *Distributor) rateExceeded(p *push, t *tenantRules, now time.Time) error
 		p.batch.Tenant, d.rate.Limit(now, p.batch.Tenant), p.entries, p.bytes)}
 }
 
-// rateStrategy gives each distributor its share of a tenant's rate.
-type rateStrategy struct {
-	limits       *limits.Overrides
-	distributors func() int
-}
+// rateStrategy tells the limiter a tenant's rate, which every distributor grants
+// in full: they do not know of each other.
+type rateStrategy struct{ limits *limits.Overrides }
 
-func newRateStrategy(l *limits.Overrides, distributors func() int) limiter.RateLimiterStrategy {
-	if distributors == nil || l.IngestionRateStrategy() == limits.LocalRate {
-		distributors = func() int { return 1 }
-	}
-	return &rateStrategy{l, distributors}
-}
+func (s rateStrategy) Limit(tenant string) float64 { return s.limits.IngestionRateBytes(tenant) }
 
-func (s *rateStrategy) Limit(tenant string) float64 {
-	return s.limits.IngestionRateBytes(tenant) / float64(max(1, s.distributors()))
-}
-
-// Burst is not shared: it has to hold the largest push.
-func (s *rateStrategy) Burst(tenant string) int { return s.limits.IngestionBurstBytes(tenant) }
+func (s rateStrategy) Burst(tenant string) int { return s.limits.IngestionBurstBytes(tenant) }
 
 // tenantRules are a tenant's limits and what is built from them once.
 type tenantRules struct {

@@ -17,6 +17,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/compactor"
 	"github.com/skaldlogs/skald/pkg/distributor"
 	"github.com/skaldlogs/skald/pkg/ingester"
+	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/loghttp"
 	"github.com/skaldlogs/skald/pkg/logql/engine"
 	"github.com/skaldlogs/skald/pkg/machine"
@@ -170,6 +171,10 @@ func onRing(member *cluster.Member, ing services.Service, stopped func()) servic
 }
 
 func (s *Skald) initDistributor() (services.Service, error) {
+	if !s.cfg.Ingester.Ring.Alone() && s.overrides.IngestionRateStrategy() == limits.GlobalRate {
+		level.Warn(s.logger).Log("msg", "every distributor grants tenants their whole rate: sharing it is not served yet; divide ingestion_rate_mb by their number",
+			"setting", "limits_config.ingestion_rate_strategy")
+	}
 	s.distributor = distributor.New(s.cfg.Distributor, distributor.Options{
 		Ring:       s.ring,
 		Ingesters:  pushIngesters{s},
