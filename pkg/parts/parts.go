@@ -1,0 +1,39 @@
+// Package parts finds the programs that tests run beside Skald: the real
+// servers that its users have. Only tests import it.
+package parts
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// Required is the environment variable that, set to "require", turns a missing
+// program from a reason to skip into a failure. CI sets it after it has
+// installed them all.
+const Required = "SKALD_TEST_PARTS"
+
+// aside are folders that hold programs which Debian keeps out of the PATH.
+var aside = []string{"/usr/sbin", "/lib/systemd", "/usr/lib/systemd"}
+
+// Need returns the path of a program. The test that asks is skipped where there
+// is none, unless [Required] forbids it; debian names the package that has it.
+func Need(t testing.TB, program, debian string) string {
+	t.Helper()
+	if path, err := exec.LookPath(program); err == nil {
+		return path
+	}
+	for _, dir := range aside {
+		path := filepath.Join(dir, program)
+		if info, err := os.Stat(path); err == nil && info.Mode()&0o111 != 0 {
+			return path
+		}
+	}
+	const say = "%s is not installed (Debian's package %s has it)"
+	if os.Getenv(Required) == "require" {
+		t.Fatalf(say, program, debian)
+	}
+	t.Skipf(say, program, debian)
+	return ""
+}
