@@ -1,0 +1,20 @@
+package position
+
+// A Name says which source a track is of. Tracks of files have a Path and an
+// identity; all others a Key.
+type Name struct {
+	// Key names a source that is not a file, such as cursor-journal.
+	Key string `json:"key,omitempty"`
+
+	// Path is where the file was first seen.
+	Path string `json:"path,omitempty"`
+	// Device and Inode are the file's identity while it exists.
+	Device uint64 `json:"dev,omitempty"`
+	Inode  uint64 `json:"ino,omitempty"`
+	// PrefixBytes and Prefix are a length and the hash of that many first bytes:
+	// inodes are used again.
+	PrefixBytes int64  `json:"prefix_bytes,omitempty"`
+	Prefix      uint64 `json:"prefix,omitempty"`
+	// Modified is the file's time of modification, in nanoseconds, when it was last read.
+	Modified int64 `json:"modified,omitempty"`
+}
