@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/skaldlogs/skald/pkg/grep"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 )
 
@@ -31,7 +32,7 @@ func newLineFilter(f *syntax.LineFilter) (stage, error) {
 		if a.IP && len(f.Args) > 1 {
 			// Loki takes an ip() among alternatives for its text. Lines that it
 			// finds that way are found here too.
-			s.matches = append(s.matches, needle{text: a.Text})
+			s.matches = append(s.matches, textMatcher{grep.Literal(a.Text)})
 		}
 	}
 	return s, nil
@@ -50,9 +51,10 @@ func newLineMatcher(op syntax.LineFilterOp, arg syntax.LineFilterArg) (lineMatch
 	}
 	switch op {
 	case syntax.LineContains, syntax.LineExcludes:
-		return needle{text: arg.Text}, nil
+		return textMatcher{grep.Literal(arg.Text)}, nil
 	case syntax.LineMatches, syntax.LineRejects:
-		return newRegexpMatcher(arg.Text)
+		expr, err := grep.Compile(arg.Text)
+		return textMatcher{expr}, err
 	default:
 		return newPatternMatcher(arg.Text)
 	}
@@ -68,6 +70,11 @@ func (s *lineFilterStage) process(e *entry) bool {
 }
 
 func (s *lineFilterStage) need(*needs) {}
+
+// textMatcher finds a text or a regular expression.
+type textMatcher struct{ expr *grep.Expr }
+
+func (m textMatcher) match(line string) bool { return m.expr.Match(line) }
 
 // patternMatcher compares a whole line with literals and gaps.
 type patternMatcher struct {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/grafana/regexp/syntax"
 	"github.com/prometheus/prometheus/model/labels"
@@ -45,20 +46,18 @@ func (f *stringFilter) simplify(re *syntax.Regexp) bool {
 		}
 		return true
 	case syntax.OpLiteral:
-		n, ok := literal(re)
-		f.equal = append(f.equal, n.text)
-		return ok && !n.fold
+		f.equal = append(f.equal, string(re.Rune))
+		return isPlain(re)
 	case syntax.OpConcat:
 		found := ""
 		for _, sub := range re.Sub {
 			switch {
 			case isAnything(sub):
 			case sub.Op == syntax.OpLiteral && found == "":
-				n, ok := literal(sub)
-				if !ok || n.fold {
+				if !isPlain(sub) {
 					return false
 				}
-				found = n.text
+				found = string(sub.Rune)
 			default:
 				return false
 			}
@@ -72,6 +71,11 @@ func (f *stringFilter) simplify(re *syntax.Regexp) bool {
 // isAnything reports whether re is .* and matches the empty string too.
 func isAnything(re *syntax.Regexp) bool {
 	return re.Op == syntax.OpStar && (re.Sub[0].Op == syntax.OpAnyCharNotNL || re.Sub[0].Op == syntax.OpAnyChar)
+}
+
+// isPlain reports whether the text of a literal can be compared byte by byte.
+func isPlain(re *syntax.Regexp) bool {
+	return re.Flags&syntax.FoldCase == 0 && !slices.Contains(re.Rune, utf8.RuneError)
 }
 
 func (f *stringFilter) process(e *entry) bool {
