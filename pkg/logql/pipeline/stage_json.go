@@ -1,6 +1,9 @@
 package pipeline
 
-import "github.com/skaldlogs/skald/pkg/logql/syntax"
+import (
+	"github.com/skaldlogs/skald/pkg/extract"
+	"github.com/skaldlogs/skald/pkg/logql/syntax"
+)
 
 // jsonStage makes a label of each member of an object; the names of nested
 // members are joined by _. Arrays and nulls are left out, and the first of
@@ -15,52 +18,52 @@ func newJSON(s *syntax.JSONParser) (stage, error) {
 }
 
 func (jsonStage) process(e *entry) bool {
-	r := jsonReader{text: e.line, scratch: &e.scratch}
-	i := r.space(0)
-	if !r.at(i, '{') {
+	r := extract.JSON{Text: e.line, Scratch: &e.scratch}
+	i := r.Space(0)
+	if !r.At(i, '{') {
 		e.fail(ErrJSON, "line is not a JSON object")
 		return true
 	}
 	e.path = e.path[:0]
 	extractMembers(e, &r, i+1, 0)
-	if r.fault != "" {
-		e.fail(ErrJSON, r.faultText())
+	if r.Fault != "" {
+		e.fail(ErrJSON, r.FaultText())
 	}
 	return true
 }
 
 // extractMembers extracts the members of the object whose brace is before i. It
 // returns the place behind the object. e.path is the names of the objects around.
-func extractMembers(e *entry, r *jsonReader, i, depth int) int {
-	if depth >= maxJSONDepth {
-		return r.fail(i, "objects lie too deep in each other")
+func extractMembers(e *entry, r *extract.JSON, i, depth int) int {
+	if depth >= extract.MaxDepth {
+		return r.Fail(i, "objects lie too deep in each other")
 	}
 	outer := len(e.path)
 	for first := true; ; first = false {
-		key, at, ok := r.member(i, first)
+		key, at, ok := r.Member(i, first)
 		if !ok {
 			return at
 		}
 		i = at
 		switch {
-		case key == "" || r.at(i, '['):
-			i = r.skip(i)
-		case r.at(i, '{'):
+		case key == "" || r.At(i, '['):
+			i = r.Skip(i)
+		case r.At(i, '{'):
 			e.path = append(append(e.path, key...), '_')
 			i = extractMembers(e, r, i+1, depth+1)
 			e.path = e.path[:outer]
-		case r.at(i, '"'):
+		case r.At(i, '"'):
 			name := memberName(e, key)
-			raw, escaped, end := r.str(i)
+			raw, escaped, end := r.Quoted(i)
 			if i = end; escaped && name.needed {
-				raw = r.unescape(raw, end)
+				raw = r.Unescape(raw, end)
 			}
-			if r.fault == "" {
+			if r.Fault == "" {
 				e.extract(name, raw)
 			}
 		default:
-			text, end := r.scalar(i)
-			if i = end; r.fault == "" && text != "null" {
+			text, end := r.Scalar(i)
+			if i = end; r.Fault == "" && text != "null" {
 				e.extract(memberName(e, key), text)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/skaldlogs/skald/pkg/extract"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 )
 
@@ -145,7 +146,7 @@ func bracketStep(s string) (pathStep, int, error) {
 		}
 		return pathStep{key, -1}, len(quoted) + 2, nil
 	}
-	n := digits(inner)
+	n := extract.Digits(inner)
 	index, err := strconv.Atoi(inner[:n])
 	if err != nil {
 		return pathStep{}, 0, fmt.Errorf("syntax error: unexpected %s, expecting STRING or INDEX", pathToken(inner))
@@ -162,7 +163,7 @@ func (s *jsonPathsStage) process(e *entry) bool {
 	if e.line == "" {
 		return true
 	}
-	w := pathWalk{jsonReader: jsonReader{text: e.line, scratch: &e.scratch}, left: s.want, found: e.findings(s.want)}
+	w := pathWalk{JSON: extract.JSON{Text: e.line, Scratch: &e.scratch}, left: s.want, found: e.findings(s.want)}
 	switch e.line[0] {
 	case '{':
 		w.value(0, s.root, 0)
@@ -200,7 +201,7 @@ func (e *entry) findings(n int) []finding {
 // A pathWalk looks for the values of a tree of paths, in one walk that ends when
 // all are found.
 type pathWalk struct {
-	jsonReader
+	extract.JSON
 	found []finding
 	left  int // paths not found yet
 }
@@ -208,26 +209,26 @@ type pathWalk struct {
 // value reads the value at i for the paths that go through node.
 func (w *pathWalk) value(i int, node *pathNode, depth int) int {
 	start := i
-	if depth >= maxJSONDepth {
-		return w.fail(i, "values lie too deep in each other")
+	if depth >= extract.MaxDepth {
+		return w.Fail(i, "values lie too deep in each other")
 	}
 	switch {
-	case w.at(i, '{') && len(node.keys) > 0:
+	case w.At(i, '{') && len(node.keys) > 0:
 		i = w.object(i+1, node, depth)
-	case w.at(i, '[') && len(node.indexes) > 0:
+	case w.At(i, '[') && len(node.indexes) > 0:
 		i = w.array(i+1, node, depth)
-	case w.at(i, '"') && len(node.labels) > 0:
-		raw, escaped, end := w.str(i)
+	case w.At(i, '"') && len(node.labels) > 0:
+		raw, escaped, end := w.Quoted(i)
 		if escaped {
-			raw = w.unescape(raw, end)
+			raw = w.Unescape(raw, end)
 		}
 		w.find(node, raw)
 		return end
 	default:
-		i = w.skip(i)
+		i = w.Skip(i)
 	}
-	if len(node.labels) > 0 && w.fault == "" && i > start {
-		text := w.text[start:i]
+	if len(node.labels) > 0 && w.Fault == "" && i > start {
+		text := w.Text[start:i]
 		if text == "null" {
 			text = ""
 		}
@@ -238,7 +239,7 @@ func (w *pathWalk) value(i int, node *pathNode, depth int) int {
 
 // find gives the paths that end at node their value. The first one counts.
 func (w *pathWalk) find(node *pathNode, value string) {
-	if w.fault != "" {
+	if w.Fault != "" {
 		return
 	}
 	for _, l := range node.labels {
@@ -251,7 +252,7 @@ func (w *pathWalk) find(node *pathNode, value string) {
 
 func (w *pathWalk) object(i int, node *pathNode, depth int) int {
 	for first := true; ; first = false {
-		key, at, ok := w.member(i, first)
+		key, at, ok := w.Member(i, first)
 		if !ok {
 			return at
 		}
@@ -264,7 +265,7 @@ func (w *pathWalk) object(i int, node *pathNode, depth int) int {
 			}
 		}
 		if child == nil {
-			i = w.skip(i)
+			i = w.Skip(i)
 			continue
 		}
 		if i = w.value(i, child, depth+1); w.left == 0 && len(node.labels) == 0 {
@@ -275,15 +276,15 @@ func (w *pathWalk) object(i int, node *pathNode, depth int) int {
 
 func (w *pathWalk) array(i int, node *pathNode, depth int) int {
 	for n := 0; ; n++ {
-		i = w.space(i)
-		if w.at(i, ']') {
+		i = w.Space(i)
+		if w.At(i, ']') {
 			return i + 1
 		}
 		if n > 0 {
-			if !w.at(i, ',') {
-				return w.fail(i, "expected , or ]")
+			if !w.At(i, ',') {
+				return w.Fail(i, "expected , or ]")
 			}
-			i = w.space(i + 1)
+			i = w.Space(i + 1)
 		}
 		child := (*pathNode)(nil)
 		for _, x := range node.indexes {
@@ -293,11 +294,11 @@ func (w *pathWalk) array(i int, node *pathNode, depth int) int {
 			}
 		}
 		if child == nil {
-			i = w.skip(i)
+			i = w.Skip(i)
 		} else {
 			i = w.value(i, child, depth+1)
 		}
-		if w.fault != "" || w.left == 0 && len(node.labels) == 0 {
+		if w.Fault != "" || w.left == 0 && len(node.labels) == 0 {
 			return i
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/skaldlogs/skald/pkg/extract"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 )
 
@@ -14,11 +15,11 @@ func newLabelFilter(f syntax.LabelFilter) (stage, error) {
 	case *syntax.StringFilter:
 		return newStringFilter(f.Matcher), nil
 	case *syntax.NumberFilter:
-		return &quantityFilter{label: f.Label, op: f.Op, want: f.Value, convert: convertNumber}, nil
+		return &quantityFilter{label: f.Label, op: f.Op, want: f.Value, convert: extract.Number}, nil
 	case *syntax.DurationFilter:
-		return &quantityFilter{label: f.Label, op: f.Op, want: f.Value.Seconds(), convert: convertDuration}, nil
+		return &quantityFilter{label: f.Label, op: f.Op, want: f.Value.Seconds(), convert: extract.Duration}, nil
 	case *syntax.BytesFilter:
-		return &quantityFilter{label: f.Label, op: f.Op, want: writtenBytes(f.Value), convert: convertBytes}, nil
+		return &quantityFilter{label: f.Label, op: f.Op, want: writtenBytes(f.Value), convert: extract.Bytes}, nil
 	case *syntax.IPFilter:
 		set, err := newAddressSet(f.Text)
 		if err != nil {

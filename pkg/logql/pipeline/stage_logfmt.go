@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/skaldlogs/skald/pkg/extract"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 )
 
@@ -49,40 +50,40 @@ func checkLogfmtKey(key string) error {
 }
 
 func (s *logfmtStage) process(e *entry) bool {
-	r := logfmtReader{text: e.line, scratch: &e.scratch}
+	r := extract.Logfmt{Text: e.line, Scratch: &e.scratch}
 	for {
-		more, fault := r.next()
+		more, fault := r.Next()
 		if !more {
 			return true
 		}
 		var value string
 		if fault == "" {
-			if r.value == "" && !s.keepEmpty {
+			if r.Value == "" && !s.keepEmpty {
 				continue
 			}
-			name := e.names.lookupString(r.key)
-			if !name.needed && !r.escaped {
+			name := e.names.lookupString(r.Key)
+			if !name.needed && !r.Escaped {
 				continue
 			}
 			var ok bool
-			if value, ok = r.unescaped(); ok {
+			if value, ok = r.Unescaped(); ok {
 				e.extract(name, value)
 				continue
 			}
 			fault = "unknown escape in a value"
 		}
 		if s.strict {
-			e.fail(ErrLogfmt, fmt.Sprintf("%s before byte %d", fault, r.at))
+			e.fail(ErrLogfmt, fmt.Sprintf("%s before byte %d", fault, r.At()))
 			return true
 		}
 	}
 }
 
 func (s *logfmtKeysStage) process(e *entry) bool {
-	r := logfmtReader{text: e.line, scratch: &e.scratch}
+	r := extract.Logfmt{Text: e.line, Scratch: &e.scratch}
 	found := e.findings(len(s.fields))
 	for {
-		more, fault := r.next()
+		more, fault := r.Next()
 		if !more {
 			break
 		}
@@ -90,7 +91,7 @@ func (s *logfmtKeysStage) process(e *entry) bool {
 			fault = s.find(&r, found)
 		}
 		if fault != "" && s.strict {
-			e.fail(ErrLogfmt, fmt.Sprintf("%s before byte %d", fault, r.at))
+			e.fail(ErrLogfmt, fmt.Sprintf("%s before byte %d", fault, r.At()))
 			break
 		}
 	}
@@ -103,12 +104,12 @@ func (s *logfmtKeysStage) process(e *entry) bool {
 }
 
 // find keeps the value of the pair if its key is wanted.
-func (s *logfmtKeysStage) find(r *logfmtReader, found []finding) (fault string) {
+func (s *logfmtKeysStage) find(r *extract.Logfmt, found []finding) (fault string) {
 	for i := range s.fields {
-		if s.fields[i].Path != r.key {
+		if s.fields[i].Path != r.Key {
 			continue
 		}
-		v, ok := r.unescaped()
+		v, ok := r.Unescaped()
 		if !ok {
 			return "unknown escape in a value"
 		}

@@ -1,5 +1,7 @@
 package pipeline
 
+import "github.com/skaldlogs/skald/pkg/extract"
+
 // unpackStage undoes the agent's pack stage: an object whose member _entry is
 // the line, and whose other strings are labels.
 type unpackStage struct{}
@@ -13,12 +15,12 @@ func (unpackStage) idle(*needs) bool { return false }
 func (unpackStage) need(n *needs) { n.parsed = true }
 
 func (unpackStage) process(e *entry) bool {
-	r := jsonReader{text: e.line, scratch: &e.scratch}
-	i := r.space(0)
+	r := extract.JSON{Text: e.line, Scratch: &e.scratch}
+	i := r.Space(0)
 	if i == len(e.line) {
 		return true
 	}
-	if !r.at(i, '{') {
+	if !r.At(i, '{') {
 		e.fail(ErrJSON, "line is not a JSON object")
 		return true
 	}
@@ -26,17 +28,17 @@ func (unpackStage) process(e *entry) bool {
 	line, hasLine := "", false
 	i++
 	for first := true; ; first = false {
-		key, at, ok := r.member(i, first)
+		key, at, ok := r.Member(i, first)
 		if !ok {
 			break
 		}
-		if i = at; !r.at(i, '"') {
-			i = r.skip(i)
+		if i = at; !r.At(i, '"') {
+			i = r.Skip(i)
 			continue
 		}
-		raw, escaped, end := r.str(i)
+		raw, escaped, end := r.Quoted(i)
 		if i = end; escaped {
-			raw = r.unescape(raw, end)
+			raw = r.Unescape(raw, end)
 		}
 		if key == packedEntry {
 			line, hasLine = raw, true
@@ -45,8 +47,8 @@ func (unpackStage) process(e *entry) bool {
 		}
 	}
 	e.packed = packed
-	if r.fault != "" {
-		e.fail(ErrJSON, r.faultText())
+	if r.Fault != "" {
+		e.fail(ErrJSON, r.FaultText())
 		return true
 	}
 	if !hasLine {

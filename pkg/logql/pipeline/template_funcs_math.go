@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	texttemplate "text/template"
+
+	"github.com/skaldlogs/skald/pkg/extract"
 )
 
 var errDivision = errors.New("division by zero")
@@ -15,9 +17,9 @@ var errDivision = errors.New("division by zero")
 // mathFuncs calculate. Arguments may be numbers or their text; text that is no
 // number counts as 0.
 var mathFuncs = texttemplate.FuncMap{
-	"bytes":            convertBytes,
-	"duration":         convertDuration,
-	"duration_seconds": convertDuration,
+	"bytes":            extract.Bytes,
+	"duration":         extract.Duration,
+	"duration_seconds": extract.Duration,
 	"int":              func(v any) int { return int(toInt(v)) },
 	"float64":          toFloat,
 
