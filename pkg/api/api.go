@@ -24,6 +24,8 @@ type Pusher interface {
 	// Enter comes before a push is read, and leave after it is answered.
 	Enter() (leave func(), err error)
 	Push(ctx context.Context, req *distributor.Request) (model.PushResult, error)
+	// OTLPMapping says what becomes of a tenant's OpenTelemetry records.
+	OTLPMapping(tenant string) *loghttp.OTLPMapping
 }
 
 // A Querier answers questions in the name of one tenant or several.
@@ -114,6 +116,7 @@ func (a *API) Register(r *mux.Router) {
 	if a.pusher != nil {
 		route("/loki/api/v1/push", a.push(loghttp.ReadPush), http.MethodPost)
 		route("/api/prom/push", a.push(loghttp.ReadLegacyPush), http.MethodPost)
+		route("/otlp/v1/logs", a.otlp, http.MethodPost)
 	}
 	if a.querier != nil {
 		read := func(path string, h http.HandlerFunc) {

@@ -86,9 +86,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error, newline bo
 	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "1")
 	}
-	if status >= 500 {
-		level.Error(a.logger).Log("msg", "a request failed", "err", err, "path", r.URL.Path, "status", status)
-	}
+	a.logFailure(err, status, r.URL.Path)
 	if (newline || status == http.StatusUnauthorized) && !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
@@ -96,4 +94,11 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error, newline bo
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, text)
+}
+
+// logFailure tells the operator of a failure that is not the client's.
+func (a *API) logFailure(err error, status int, path string) {
+	if status >= 500 {
+		level.Error(a.logger).Log("msg", "a request failed", "err", err, "path", path, "status", status)
+	}
 }

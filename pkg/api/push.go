@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,21 +20,26 @@ const AckHeader = "X-Skald-Ack"
 // drainBytes is how much of a body that is too large is read before the answer.
 const drainBytes = 32 << 20
 
+// A pushReader reads the body of a tenant's push, and names its format for
+// metrics.
+type pushReader func(tenant string, body loghttp.PushBody) (p *loghttp.Push, format string, err error)
+
 // push serves /loki/api/v1/push and, with its JSON, /api/prom/push.
 func (a *API) push(read func(loghttp.PushBody, loghttp.PushLimits) (*loghttp.Push, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		result, tenant, err := a.readAndPush(r, read)
-		if err != nil {
-			if statusOf(err) == http.StatusRequestEntityTooLarge {
-				// A client that is still sending would find its connection
-				// reset, and not read why.
-				_, _ = io.CopyN(io.Discard, r.Body, drainBytes)
+		o := a.pushed(r, func(_ string, body loghttp.PushBody) (*loghttp.Push, string, error) {
+			p, err := read(body, a.cfg.PushLimits)
+			if strings.HasPrefix(body.ContentType, "application/json") {
+				return p, "json", err
 			}
-			a.fail(w, r, err, true)
+			return p, "protobuf", err
+		})
+		if o.err != nil {
+			a.fail(w, r, o.err, true)
 			return
 		}
-		w.Header().Set(AckHeader, result.Ack.String())
-		status, text := pushStatus(result, a.limits.For(tenant))
+		w.Header().Set(AckHeader, o.result.Ack.String())
+		status, text := pushStatus(o.result, a.limits.For(o.tenant))
 		if text == "" {
 			w.WriteHeader(status)
 			return
@@ -42,41 +48,61 @@ func (a *API) push(read func(loghttp.PushBody, loghttp.PushLimits) (*loghttp.Pus
 	}
 }
 
-func (a *API) readAndPush(r *http.Request, read func(loghttp.PushBody, loghttp.PushLimits) (*loghttp.Push, error)) (model.PushResult, string, error) {
+// An outcome is what became of a push.
+type outcome struct {
+	tenant  string
+	entries int // that the push held
+	result  model.PushResult
+	err     error
+}
+
+// pushed reads the push in a request and stores it.
+func (a *API) pushed(r *http.Request, read pushReader) outcome {
 	tenant, err := a.oneTenant(r)
 	if err != nil {
-		return model.PushResult{}, "", err
+		return outcome{err: err}
 	}
 	ack, err := model.ParseAck(r.Header.Get(AckHeader))
 	if err != nil {
-		return model.PushResult{}, "", badRequest(fmt.Errorf("header %s: %w", AckHeader, err))
+		return outcome{err: badRequest(fmt.Errorf("header %s: %w", AckHeader, err))}
 	}
-	leave, err := a.pusher.Enter()
-	if err != nil {
-		return model.PushResult{}, "", err
-	}
-	defer leave()
-	p, err := read(loghttp.PushBody{
+	o := a.store(r.Context(), tenant, ack, loghttp.PushBody{
 		Reader:          r.Body,
 		ContentType:     r.Header.Get("Content-Type"),
 		ContentEncoding: r.Header.Get("Content-Encoding"),
-	}, a.cfg.PushLimits)
+	}, read)
+	if o.err != nil && statusOf(o.err) == http.StatusRequestEntityTooLarge {
+		// A client that is still sending would find its connection reset, and
+		// not read why.
+		_, _ = io.CopyN(io.Discard, r.Body, drainBytes)
+	}
+	return o
+}
+
+// store reads a push and hands it to the distributor.
+func (a *API) store(ctx context.Context, tenant string, ack model.Ack, body loghttp.PushBody, read pushReader) outcome {
+	o := outcome{tenant: tenant}
+	leave, err := a.pusher.Enter()
 	if err != nil {
-		return model.PushResult{}, "", err
+		o.err = err
+		return o
 	}
-	format := "protobuf"
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
-		format = "json"
+	defer leave()
+	p, format, err := read(tenant, body)
+	if err != nil {
+		o.err = err
+		return o
 	}
+	o.entries = p.Batch.Entries()
 	p.Batch.Tenant = tenant
-	result, err := a.pusher.Push(r.Context(), &distributor.Request{
+	o.result, o.err = a.pusher.Push(ctx, &distributor.Request{
 		Batch:   &p.Batch,
 		Format:  format,
 		Ack:     ack,
 		Release: p.Release,
 		Entered: true,
 	})
-	return result, tenant, err
+	return o
 }
 
 // pushStatus says what a client is told of a push that was stored, wholly or in

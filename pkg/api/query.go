@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gorilla/mux"
+	"github.com/grafana/dskit/user"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 
@@ -261,7 +262,7 @@ func (a *API) allSeries(r *http.Request, tenants []string, q *loghttp.SeriesRequ
 
 // formatQuery serves /loki/api/v1/format_query. It needs no tenant's data.
 func (a *API) formatQuery(w http.ResponseWriter, r *http.Request) {
-	if _, err := a.tenants(r); err != nil {
+	if _, err := a.tenants(r.Header.Get(user.OrgIDHeaderName)); err != nil {
 		a.fail(w, r, err, false)
 		return
 	}

@@ -20,13 +20,12 @@ var (
 	errManyTenants = errors.New("multiple org IDs present")
 )
 
-// tenants says who asks: the ids in the request's header, sorted, each once.
+// tenants says who asks: the ids in X-Scope-OrgID, sorted, each once.
 // What follows a colon in an id is for routers on the way, and not part of it.
-func (a *API) tenants(r *http.Request) ([]string, error) {
+func (a *API) tenants(header string) ([]string, error) {
 	if !a.cfg.MultiTenancy {
 		return []string{NoAuthTenant}, nil
 	}
-	header := r.Header.Get(user.OrgIDHeaderName)
 	if header == "" {
 		return nil, errNoTenant
 	}
@@ -47,7 +46,12 @@ func (a *API) tenants(r *http.Request) ([]string, error) {
 
 // oneTenant is for what is done in the name of one tenant.
 func (a *API) oneTenant(r *http.Request) (string, error) {
-	ids, err := a.tenants(r)
+	return a.tenantOf(r.Header.Get(user.OrgIDHeaderName))
+}
+
+// tenantOf is oneTenant for the header alone.
+func (a *API) tenantOf(header string) (string, error) {
+	ids, err := a.tenants(header)
 	if err != nil {
 		return "", err
 	}
@@ -60,7 +64,7 @@ func (a *API) oneTenant(r *http.Request) (string, error) {
 // readTenants is for what may be asked of several tenants, where the operator
 // allows it.
 func (a *API) readTenants(r *http.Request) ([]string, error) {
-	ids, err := a.tenants(r)
+	ids, err := a.tenants(r.Header.Get(user.OrgIDHeaderName))
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
 	"github.com/grafana/dskit/limiter"
 	"github.com/grafana/dskit/ring"
 	"github.com/grafana/dskit/services"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/fields"
 	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/loghttp"
 	"github.com/skaldlogs/skald/pkg/model"
 )
 
@@ -227,6 +229,7 @@ type tenantRules struct {
 	limits *limits.Limits
 	levels *fields.LevelDetector
 	fields *fields.Discoverer // nil when there is nothing to discover
+	otlp   *loghttp.OTLPMapping
 }
 
 // maxRules bounds the cache of rules; each change of the limits adds one for
@@ -251,6 +254,12 @@ func (d *Distributor) rulesOf(tenant string) *tenantRules {
 	t = &tenantRules{limits: l, levels: fields.NewLevelDetector(l.LogLevelFields, l.LogLevelFromJSONMaxDepth)}
 	if len(l.DiscoverGenericFields.Fields) > 0 {
 		t.fields = fields.NewDiscoverer(l.DiscoverGenericFields.Fields)
+	}
+	var err error
+	if t.otlp, err = otlpMapping(d.cfg.OTLP.DefaultIndexAttributes, &l.OTLPConfig); err != nil {
+		// Limits are validated before they are in force, so this is no rule of theirs.
+		level.Error(d.logger).Log("msg", "attributes of log records become structured metadata, all of them", "err", err, "tenant", tenant)
+		t.otlp = &loghttp.OTLPMapping{}
 	}
 	d.rules.mu.Lock()
 	defer d.rules.mu.Unlock()

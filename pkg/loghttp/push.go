@@ -99,6 +99,9 @@ func readPush(body PushBody, lim PushLimits, decodeJSON func(*jsonPush, []byte) 
 	if err != nil {
 		return nil, unsupportedError(err.Error())
 	}
+	if strings.EqualFold(body.ContentEncoding, "lz4") {
+		return nil, notSupported(body.ContentEncoding) // which is for OpenTelemetry alone
+	}
 	p := pushes.Get().(*Push)
 	p.budget = lim.Budget
 	if err := p.read(body, lim, media == "application/json", decodeJSON); err != nil {

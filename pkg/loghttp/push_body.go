@@ -11,6 +11,7 @@ import (
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
 )
 
 // decompress reads the body and undoes its encoding; snappy is left, since it
@@ -36,13 +37,19 @@ func (p *Push) decompress(body PushBody, lim PushLimits) ([]byte, error) {
 		inflate = (*Push).inflate
 	case "zstd":
 		inflate = (*Push).unzstd
+	case "lz4":
+		inflate = (*Push).unlz4
 	default:
-		return nil, unsupportedError(fmt.Sprintf("Content-Encoding %q not supported", body.ContentEncoding))
+		return nil, notSupported(body.ContentEncoding)
 	}
 	if err := src.explain(inflate(p, src, lim.Decompressed), encoding); err != nil {
 		return nil, err
 	}
 	return p.body, nil
+}
+
+func notSupported(encoding string) error {
+	return unsupportedError(fmt.Sprintf("Content-Encoding %q not supported", encoding))
 }
 
 // A bodyReader bounds what is read of a body, and keeps the error of the
@@ -191,5 +198,19 @@ func (p *Push) unzstd(src *bodyReader, limit int64) error {
 	if err == nil {
 		p.body, err = p.appendAll(p.body, d, src, limit)
 	}
+	return err
+}
+
+var lz4Readers = sync.Pool{New: func() any { return lz4.NewReader(nil) }}
+
+func (p *Push) unlz4(src *bodyReader, limit int64) error {
+	z := lz4Readers.Get().(*lz4.Reader)
+	defer func() {
+		z.Reset(nil)
+		lz4Readers.Put(z)
+	}()
+	z.Reset(src)
+	var err error
+	p.body, err = p.appendAll(p.body, z, src, limit)
 	return err
 }

@@ -1,9 +1,7 @@
 package loghttp
 
 import (
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -17,21 +15,19 @@ import (
 type jsonPush struct {
 	r      jsonReader
 	build  logproto.BatchBuilder
-	lbls   []labels.Label // of the stream that is being read
-	labels []byte         // the label texts of all streams
+	labels labelWriter
 }
 
 func (p *jsonPush) reset(text []byte) {
 	p.r = jsonReader{buf: text}
 	p.build.Reset(len(text))
-	p.labels = p.labels[:0]
+	p.labels.buf = p.labels.buf[:0]
 }
 
 func (p *jsonPush) release() {
 	p.r = jsonReader{}
 	p.build.Release()
-	clear(p.lbls)
-	p.labels = kept(p.labels)
+	p.labels.release()
 }
 
 // streams reads {"streams": […]}, and each stream by read.
@@ -66,7 +62,7 @@ func (p *jsonPush) modernStream() {
 	r.peek()
 	at := r.pos
 	var stream, values, legacy bool
-	p.lbls = p.lbls[:0]
+	p.labels.lbls = p.labels.lbls[:0]
 	for r.open('{', "a stream"); r.more('}'); {
 		switch string(r.key()) {
 		case "stream":
@@ -85,7 +81,7 @@ func (p *jsonPush) modernStream() {
 	if legacy && !stream && !values {
 		r.fail(at, `a stream with "labels" and "entries", which belong in a push to /api/prom/push: use "stream" and "values" here`)
 	}
-	p.stream(at, p.labelText())
+	p.stream(at, p.labels.text())
 }
 
 func (p *jsonPush) stream(at int, lbls string) {
@@ -98,7 +94,7 @@ func (p *jsonPush) stream(at int, lbls string) {
 // the last counts; numbers and booleans are taken for their text.
 func (p *jsonPush) streamLabels() {
 	r := &p.r
-	p.lbls = p.lbls[:0]
+	p.labels.lbls = p.labels.lbls[:0]
 	if r.null() {
 		return
 	}
@@ -112,48 +108,12 @@ func (p *jsonPush) streamLabels() {
 		case !r.null():
 			l.Value = model.Borrow(r.literal())
 		}
-		if len(p.lbls) == logproto.MaxLabels {
+		if len(p.labels.lbls) == logproto.MaxLabels {
 			r.fail(r.pos, "more than %d labels", logproto.MaxLabels)
 			return
 		}
-		p.lbls = append(p.lbls, l)
+		p.labels.lbls = append(p.labels.lbls, l)
 	}
-}
-
-// labelText returns the labels just read in the form that they have in
-// protobuf, so that what comes after takes one way. A name that is none is put
-// in quotes, and refused there.
-func (p *jsonPush) labelText() string {
-	slices.SortStableFunc(p.lbls, func(a, b labels.Label) int { return strings.Compare(a.Name, b.Name) })
-	start := len(p.labels)
-	b := append(p.labels, '{')
-	for i, l := range p.lbls {
-		if i+1 < len(p.lbls) && p.lbls[i+1].Name == l.Name {
-			continue
-		}
-		if len(b)-start > 1 {
-			b = append(b, ", "...)
-		}
-		if isLabelName(l.Name) {
-			b = append(b, l.Name...)
-		} else {
-			b = strconv.AppendQuote(b, l.Name)
-		}
-		b = append(b, '=')
-		b = strconv.AppendQuote(b, l.Value)
-	}
-	p.labels = append(b, '}')
-	return model.Borrow(p.labels[start:len(p.labels):len(p.labels)])
-}
-
-func isLabelName(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if c != '_' && (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9' || i == 0) {
-			return false
-		}
-	}
-	return s != ""
 }
 
 // values reads the array of a stream's entries.

@@ -104,14 +104,19 @@ wins. The keys are Loki's wherever Loki has one, and a file of Loki's is read as
 
 // fileOnly describes settings that have no flag.
 var fileOnly = map[string]string{
-	"server.http_tls_config.cert":                  "HTTP server certificate, as text.",
-	"server.http_tls_config.key":                   "HTTP server key, as text.",
-	"server.http_tls_config.client_ca":             "HTTP client CA, as text.",
-	"server.grpc_tls_config.cert":                  "gRPC server certificate, as text.",
-	"server.grpc_tls_config.key":                   "gRPC server key, as text.",
-	"server.grpc_tls_config.client_ca":             "gRPC client CA, as text.",
-	"limits_config.retention_stream":               "How long streams are kept that a selector takes: a list of selector, priority and period. The rule of the highest priority counts, of equal ones that of the shortest period, and a tenant's own before those of all. Streams without a rule have retention_period.",
-	"limits_config.discover_generic_fields.fields": "Structured metadata to derive: for each new name, the names of labels, structured metadata and fields to take it from, in order.",
+	"server.http_tls_config.cert":                                     "HTTP server certificate, as text.",
+	"server.http_tls_config.key":                                      "HTTP server key, as text.",
+	"server.http_tls_config.client_ca":                                "HTTP client CA, as text.",
+	"server.grpc_tls_config.cert":                                     "gRPC server certificate, as text.",
+	"server.grpc_tls_config.key":                                      "gRPC server key, as text.",
+	"server.grpc_tls_config.client_ca":                                "gRPC client CA, as text.",
+	"limits_config.retention_stream":                                  "How long streams are kept that a selector takes: a list of selector, priority and period. The rule of the highest priority counts, of equal ones that of the shortest period, and a tenant's own before those of all. Streams without a rule have retention_period.",
+	"limits_config.otlp_config.resource_attributes.ignore_defaults":   "Leave out distributor.otlp_config's list of labels.",
+	"limits_config.otlp_config.resource_attributes.attributes_config": "What becomes of the attributes of an OpenTelemetry resource: a list of action (index_label, structured_metadata or drop), attributes (names) and regex (of a whole name). The first rule that matches wins, the list of labels comes before them, and what none matches becomes structured metadata.",
+	"limits_config.otlp_config.scope_attributes":                      "The same for the attributes of a scope, of which none can be a label.",
+	"limits_config.otlp_config.log_attributes":                        "The same for the attributes of a log record.",
+	"limits_config.otlp_config.severity_text_as_label":                "Make the severity_text of a log record a label.",
+	"limits_config.discover_generic_fields.fields":                    "Structured metadata to derive: for each new name, the names of labels, structured metadata and fields to take it from, in order.",
 }
 
 // lokiPage lists every key of Loki's with its verdict.

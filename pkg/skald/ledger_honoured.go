@@ -43,7 +43,8 @@ var honoured = []section{
 		cluster_validation.http.excluded_paths cluster_validation.http.excluded_user_agents`},
 	{verdict: Honoured, under: "common", keys: `path_prefix persist_tokens`},
 	{verdict: Honoured, under: "common.ring", keys: ringKeys},
-	{verdict: Honoured, under: "distributor", keys: `max_recv_msg_size max_decompressed_size`},
+	{verdict: Honoured, under: "distributor", keys: `
+		max_recv_msg_size max_decompressed_size otlp_config.default_resource_attributes_as_index_labels`},
 	{verdict: Honoured, under: "ingester", keys: `
 		chunk_idle_period max_chunk_age max_returned_stream_errors memory_limit generation_age
 		generation_bytes generation_memory group_by wal.enabled wal.dir wal.sync wal.sync_interval
@@ -68,6 +69,8 @@ var honoured = []section{
 		creation_grace_period max_line_size max_line_size_truncate max_line_size_truncate_identifier
 		increment_duplicate_timestamp unordered_writes allow_structured_metadata
 		max_structured_metadata_size max_structured_metadata_entries_count discover_generic_fields.fields
+		otlp_config.resource_attributes.ignore_defaults otlp_config.resource_attributes.attributes_config
+		otlp_config.scope_attributes otlp_config.log_attributes otlp_config.severity_text_as_label
 		discover_service_name discover_log_levels log_level_fields log_level_from_json_max_depth
 		block_ingestion_until block_ingestion_status_code max_streams_per_user max_global_streams_per_user
 		max_entries_limit_per_query max_query_series max_query_lookback max_query_length max_query_range enable_multi_variant_queries

@@ -76,7 +76,6 @@ var ignored = []section{
 	`},
 	{verdict: Ignored, why: notServed, under: "distributor", keys: `
 		ring                    -distributor.ring.* -distributor.consul.* -distributor.etcd.* -distributor.multi.*
-		otlp_config             -distributor.otlp.*
 		write_failures_logging  -distributor.write-failures-logging.*
 		default_policy_stream_mapping
 	`},
@@ -353,11 +352,6 @@ var ignored = []section{
 	`},
 
 	{verdict: Ignored, why: notServed, under: "limits_config", keys: `
-		otlp_config.resource_attributes.ignore_defaults
-		otlp_config.resource_attributes.attributes_config
-		otlp_config.scope_attributes
-		otlp_config.log_attributes
-		otlp_config.severity_text_as_label
 		block_ingestion_policy_until
 		policy_enforced_labels
 		policy_stream_mapping

@@ -233,7 +233,7 @@ func (s *Skald) registerAPI() {
 	if s.compactor != nil {
 		roles.Compactor = s.compactor
 	}
-	api.New(api.Config{
+	a := api.New(api.Config{
 		MultiTenancy:       s.cfg.AuthEnabled,
 		MultiTenantQueries: s.cfg.Querier.MultiTenantQueriesEnabled,
 		PushLimits: loghttp.PushLimits{
@@ -244,7 +244,9 @@ func (s *Skald) registerAPI() {
 		CompressResponses: s.cfg.Frontend.CompressResponses,
 		Patterns:          s.cfg.PatternIngester.Enabled,
 		TailMaxDuration:   s.cfg.Querier.TailMaxDuration,
-	}, roles, s.overrides, s.logger).Register(s.server.HTTP)
+	}, roles, s.overrides, s.logger)
+	a.Register(s.server.HTTP)
+	a.RegisterGRPC(s.server.GRPC)
 }
 
 // initIngesterClients prepares connections to ingesters of other processes.

@@ -3,18 +3,13 @@ package skald
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-kit/log"
-	"github.com/go-kit/log/level"
 	"github.com/grafana/dskit/middleware"
 	"github.com/grafana/dskit/server"
 	"github.com/grafana/dskit/services"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
@@ -36,7 +31,10 @@ func (s *Skald) initServer() (services.Service, error) {
 		cfg.HTTPServerWriteTimeout = need
 	}
 	cfg.SignalHandler = noSignals{make(chan struct{})}
-	cfg.HTTPMiddleware = append(cfg.HTTPMiddleware, recoverPanics(s))
+	panics := newPanics(s.logger, s.reg)
+	cfg.HTTPMiddleware = append(cfg.HTTPMiddleware, middleware.Func(panics.http))
+	cfg.GRPCMiddleware = append(cfg.GRPCMiddleware, panics.unary)
+	cfg.GRPCStreamMiddleware = append(cfg.GRPCStreamMiddleware, panics.stream)
 
 	srv, err := server.New(cfg)
 	if err != nil {
@@ -86,28 +84,3 @@ type noSignals struct{ stopped chan struct{} }
 
 func (n noSignals) Loop() { <-n.stopped }
 func (n noSignals) Stop() { close(n.stopped) }
-
-// recoverPanics makes a panic the end of one request and not of the process.
-func recoverPanics(s *Skald) middleware.Interface {
-	panics := promauto.With(s.reg).NewCounter(prometheus.CounterOpts{
-		Name: "panic_total",
-		Help: "Requests that ended in a panic.",
-	})
-	return middleware.Func(func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			defer func() {
-				p := recover()
-				if p == nil {
-					return
-				}
-				if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
-					panic(p)
-				}
-				panics.Inc()
-				level.Error(s.logger).Log("msg", "a request ended in a panic", "err", p, "path", r.URL.Path, "stack", string(debug.Stack()))
-				http.Error(w, "internal error: the request ended in a panic, and the log says where", http.StatusInternalServerError)
-			}()
-			next.ServeHTTP(w, r)
-		})
-	})
-}
