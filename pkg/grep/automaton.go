@@ -1,6 +1,11 @@
 package grep
 
-import "unicode/utf8"
+import (
+	"iter"
+	"math/bits"
+	"slices"
+	"unicode/utf8"
+)
 
 // A State is where an [Automaton] stands after some text.
 type State uint16
@@ -48,16 +53,54 @@ func (a *Automaton) Run(s State, text string) State {
 	return s
 }
 
-// A Set is a set of states.
-type Set []bool
+// A Set is a set of states of an automaton.
+type Set []uint64
 
 // NewSet returns a set of the given states.
 func (a *Automaton) NewSet(states ...State) Set {
-	set := make(Set, a.States())
+	set := make(Set, (a.States()+63)/64)
 	for _, s := range states {
-		set[s] = true
+		set.Add(s)
 	}
 	return set
+}
+
+// Add puts a state into the set, and reports whether it was not there.
+func (set Set) Add(s State) bool {
+	word, bit := &set[s/64], uint64(1)<<(s%64)
+	added := *word&bit == 0
+	*word |= bit
+	return added
+}
+
+// AddAll puts the states of another set of the same automaton into it.
+func (set Set) AddAll(o Set) {
+	for i := range set {
+		set[i] |= o[i]
+	}
+}
+
+// All returns the states of the set, in order.
+func (set Set) All() iter.Seq[State] {
+	return func(yield func(State) bool) {
+		for i, word := range set {
+			for ; word != 0; word &= word - 1 {
+				if !yield(State(64*i + bits.TrailingZeros64(word))) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Finals reports whether lines that end in some of the states match, and whether
+// those that end in any of them do.
+func (a *Automaton) Finals(set Set) (some, all bool) {
+	all = true
+	for s := range set.All() {
+		some, all = some || a.final[s], all && a.final[s]
+	}
+	return some, all
 }
 
 // Reach adds to set the states to which texts lead from those that are in it.
@@ -66,31 +109,20 @@ func (a *Automaton) NewSet(states ...State) Set {
 func (a *Automaton) Reach(set Set, has func(b byte) bool) {
 	used := make([]bool, a.width)
 	for b := range byte(utf8.RuneSelf) {
-		if has(b) {
-			used[a.classes.ascii[b]] = true
-		}
+		used[a.classes.ascii[b]] = used[a.classes.ascii[b]] || has(b)
 	}
 	if has(utf8.RuneSelf) {
 		for _, c := range a.classes.wide {
 			used[c] = true
 		}
 	}
-	todo := make([]State, 0, len(set))
-	for s, in := range set {
-		if in {
-			todo = append(todo, State(s))
-		}
-	}
+	todo := slices.Collect(set.All())
 	for len(todo) > 0 {
 		s := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		for c, is := range used {
-			if !is {
-				continue
-			}
-			if n := a.next[int(s)*a.width+c]; !set[n] {
-				set[n] = true
-				todo = append(todo, n)
+			if is && set.Add(a.next[int(s)*a.width+c]) {
+				todo = append(todo, a.next[int(s)*a.width+c])
 			}
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 // The limits on an automaton: it is made anew for each query.
 const (
-	maxStates = 512
+	maxStates = 256
 	maxInsts  = 2000
 	maxWork   = 1 << 18 // instructions looked at
 )

@@ -20,7 +20,7 @@ import (
 // generation of which replay left out the tenant, whose rows are in the store
 // already, is not named.
 func (i *Ingester) Open(_ context.Context, req *scan.Request) (scan.Snapshot, error) {
-	s := &snapshot{req: req, gens: i.generations(), numbers: map[string]int{}}
+	s := &snapshot{req: req, filters: block.NewFilters(req.Filters), gens: i.generations(), numbers: map[string]int{}}
 	for _, g := range s.gens {
 		if g.skipped[req.Tenant] {
 			continue
@@ -36,6 +36,7 @@ func (i *Ingester) Open(_ context.Context, req *scan.Request) (scan.Snapshot, er
 // A snapshot is what the heads of one tenant held at one moment.
 type snapshot struct {
 	req     *scan.Request
+	filters *block.Filters
 	gens    []*generation
 	dir     scan.Directory
 	numbers map[string]int // of streams in the directory, by labels
@@ -190,7 +191,7 @@ func (s *snapshot) Read(ctx context.Context, n int, want scan.Want) (*scan.Batch
 	if p.sealed == nil {
 		return p.readRows(want), nil
 	}
-	batch, err := p.readSealed(want, s.req.Filters)
+	batch, err := p.readSealed(want, s.filters)
 	if err != nil {
 		return nil, fmt.Errorf("read a block of generation %d in memory: %w", p.gen.id, err)
 	}
@@ -280,7 +281,7 @@ func (h *head) streamsOf(refs *roaring.Bitmap) []*headStream {
 }
 
 // readSealed decodes the rows that are wanted.
-func (p *part) readSealed(want scan.Want, filters []scan.LineFilter) (*scan.Batch, error) {
+func (p *part) readSealed(want scan.Want, filters *block.Filters) (*scan.Batch, error) {
 	b, err := block.Open(p.sealed.Prune)
 	if err != nil {
 		return nil, err

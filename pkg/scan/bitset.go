@@ -1,6 +1,9 @@
 package scan
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // A Bitset is a set of row numbers below a fixed length.
 type Bitset struct {
@@ -44,6 +47,57 @@ func (b *Bitset) And(o *Bitset) {
 	for i := range b.words {
 		b.words[i] &= o.words[i]
 	}
+}
+
+// Or adds the rows of o, which is for as many rows.
+func (b *Bitset) Or(o *Bitset) {
+	for i := range b.words {
+		b.words[i] |= o.words[i]
+	}
+}
+
+// AndNot removes the rows of o, which is for as many rows.
+func (b *Bitset) AndNot(o *Bitset) {
+	for i := range b.words {
+		b.words[i] &^= o.words[i]
+	}
+}
+
+// Clone returns a set with the same rows.
+func (b *Bitset) Clone() *Bitset { return &Bitset{slices.Clone(b.words), b.n} }
+
+// Next is the first row of the set from i on, or its length where there is none.
+func (b *Bitset) Next(i int) int {
+	if i >= b.n {
+		return b.n
+	}
+	w := i / 64
+	if rest := b.words[w] >> (i % 64); rest != 0 {
+		return i + bits.TrailingZeros64(rest)
+	}
+	for w++; w < len(b.words); w++ {
+		if b.words[w] != 0 {
+			return w*64 + bits.TrailingZeros64(b.words[w])
+		}
+	}
+	return b.n
+}
+
+// CountRange is how many of the rows [start, end) are in the set.
+func (b *Bitset) CountRange(start, end int) int {
+	if start >= end {
+		return 0
+	}
+	first, last := start/64, (end-1)/64
+	low, high := ^uint64(0)<<(start%64), ^uint64(0)>>(63-(end-1)%64)
+	if first == last {
+		return bits.OnesCount64(b.words[first] & low & high)
+	}
+	n := bits.OnesCount64(b.words[first]&low) + bits.OnesCount64(b.words[last]&high)
+	for _, w := range b.words[first+1 : last] {
+		n += bits.OnesCount64(w)
+	}
+	return n
 }
 
 // Not turns the set into its complement.

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/storage/block"
 	"github.com/skaldlogs/skald/pkg/storage/segment"
 )
 
@@ -20,9 +21,10 @@ func (s *Store) Open(ctx context.Context, req *scan.Request, exclude []scan.Gene
 	if err != nil {
 		return nil, fmt.Errorf("open the store for tenant %s: %w", req.Tenant, err)
 	}
+	filters := block.NewFilters(req.Filters)
 	snaps := make([]scan.Snapshot, len(p.entries))
 	err = p.each(ctx, func(i int, r *segment.Reader) (err error) {
-		snaps[i], err = r.Open(ctx, req)
+		snaps[i], err = r.Snapshot(req, filters)
 		return err
 	})
 	there := snaps[:0]

@@ -33,48 +33,72 @@ func PushFilters(stages []syntax.Stage) (filters []scan.LineFilter, rest []synta
 	return filters, rest
 }
 
-// scanFilter is f in the words of a scan, if it has a form there.
+// scanFilter is f in the words of a scan, if it has a form there: a text, or an
+// expression that finds any of its arguments.
 func scanFilter(f *syntax.LineFilter) (scan.LineFilter, bool) {
-	var op scan.FilterOp
-	switch f.Op {
-	case syntax.LineContains:
-		op = scan.Contains
-	case syntax.LineExcludes:
-		op = scan.Excludes
-	case syntax.LineMatches:
-		op = scan.Matches
-	case syntax.LineRejects:
-		op = scan.Rejects
-	default:
-		return scan.LineFilter{}, false
-	}
-	for _, a := range f.Args {
-		if a.IP {
-			return scan.LineFilter{}, false
+	if len(f.Args) == 1 && !f.Args[0].IP && (f.Op == syntax.LineContains || f.Op == syntax.LineExcludes) {
+		op := scan.Contains
+		if f.Op.Excludes() {
+			op = scan.Excludes
 		}
-	}
-	if len(f.Args) == 1 {
 		return scan.LineFilter{Op: op, Text: f.Args[0].Text}, true
 	}
-	return oneOf(op, f.Args)
-}
-
-// oneOf is a filter for several alternatives: one regular expression.
-func oneOf(op scan.FilterOp, args []syntax.LineFilterArg) (scan.LineFilter, bool) {
-	texts := make([]string, len(args))
-	for i, a := range args {
-		switch op {
-		case scan.Contains:
-			// To a regular expression all bytes that are not UTF-8 look alike.
-			if !utf8.ValidString(a.Text) || strings.ContainsRune(a.Text, utf8.RuneError) {
-				return scan.LineFilter{}, false
-			}
-			texts[i] = regexp.QuoteMeta(a.Text)
-		case scan.Matches:
-			texts[i] = "(?:" + a.Text + ")"
-		default:
+	exprs := make([]string, len(f.Args))
+	for i, a := range f.Args {
+		expr, ok := expression(f.Op, a)
+		if !ok {
 			return scan.LineFilter{}, false
 		}
+		exprs[i] = expr
+		if len(f.Args) > 1 {
+			exprs[i] = "(?:" + expr + ")"
+		}
 	}
-	return scan.LineFilter{Op: scan.Matches, Text: strings.Join(texts, "|")}, true
+	op := scan.Matches
+	if f.Op.Excludes() {
+		op = scan.Rejects
+	}
+	return scan.LineFilter{Op: op, Text: strings.Join(exprs, "|")}, true
+}
+
+// expression is a regular expression that finds what an argument of a line
+// filter does. Addresses have none.
+func expression(op syntax.LineFilterOp, a syntax.LineFilterArg) (string, bool) {
+	switch {
+	case a.IP:
+		return "", false
+	case op == syntax.LineMatches || op == syntax.LineRejects:
+		return a.Text, true
+	case op == syntax.LineContains || op == syntax.LineExcludes:
+		return quote(a.Text)
+	}
+	parts, err := syntax.ParseLinePattern(a.Text)
+	if err != nil {
+		return "", false
+	}
+	var b strings.Builder
+	b.WriteString(`(?s:\A`)
+	for i, p := range parts {
+		switch {
+		case !p.Capture:
+			literal, ok := quote(p.Literal)
+			if !ok {
+				return "", false
+			}
+			b.WriteString(literal)
+		case i == 0 || !parts[i-1].Capture:
+			b.WriteString(".+")
+		}
+	}
+	b.WriteString(`\z)`)
+	return b.String(), true
+}
+
+// quote is an expression for a text. There is none for bytes that are not UTF-8:
+// they all look alike to it.
+func quote(text string) (string, bool) {
+	if !utf8.ValidString(text) || strings.ContainsRune(text, utf8.RuneError) {
+		return "", false
+	}
+	return regexp.QuoteMeta(text), true
 }

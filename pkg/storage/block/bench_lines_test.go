@@ -73,10 +73,10 @@ func BenchmarkDecodeLines(b *testing.B) {
 					b.Fatal(err)
 				}
 				q := all(enc.Runs)
-				q.Columns, q.Filters = bc.cols, bc.filters
+				q.Columns, q.Filters = bc.cols, NewFilters(bc.filters)
 				if bc.name == "present" {
 					line := rows[len(rows)/2].Line
-					q.Filters = contains(line[len(line)/2:])
+					q.Filters = NewFilters(contains(line[len(line)/2:]))
 				}
 				perCPU(b, enc.Bytes, func() {
 					blk, err := Open(enc.Prune)

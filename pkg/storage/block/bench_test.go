@@ -99,7 +99,7 @@ func BenchmarkDecode(b *testing.B) {
 				b.Fatal(err)
 			}
 			q := all(enc.Runs)
-			q.Columns, q.Filters = bc.cols, bc.filters
+			q.Columns, q.Filters = bc.cols, NewFilters(bc.filters)
 			b.SetBytes(enc.Bytes)
 			b.ReportAllocs()
 			for b.Loop() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -223,7 +224,7 @@ func TestDecodeSome(t *testing.T) {
 		}
 		b, _ := Open(enc.Prune)
 		for range 5 {
-			q := randomQuestion(rnd, &enc, whole)
+			q, filters := randomQuestion(rnd, &enc, whole)
 			var want []Row
 			for _, r := range rowsOf(whole) {
 				picked := slices.ContainsFunc(q.Picks, func(p Pick) bool { return enc.Runs[p.Run].Stream == r.Stream })
@@ -235,14 +236,14 @@ func TestDecodeSome(t *testing.T) {
 			if err != nil {
 				t.Fatalf("seed %d: %+v: %v", seed, q, err)
 			}
-			if err := compare(got, want, q); err != nil {
+			if err := compare(got, want, q, filters); err != nil {
 				t.Fatalf("seed %d: %+v: %v", seed, q, err)
 			}
 		}
 	}
 }
 
-func randomQuestion(rnd *rand.Rand, enc *Encoded, whole *scan.Batch) *Question {
+func randomQuestion(rnd *rand.Rand, enc *Encoded, whole *scan.Batch) (*Question, []scan.LineFilter) {
 	q := &Question{Interval: model.Ever, Columns: scan.Columns(rnd.IntN(8))}
 	for i := range enc.Runs {
 		if rnd.IntN(3) > 0 {
@@ -253,50 +254,42 @@ func randomQuestion(rnd *rand.Rand, enc *Encoded, whole *scan.Batch) *Question {
 		a, b := whole.Timestamps[rnd.IntN(whole.Rows())], whole.Timestamps[rnd.IntN(whole.Rows())]
 		q.Interval = model.Interval{Mint: a, Maxt: b} // empty half of the time
 	}
+	var filters []scan.LineFilter
 	for range rnd.IntN(3) {
 		text := whole.Lines[rnd.IntN(whole.Rows())]
 		text += whole.Lines[rnd.IntN(whole.Rows())] // may lie across two rows
 		from := rnd.IntN(len(text) + 1)
 		to := from + rnd.IntN(min(len(text)-from, 6)+1)
-		q.Filters = append(q.Filters, scan.LineFilter{Op: scan.FilterOp(rnd.IntN(4)), Text: text[from:to]})
+		f := scan.LineFilter{Op: scan.FilterOp(rnd.IntN(4)), Text: text[from:to]}
+		if f.Op >= scan.Matches {
+			f.Text = cutExpr(rnd, whole.Lines)
+		}
+		filters = append(filters, f)
 	}
-	return q
+	q.Filters = NewFilters(filters)
+	return q, filters
 }
 
 // compare checks a batch against the rows that the question should find; the
 // filters are judged line by line.
-func compare(got *scan.Batch, want []Row, q *Question) error {
+func compare(got *scan.Batch, want []Row, q *Question, filters []scan.LineFilter) error {
 	if got.Rows() == 0 && got.Answered != nil {
 		for _, r := range want {
-			if passes(r.Line, q.Filters) {
+			if passes(r.Line, filters) {
 				return fmt.Errorf("no rows, want %q", r.Line)
 			}
 		}
 		return nil
+	}
+	if len(filters) != len(got.Answered) || slices.Contains(got.Answered, false) {
+		return fmt.Errorf("answered %v of %d filters", got.Answered, len(filters))
 	}
 	if got.Rows() != len(want) {
 		return fmt.Errorf("%d rows, want %d", got.Rows(), len(want))
 	}
 	has := rowsOf(got)
 	for i, r := range want {
-		selected := true
-		for j, f := range q.Filters {
-			answered := got.Answered != nil && got.Answered[j]
-			switch f.Op {
-			case scan.Contains:
-				selected = selected && strings.Contains(r.Line, f.Text)
-			case scan.Excludes:
-				selected = selected && !strings.Contains(r.Line, f.Text)
-			default:
-				if answered {
-					return fmt.Errorf("filter %d is answered", j)
-				}
-				continue
-			}
-			if !answered {
-				return fmt.Errorf("filter %d is not answered", j)
-			}
-		}
+		selected := passes(r.Line, filters)
 		if is := got.Selected == nil || got.Selected.Get(i); is != selected {
 			return fmt.Errorf("row %d %q: selected is %v, want %v", i, r.Line, is, selected)
 		}
@@ -322,14 +315,32 @@ func compare(got *scan.Batch, want []Row, q *Question) error {
 	return nil
 }
 
-// passes reports whether a line passes the filters that a block answers.
+// passes reports whether a line passes the filters, as anyone would say it.
 func passes(line string, filters []scan.LineFilter) bool {
 	for _, f := range filters {
-		if f.Op == scan.Contains && !strings.Contains(line, f.Text) || f.Op == scan.Excludes && strings.Contains(line, f.Text) {
+		is := false
+		switch f.Op {
+		case scan.Contains, scan.Excludes:
+			is = strings.Contains(line, f.Text)
+		default:
+			is = compiled(f.Text).MatchString(line)
+		}
+		if is == (f.Op == scan.Excludes || f.Op == scan.Rejects) {
 			return false
 		}
 	}
 	return true
+}
+
+var expressions = map[string]*regexp.Regexp{}
+
+func compiled(expr string) *regexp.Regexp {
+	re := expressions[expr]
+	if re == nil {
+		re = regexp.MustCompile(expr)
+		expressions[expr] = re
+	}
+	return re
 }
 
 func TestManyShapes(t *testing.T) {

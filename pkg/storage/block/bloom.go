@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/skaldlogs/skald/pkg/grep"
+	"github.com/skaldlogs/skald/pkg/model"
 )
 
 // What a filter knows of.
@@ -207,11 +210,21 @@ func (f filter) lacks(key uint64) bool {
 }
 
 // lacksText reports whether no value of a column of texts holds text.
-func (f filter) lacksText(how uint8, text []byte) bool {
+func (f filter) lacksText(how uint8, text grep.Text) bool {
 	lacking := false
-	eachWord(text, how == anywhere || how == atEnd, how == anywhere || how == atStart, func(word []byte) bool {
-		lacking = f.lacks(wordKey(word))
+	eachWord(model.BorrowBytes(text.Text), how == anywhere || how == atEnd, how == anywhere || how == atStart, func(word []byte) bool {
+		// Keys are of words in the case that they have.
+		lacking = !(text.Fold && hasLetter(word)) && f.lacks(wordKey(word))
 		return !lacking
 	})
 	return lacking
+}
+
+func hasLetter(word []byte) bool {
+	for _, b := range word {
+		if classes[b]&isDigit == 0 {
+			return true
+		}
+	}
+	return false
 }

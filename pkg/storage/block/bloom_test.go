@@ -82,7 +82,7 @@ func TestAbsentIDs(t *testing.T) {
 	read := 0
 	for range 200 {
 		q := all(enc.Runs)
-		q.Filters = []scan.LineFilter{{Op: scan.Contains, Text: fmt.Sprintf("%016x%016x", rnd.Uint64(), rnd.Uint64())}}
+		q.Filters = NewFilters([]scan.LineFilter{{Op: scan.Contains, Text: fmt.Sprintf("%016x%016x", rnd.Uint64(), rnd.Uint64())}})
 		got, err := b.Decode(Bytes(enc.Data), enc.Runs, q)
 		if err != nil {
 			t.Fatal(err)

@@ -209,9 +209,10 @@ func TestForgedSchema(t *testing.T) {
 		}
 		q := all(forged.Runs)
 		q.Columns = scan.Columns(rnd.IntN(8))
-		q.Filters = []scan.LineFilter{{Op: scan.FilterOp(rnd.IntN(2)), Text: pick(rnd, "e", "10", "20:", "1.", "error", `":"`, "ab")}}
+		text := pick(rnd, "e", "10", "20:", "1.", "error", `":"`, "ab", "[0-9]{3}.*e", "(?i)ERR|[a-c]x$")
+		q.Filters = NewFilters([]scan.LineFilter{{Op: scan.FilterOp(rnd.IntN(4)), Text: text}})
 		if _, err := b.Decode(Bytes(forged.Data), forged.Runs, q); err != nil && !errors.Is(err, scan.ErrDamaged) {
-			t.Fatalf("seed %d: %q: error is not one of damage: %v", seed, q.Filters[0].Text, err)
+			t.Fatalf("seed %d: %q: error is not one of damage: %v", seed, text, err)
 		}
 	}
 }
@@ -288,7 +289,7 @@ func FuzzDecode(f *testing.F) {
 		for _, cols := range []scan.Columns{0, scan.Sizes, scan.Lines, scan.Metadata, everything} {
 			q := all(dir)
 			q.Columns = cols
-			q.Filters = []scan.LineFilter{{Op: scan.Contains, Text: "a"}, {Op: scan.Excludes, Text: "zz"}}
+			q.Filters = NewFilters([]scan.LineFilter{{Op: scan.Contains, Text: "a"}, {Op: scan.Excludes, Text: "zz"}, {Op: scan.Rejects, Text: "[0-9]{5}.*[a-f]$"}})
 			batch, err := b.Decode(Bytes(data), dir, q)
 			if err != nil {
 				if !errors.Is(err, scan.ErrDamaged) {

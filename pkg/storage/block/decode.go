@@ -34,7 +34,7 @@ type Question struct {
 	Picks    []Pick // in ascending order of Run
 	Interval model.Interval
 	Columns  scan.Columns
-	Filters  []scan.LineFilter
+	Filters  *Filters // nil for none
 }
 
 // scratch holds the buffers of one Decode that do not end up in the batch.
@@ -81,8 +81,8 @@ func (s *scratch) release() {
 // returned them. Of the data part, only the bytes of the wanted columns are
 // read. What the batch holds is its own.
 //
-// Line filters of the kinds Contains and Excludes are answered here; with
-// filters, lines are looked at even when they are not wanted back. The lines
+// Line filters are answered here; with filters, lines are looked at even when
+// they are not wanted back. The lines
 // of rows that are not selected are left empty. Where it is known early that
 // no row passes, the batch has no rows.
 //
@@ -109,10 +109,11 @@ type decoder struct {
 
 	// Of layout 1.
 	opened    map[*column]*values
-	found     *scan.Bitset      // rows of the block that pass the filters, nil when all do
-	look      []scan.LineFilter // those that found does not know of
-	allTimes  []int64           // of all rows of the block
-	mostBytes int               // that a line can have
+	picked    []span       // rows of the runs that are asked for
+	found     *scan.Bitset // rows of the block that pass the filters, nil when all do
+	look      []*lineTest  // those that found does not know of
+	allTimes  []int64      // of all rows of the block
+	mostBytes int          // that a line can have
 }
 
 // A span is rows [start, end) of the block that go to the batch together.
@@ -143,6 +144,7 @@ func (d *decoder) decode(read ReadFunc, runs []Run, q *Question) error {
 		d.batch.How = scan.BySchema
 	}
 	if filter.reads() && !filter.never && d.layout == layoutTemplates {
+		d.picked = pickedRows(runs, q)
 		if err := d.findRows(filter); err != nil {
 			return fmt.Errorf("lines: %w", err)
 		}
@@ -189,6 +191,21 @@ func (d *decoder) checkRuns(runs []Run) error {
 		return damagedf("runs of %d rows in a block of %d", rows, d.rows)
 	}
 	return nil
+}
+
+// pickedRows are the rows of the runs that are asked for.
+func pickedRows(runs []Run, q *Question) []span {
+	var picked []span
+	run, row := 0, 0
+	for _, p := range q.Picks {
+		for ; run < p.Run && run < len(runs); run++ {
+			row += runs[run].Rows
+		}
+		if run == p.Run && run < len(runs) && runs[run].Interval.Overlaps(q.Interval) {
+			picked = append(picked, span{row, row + runs[run].Rows})
+		}
+	}
+	return picked
 }
 
 // decodeTimestamps finds the rows of the picked runs that are in the interval.
@@ -307,11 +324,7 @@ func (d *decoder) decodeLines(need, want scan.Columns, filter *lineFilter) error
 	d.batch.DecodedBytes += int64(d.lines.bytes.raw)
 	if filter.reads() {
 		d.batch.Selected = scan.NewBitset(d.batch.Rows(), true)
-		base := 0
-		for _, s := range d.spans {
-			filter.run(text, ends, s, base, d.batch.Selected)
-			base += s.end - s.start
-		}
+		filter.run(text, ends, d.spans, d.batch.Selected)
 	}
 	if want.Has(scan.Lines) {
 		d.appendLines(text, own)

@@ -1,9 +1,10 @@
 package block
 
 import (
-	"bytes"
 	"errors"
+	"unicode/utf8"
 
+	"github.com/skaldlogs/skald/pkg/grep"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
 )
@@ -12,38 +13,90 @@ import (
 // layout 1. It makes no line: what is too intricate for that is left to filterRows.
 func (d *decoder) findRows(filter *lineFilter) error {
 	d.batch.How = scan.BySchema
-	for _, lf := range filter.needles {
-		f := finder{d: d, needle: lf.Text, known: make(map[question]answer)}
-		a, err := f.ask(&d.lines, anywhere, 0, len(lf.Text))
-		if errors.Is(err, errIntricate) {
-			d.batch.How = scan.ByRows
-			d.look = append(d.look, lf)
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if f.read {
-			d.batch.How = min(d.batch.How, scan.ByColumns)
-		}
-		contains := lf.Op == scan.Contains
-		switch {
-		case a.bits == nil && a.all != contains:
-			filter.never = true
-			return nil
-		case a.bits == nil:
-			continue
-		case !contains:
-			a.bits.Not()
-		}
-		if d.found == nil {
-			d.found = a.bits
-		} else {
-			d.found.And(a.bits)
+	// Texts first: what they leave is all that expressions have to look at.
+	for _, exact := range [...]bool{true, false} {
+		for i := range filter.left {
+			t := &filter.left[i]
+			if exact != (len(t.texts) > 0) {
+				continue
+			}
+			a, err := d.findTest(t)
+			if errors.Is(err, errIntricate) {
+				d.batch.How = scan.ByRows
+				d.look = append(d.look, t)
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if t.exclude {
+				a = a.not()
+			}
+			if a.none() {
+				filter.never = true
+				return nil
+			}
+			if d.found = a.and(d.found); d.found != nil && d.found.Count() == 0 {
+				filter.never = true
+				return nil
+			}
 		}
 	}
-	filter.never = d.found != nil && d.found.Count() == 0
 	return nil
+}
+
+// findTest finds the rows that an expression matches.
+func (d *decoder) findTest(t *lineTest) (answer, error) {
+	if len(t.texts) > 0 {
+		return d.findAny(t.texts)
+	}
+	a := answer{all: true}
+	for _, texts := range t.expr.Required() {
+		some, err := d.findAny(texts)
+		if errors.Is(err, errIntricate) {
+			continue
+		}
+		if err != nil || some.none() {
+			return some, err
+		}
+		if a.bits = some.and(a.bits); a.bits != nil {
+			a.all = false
+		}
+	}
+	if t.expr.Automaton() == nil {
+		return answer{}, errIntricate
+	}
+	return d.walk(t.expr.Automaton(), a)
+}
+
+// findAny finds the rows that hold one of several texts.
+func (d *decoder) findAny(texts []grep.Text) (answer, error) {
+	var all answer
+	for _, text := range texts {
+		if text.Twisted() && d.lines.charset.has(utf8.RuneSelf) {
+			// The letters that are not ASCII are longer than those that are.
+			for _, twisted := range [...]string{grep.LongS, grep.Kelvin} {
+				if a, err := d.findText(grep.Text{Text: twisted}); err != nil || !a.none() {
+					return answer{}, errors.Join(err, errIntricate)
+				}
+			}
+		}
+		a, err := d.findText(text)
+		if err != nil || a.all {
+			return a, err
+		}
+		all = all.or(a)
+	}
+	return all, nil
+}
+
+func (d *decoder) findText(text grep.Text) (answer, error) {
+	f := finder{d: d, needle: text.Text, fold: text.Fold, known: make(map[question]answer)}
+	a, err := f.ask(&d.lines, anywhere, 0, len(text.Text))
+	if f.read {
+		d.batch.How = min(d.batch.How, scan.ByColumns)
+	}
+	return a, err
 }
 
 // assembleLines fills in the selection, the lines and the sizes of a block of
@@ -65,8 +118,8 @@ func (d *decoder) assembleLines(want scan.Columns) error {
 	if err != nil {
 		return err
 	}
-	for _, lf := range d.look {
-		if err := d.filterRows(lines, lf); err != nil {
+	for _, t := range d.look {
+		if err := d.filterRows(lines, t); err != nil {
 			return err
 		}
 	}
@@ -191,8 +244,7 @@ func (d *decoder) measureLines(lines *values) error {
 }
 
 // filterRows clears the selected rows that fail a filter, line by line.
-func (d *decoder) filterRows(lines *values, f scan.LineFilter) error {
-	needle := model.BorrowBytes(f.Text)
+func (d *decoder) filterRows(lines *values, t *lineTest) error {
 	lines.rewind()
 	buf := d.s.lines[:0]
 	err := d.eachRow(lines, func(i int) error {
@@ -203,7 +255,7 @@ func (d *decoder) filterRows(lines *values, f scan.LineFilter) error {
 		if len(buf) > d.mostBytes {
 			return damagedf("a line of more than %d bytes", d.mostBytes)
 		}
-		if bytes.Contains(buf, needle) != (f.Op == scan.Contains) {
+		if t.expr.Match(model.Borrow(buf)) == t.exclude {
 			d.batch.Selected.Clear(i)
 		}
 		return nil

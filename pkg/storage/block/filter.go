@@ -3,81 +3,180 @@ package block
 import (
 	"bytes"
 	"sort"
+	"strings"
 
+	"github.com/skaldlogs/skald/pkg/grep"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
 )
 
-// A lineFilter answers the filters of a request that look for a fixed text.
-type lineFilter struct {
-	needles  []scan.LineFilter
-	never    bool   // no line of the block passes
-	answered []bool // nil when none is
+// Filters are the line filters of a request, made ready for any number of
+// blocks. They never change.
+type Filters struct{ tests []lineTest }
+
+// A lineTest is one of them.
+type lineTest struct {
+	expr    *grep.Expr  // nil for what cannot be answered here
+	texts   []grep.Text // those of the expression that a line may hold, when texts say it all
+	exclude bool        // lines pass that it does not match
 }
 
-// newLineFilter decides what it can without reading a line: a text that is
-// longer than all lines, or holds a byte that none has, is in none.
-func newLineFilter(filters []scan.LineFilter, lines *column) *lineFilter {
-	f := &lineFilter{}
-	for i, lf := range filters {
-		if lf.Op != scan.Contains && lf.Op != scan.Excludes {
-			continue
+// NewFilters makes filters ready. One that it cannot read, it leaves to those
+// who look at the lines, and who will say what is wrong.
+func NewFilters(list []scan.LineFilter) *Filters {
+	f := &Filters{tests: make([]lineTest, len(list))}
+	for i, lf := range list {
+		t := &f.tests[i]
+		t.exclude = lf.Op == scan.Excludes || lf.Op == scan.Rejects
+		switch lf.Op {
+		case scan.Contains, scan.Excludes:
+			t.expr = grep.Literal(lf.Text)
+		case scan.Matches, scan.Rejects:
+			t.expr, _ = grep.Compile(lf.Text)
 		}
-		if f.answered == nil {
-			f.answered = make([]bool, len(filters))
-		}
-		f.answered[i] = true
-		everywhere := lf.Text == ""
-		nowhere := len(lf.Text) > lines.max || lines.charset.lacks(lf.Text)
-		switch contains := lf.Op == scan.Contains; {
-		case everywhere && !contains, nowhere && contains:
-			f.never = true
-		case everywhere, nowhere:
-		default:
-			f.needles = append(f.needles, lf)
+		if t.expr != nil {
+			t.texts, _ = t.expr.Texts()
 		}
 	}
 	return f
 }
 
-// reads reports whether lines must be looked at.
-func (f *lineFilter) reads() bool { return len(f.needles) > 0 }
+// A lineFilter answers the filters of a request for one block.
+type lineFilter struct {
+	left     []lineTest // those that the schema did not decide
+	never    bool       // no line of the block passes
+	answered []bool     // nil when there are no filters
+}
 
-// run clears from selected the rows of s that fail; the first of them is row
-// base of the batch. Row i of the block is text[ends[i]:ends[i+1]].
-func (f *lineFilter) run(text []byte, ends []uint32, s span, base int, selected *scan.Bitset) {
-	for _, lf := range f.needles {
-		next := s.start // the first row that no hit was found in yet
-		eachHit(text, ends, s, lf.Text, func(row int) {
-			if lf.Op == scan.Excludes {
-				selected.Clear(base + row - s.start)
-				return
-			}
-			for ; next < row; next++ {
-				selected.Clear(base + next - s.start)
-			}
-			next = row + 1
-		})
-		if lf.Op == scan.Contains {
-			for ; next < s.end; next++ {
-				selected.Clear(base + next - s.start)
-			}
+// newLineFilter decides what it can without reading a line: a text that is
+// longer than all lines, or holds a byte that none has, is in none.
+func newLineFilter(filters *Filters, lines *column) *lineFilter {
+	f := &lineFilter{}
+	if filters == nil || len(filters.tests) == 0 {
+		return f
+	}
+	f.answered = make([]bool, len(filters.tests))
+	for i, t := range filters.tests {
+		if t.expr == nil {
+			continue
+		}
+		f.answered[i] = true
+		everywhere, nowhere := t.narrow(lines)
+		switch {
+		case everywhere && t.exclude, nowhere && !t.exclude:
+			f.never = true
+		case !everywhere && !nowhere:
+			f.left = append(f.left, t)
 		}
 	}
+	return f
+}
+
+// narrow drops the texts that no line can hold, and reports whether that decides
+// about all lines.
+func (t *lineTest) narrow(lines *column) (everywhere, nowhere bool) {
+	possible := func(list []grep.Text) []grep.Text {
+		var left []grep.Text
+		for _, text := range list {
+			if len(text.Text) <= lines.max && !lines.charset.lacksText(text) {
+				left = append(left, text)
+			}
+		}
+		return left
+	}
+	if texts, ok := t.expr.Texts(); ok {
+		t.texts = possible(texts)
+		return len(t.texts) > 0 && t.texts[0].Text == "", len(t.texts) == 0
+	}
+	for _, list := range t.expr.Required() {
+		if len(possible(list)) == 0 {
+			return false, true
+		}
+	}
+	if a := t.expr.Automaton(); a != nil {
+		ends := a.NewSet(a.Start())
+		a.Reach(ends, lines.charset.has)
+		some, all := a.Finals(ends)
+		return all, !some
+	}
+	return false, false
+}
+
+// reads reports whether lines must be looked at.
+func (f *lineFilter) reads() bool { return len(f.left) > 0 }
+
+// run clears from selected the rows of the spans that fail. Row i of the block
+// is text[ends[i]:ends[i+1]].
+func (f *lineFilter) run(text []byte, ends []uint32, spans []span, selected *scan.Bitset) {
+	for i := range f.left {
+		t := &f.left[i]
+		matched := scan.NewBitset(selected.Len(), false)
+		base := 0
+		for _, s := range spans {
+			t.find(text, ends, s, func(row int) { matched.Set(base + row - s.start) })
+			base += s.end - s.start
+		}
+		if t.exclude {
+			matched.Not()
+		}
+		selected.And(matched)
+	}
+}
+
+// find calls fn for each row of s that the expression matches.
+func (t *lineTest) find(text []byte, ends []uint32, s span, fn func(row int)) {
+	exact := len(t.texts) > 0
+	texts := t.texts
+	if required := t.expr.Required(); !exact && len(required) > 0 {
+		texts = required[0]
+	}
+	twisted := false
+	for _, one := range texts {
+		twisted = twisted || one.Twisted() && holdsTwisted(text[ends[s.start]:ends[s.end]])
+	}
+	if len(texts) == 0 || twisted {
+		for row := s.start; row < s.end; row++ {
+			if t.expr.Match(model.Borrow(text[ends[row]:ends[row+1]])) {
+				fn(row)
+			}
+		}
+		return
+	}
+	// A row that holds several of the texts may be found several times.
+	for _, one := range texts {
+		eachHit(text, ends, s, one, func(row int) {
+			if exact || t.expr.Verify(model.Borrow(text[ends[row]:ends[row+1]])) {
+				fn(row)
+			}
+		})
+	}
+}
+
+// holdsTwisted reports whether text holds a letter that is not ASCII and is one
+// that is where the case does not matter.
+func holdsTwisted(text []byte) bool {
+	s := model.Borrow(text)
+	return strings.Contains(s, grep.LongS) || strings.Contains(s, grep.Kelvin)
 }
 
 // eachHit calls fn for each row of s that holds needle, in order. All rows are
 // searched at once: a hit that reaches into the next row is none.
-func eachHit(text []byte, ends []uint32, s span, needle string, fn func(row int)) {
+func eachHit(text []byte, ends []uint32, s span, needle grep.Text, fn func(row int)) {
 	text = text[:ends[s.end]]
-	n := model.BorrowBytes(needle)
+	n := model.BorrowBytes(needle.Text)
+	fold := grep.NewFinder(needle.Text)
 	pos := int(ends[s.start])
 	for row := s.start; row < s.end; {
-		i := bytes.Index(text[pos:], n)
-		if i < 0 {
+		if needle.Fold {
+			pos = fold.Index(model.Borrow(text), pos)
+		} else if i := bytes.Index(text[pos:], n); i >= 0 {
+			pos += i
+		} else {
+			pos = -1
+		}
+		if pos < 0 {
 			return
 		}
-		pos += i
 		if int(ends[row+1]) <= pos {
 			left := ends[row+1 : s.end+1]
 			row += sort.Search(len(left), func(i int) bool { return int(left[i]) > pos })
@@ -90,4 +189,26 @@ func eachHit(text []byte, ends []uint32, s span, needle string, fn func(row int)
 		row++
 		pos = int(ends[row])
 	}
+}
+
+// has reports whether a byte occurs; all bytes beyond ASCII are one.
+func (c *charset) has(b byte) bool {
+	b = min(b, 127)
+	return c[b/8]&(1<<(b%8)) != 0
+}
+
+// lacksText reports whether a text cannot be made of the bytes that occur.
+func (c *charset) lacksText(t grep.Text) bool {
+	if !t.Fold {
+		return c.lacks(t.Text)
+	}
+	wide := c.has(127)
+	for i := range len(t.Text) {
+		switch b := t.Text[i]; {
+		case c.has(b), 'a' <= b && b <= 'z' && c.has(b-'a'+'A'), wide && (b == 'k' || b == 's'):
+		default:
+			return true
+		}
+	}
+	return false
 }

@@ -3,7 +3,11 @@ package block
 import (
 	"bytes"
 	"math/rand/v2"
+	"regexp"
+	"slices"
 	"testing"
+
+	"github.com/skaldlogs/skald/pkg/scan"
 )
 
 // Whatever the lines are, they come back, and needles are found where they are.
@@ -38,6 +42,50 @@ func FuzzLines(f *testing.F) {
 		}
 		if err := checkNeedles(rand.New(rand.NewPCG(uint64(len(text)), 42)), &enc, 5, true); err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+// Whatever the expression, a block finds the lines that it matches.
+func FuzzExpressions(f *testing.F) {
+	for i := range families {
+		f.Add(byte(i), "(?i)err.*[0-9]+$")
+		f.Add(byte(i), `\b(k|s){2}[^"]+:`)
+	}
+	f.Fuzz(func(t *testing.T, family byte, expr string) {
+		re, err := regexp.Compile(expr)
+		if err != nil || len(expr) > 60 {
+			return
+		}
+		rows := trickyRows(rand.New(rand.NewPCG(uint64(family), 43)))
+		if int(family) < len(families) {
+			rows = familyRows(int(family), 3, 4<<10)
+		}
+		for _, e := range []*Encoder{{force: true}, {plain: true}} {
+			enc, err := e.Encode(slices.Clone(rows))
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole, err := decodeAll(&enc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := Open(enc.Prune)
+			if err != nil {
+				t.Fatal(err)
+			}
+			q := all(enc.Runs)
+			q.Filters = NewFilters([]scan.LineFilter{{Op: scan.Matches, Text: expr}})
+			got, err := b.Decode(Bytes(enc.Data), enc.Runs, q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, line := range whole.Lines {
+				is := got.Rows() > 0 && (got.Selected == nil || got.Selected.Get(i))
+				if want := re.MatchString(line); is != want {
+					t.Fatalf("%q on %q is %v, want %v", expr, line, is, want)
+				}
+			}
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/skaldlogs/skald/pkg/grep"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
 )
@@ -24,6 +25,7 @@ const (
 type finder struct {
 	d      *decoder
 	needle string
+	fold   bool // whatever the case of ASCII; needle is in lower case
 	known  map[question]answer
 	read   bool // some column was read
 	fitter fitter
@@ -47,6 +49,40 @@ func (a answer) none() bool { return !a.all && a.bits == nil }
 
 func (a answer) has(i int) bool { return a.all || a.bits != nil && a.bits.Get(i) }
 
+// not is the answer to the opposite question.
+func (a answer) not() answer {
+	if a.bits == nil {
+		return answer{all: !a.all}
+	}
+	a.bits.Not()
+	return a
+}
+
+// and is bits without those that are not in the answer; nil stands for all. The
+// answer gives its own bits away.
+func (a answer) and(bits *scan.Bitset) *scan.Bitset {
+	switch {
+	case a.bits == nil: // all
+		return bits
+	case bits == nil:
+		return a.bits
+	}
+	bits.And(a.bits)
+	return bits
+}
+
+// or is what is in one of two answers, which give their bits away.
+func (a answer) or(b answer) answer {
+	switch {
+	case a.all || b.none():
+		return a
+	case b.all || a.none():
+		return b
+	}
+	a.bits.Or(b.bits)
+	return some(a.bits)
+}
+
 // some makes an answer of a set that may be empty or full.
 func some(bits *scan.Bitset) answer {
 	switch bits.Count() {
@@ -63,14 +99,14 @@ var errIntricate = errors.New("too many ways to fit a needle to a template")
 
 // ask answers for needle[start:end].
 func (f *finder) ask(c *column, how uint8, start, end int) (answer, error) {
-	text := f.needle[start:end]
-	if c.n == 0 || len(text) > c.max || how == exactly && len(text) < c.min || c.charset.lacks(text) {
+	text := f.text(start, end)
+	if !c.canHold(how, text) {
 		return answer{}, nil
 	}
-	if len(text) == 0 && how != exactly {
+	if len(text.Text) == 0 && how != exactly {
 		return answer{all: true}, nil
 	}
-	if c.min == c.max && c.min == len(text) {
+	if c.min == c.max && c.min == len(text.Text) {
 		how = exactly
 	}
 	q := question{c, how, start, end}
@@ -84,26 +120,36 @@ func (f *finder) ask(c *column, how uint8, start, end int) (answer, error) {
 	return a, err
 }
 
-func (f *finder) answer(c *column, how uint8, text string, start, end int) (answer, error) {
+// text is needle[start:end].
+func (f *finder) text(start, end int) grep.Text {
+	return grep.Text{Text: f.needle[start:end], Fold: f.fold}
+}
+
+// canHold is what the schema alone says of a column.
+func (c *column) canHold(how uint8, text grep.Text) bool {
+	return c.n > 0 && len(text.Text) <= c.max && (how != exactly || len(text.Text) >= c.min) && !c.charset.lacksText(text)
+}
+
+func (f *finder) answer(c *column, how uint8, text grep.Text, start, end int) (answer, error) {
 	switch {
 	case c.kind == columnConst:
 		return answer{all: holds(c.constant, how, text)}, nil
 	case c.kind == columnTemplates:
 		return f.askTemplates(c, how, start, end)
-	case c.hasWords() && f.d.keys.has(filterWords) && f.d.keys.lacksText(how, model.BorrowBytes(text)):
+	case c.hasWords() && f.d.keys.has(filterWords) && f.d.keys.lacksText(how, text):
 		return answer{}, nil
-	case c.kind == columnTime && c.layout.suffix == "" && hasLongWord(text):
+	case c.kind == columnTime && c.layout.suffix == "" && hasLongWord(text.Text):
 		return answer{}, nil
-	case how == exactly && c.kind != columnRaw && c.kind != columnDict && c.kind != columnDecimal:
-		return f.equal(c, text)
+	case how == exactly && c.packs(text):
+		return f.equal(c, text.Text)
 	}
 	v, err := f.open(c)
 	if err != nil {
 		return answer{}, err
 	}
 	if c.kind == columnInt && c.lo >= 0 || c.kind == columnPad {
-		if digits, ok := parseDigits(model.BorrowBytes(text)); ok {
-			return v.findDigits(how, uint64(digits), len(text))
+		if digits, ok := parseDigits(model.BorrowBytes(text.Text)); ok {
+			return v.findDigits(how, uint64(digits), len(text.Text))
 		}
 	}
 	switch c.kind {
@@ -127,22 +173,41 @@ func (f *finder) open(c *column) (*values, error) {
 	return v, err
 }
 
-// holds reports whether a value holds text in the given way.
-func holds(value string, how uint8, text string) bool {
-	switch how {
-	case anywhere:
-		return strings.Contains(value, text)
-	case atStart:
-		return strings.HasPrefix(value, text)
-	case atEnd:
-		return strings.HasSuffix(value, text)
-	default:
-		return value == text
+// packs reports whether a text is in the column in one packed form, if it is a
+// value of it at all.
+func (c *column) packs(text grep.Text) bool {
+	switch c.kind {
+	case columnRaw, columnDict, columnDecimal:
+		return false
+	case columnTime:
+		return !text.Fold // the names of months have one case each
 	}
+	return true
+}
+
+// holds reports whether a value holds text in the given way.
+func holds(value string, how uint8, text grep.Text) bool {
+	n := len(text.Text)
+	switch {
+	case how == anywhere && text.Fold:
+		return grep.IndexFold(value, text.Text) >= 0
+	case how == anywhere:
+		return strings.Contains(value, text.Text)
+	case len(value) < n || how == exactly && len(value) > n:
+		return false
+	case how == atStart:
+		value = value[:n]
+	case how == atEnd:
+		value = value[len(value)-n:]
+	}
+	if text.Fold {
+		return grep.EqualFold(value, text.Text)
+	}
+	return value == text.Text
 }
 
 // findTexts finds the texts that hold another.
-func findTexts(all []byte, ends []uint32, how uint8, text string) *scan.Bitset {
+func findTexts(all []byte, ends []uint32, how uint8, text grep.Text) *scan.Bitset {
 	n := len(ends) - 1
 	found := scan.NewBitset(n, false)
 	if how == anywhere {
@@ -158,7 +223,7 @@ func findTexts(all []byte, ends []uint32, how uint8, text string) *scan.Bitset {
 }
 
 // findInDict looks at each distinct value once.
-func (v *values) findInDict(how uint8, text string) answer {
+func (v *values) findInDict(how uint8, text grep.Text) answer {
 	a := some(findTexts(v.text, v.ends, how, text))
 	if a.bits == nil {
 		return a
@@ -257,8 +322,11 @@ func keyOf(kind uint8, packed []byte, number uint64) uint64 {
 }
 
 // equal finds the values of a column of numbers or ids that are text, in the
-// form in which they are packed.
+// form in which they are packed. Ids have one case each.
 func (f *finder) equal(c *column, text string) (answer, error) {
+	if f.fold && c.upper {
+		text = strings.ToUpper(text)
+	}
 	s := model.BorrowBytes(text)
 	var packed []byte
 	var number uint64

@@ -1,9 +1,6 @@
 package block
 
 import (
-	"bytes"
-	"strings"
-
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
 )
@@ -41,9 +38,8 @@ type fitter struct {
 // possible is what the schema alone says about a term.
 func (x *fitter) possible(slot int, how uint8, start, end int) bool {
 	c := &x.of[x.t.refs[slot]]
-	text := x.f.needle[start:end]
-	return c.n > 0 && len(text) <= c.max && (how != exactly || len(text) >= c.min) && !c.charset.lacks(text) &&
-		(c.kind != columnConst || holds(c.constant, how, text))
+	text := x.f.text(start, end)
+	return c.canHold(how, text) && (c.kind != columnConst || holds(c.constant, how, text))
 }
 
 // with goes on with one more term.
@@ -74,18 +70,22 @@ func (x *fitter) run(start int) {
 		return
 	}
 	n := x.end - start
-	needle := model.BorrowBytes(x.f.needle[start:x.end])
+	needle := x.f.text(start, x.end)
 	for i := 0; i <= slots && !x.all; i++ {
 		// It begins in static text, and goes on behind it.
-		s := x.t.segment(i)
+		s := model.Borrow(x.t.segment(i))
 		if i < slots {
-			for k := min(len(s), n-1); k > 0; k-- {
-				if bytes.Equal(s[len(s)-k:], needle[:k]) {
+			most := n - 1
+			if x.how == atEnd {
+				most = n // and all slots behind it are empty
+			}
+			for k := min(len(s), most); k > 0; k-- {
+				if holds(s, atEnd, x.f.text(start, start+k)) {
 					x.slot(i, start+k)
 				}
 			}
 		}
-		if x.how == anywhere && bytes.Contains(s, needle) || x.how == atEnd && i == slots && bytes.HasSuffix(s, needle) {
+		if x.how == anywhere && holds(s, anywhere, needle) || x.how == atEnd && i == slots && holds(s, atEnd, needle) {
 			x.all = true
 			return
 		}
@@ -110,11 +110,10 @@ func (x *fitter) run(start int) {
 
 // follows is a first look at whether needle[at:] can go on with segment i.
 func (x *fitter) follows(s []byte, i, at int) bool {
-	left := x.f.needle[at:x.end]
-	if len(left) <= len(s) {
-		return strings.HasPrefix(model.Borrow(s), left)
+	if left := x.end - at; left <= len(s) {
+		return holds(model.Borrow(s), atStart, x.f.text(at, x.end))
 	}
-	return i < len(x.t.refs) && strings.HasPrefix(left, model.Borrow(s))
+	return i < len(x.t.refs) && holds(model.Borrow(s), exactly, x.f.text(at, at+len(s)))
 }
 
 // segment goes on with needle[at:] at the beginning of static text i.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -38,6 +39,47 @@ func cutNeedle(r *rand.Rand, lines []string) string {
 	return string(needle)
 }
 
+// cutExpr makes an expression of parts of lines, with gaps, classes and
+// alternatives between them.
+func cutExpr(r *rand.Rand, lines []string) string {
+	line := lines[r.IntN(len(lines))]
+	var b strings.Builder
+	if r.IntN(3) == 0 {
+		b.WriteString("(?i)")
+	}
+	part := func(from, n int) string {
+		text := line[min(from, len(line)):min(from+n, len(line))]
+		if r.IntN(3) == 0 {
+			text = pick(r, strings.ToUpper, strings.ToLower)(text)
+		}
+		// What is not UTF-8 cannot be written in an expression.
+		return regexp.QuoteMeta(strings.ToValidUTF8(text, "\ufffd"))
+	}
+	if r.IntN(8) == 0 {
+		b.WriteString(pick(r, "^", `\b`, "(?m)^", `\A`))
+	}
+	at := r.IntN(len(line) + 1)
+	for range 1 + r.IntN(4) {
+		n := r.IntN(pick(r, 3, 8))
+		switch r.IntN(8) {
+		case 0:
+			b.WriteString("(" + part(at, n) + "|" + part(r.IntN(len(line)+1), n+1) + ")")
+		case 1:
+			b.WriteString("(?:" + part(at, n) + ")" + pick(r, "*", "+", "?", "{2}"))
+		case 2, 3:
+			b.WriteString(pick(r, ".*", ".+", ".", `\d+`, `\d{3}`, "[0-9a-f]*", `[^"]*`, `[^ ]+`, `\w+`, `\s`, `\S+`, `[^é]`, "(?s:.)", ".*?"))
+			n += r.IntN(6)
+		default:
+			b.WriteString(part(at, n))
+		}
+		at += n
+	}
+	if r.IntN(8) == 0 {
+		b.WriteString(pick(r, "$", `\b`, "(?m)$", `\z`, `\B`))
+	}
+	return b.String()
+}
+
 // checkNeedles compares what a block answers with a look at each line, which
 // the block itself may only do where that is said.
 func checkNeedles(r *rand.Rand, enc *Encoded, needles int, mayLook bool) error {
@@ -54,7 +96,11 @@ func checkNeedles(r *rand.Rand, enc *Encoded, needles int, mayLook bool) error {
 		q.Columns = scan.Columns(r.IntN(8))
 		needle := cutNeedle(r, whole.Lines)
 		op := scan.FilterOp(r.IntN(2))
-		q.Filters = []scan.LineFilter{{Op: op, Text: needle}}
+		if r.IntN(3) == 0 {
+			op, needle = op+scan.Matches, cutExpr(r, whole.Lines)
+		}
+		filters := []scan.LineFilter{{Op: op, Text: needle}}
+		q.Filters = NewFilters(filters)
 		got, err := b.Decode(Bytes(enc.Data), enc.Runs, q)
 		if err != nil {
 			return fmt.Errorf("needle %q: %w", needle, err)
@@ -64,12 +110,12 @@ func checkNeedles(r *rand.Rand, enc *Encoded, needles int, mayLook bool) error {
 		}
 		for i, line := range whole.Lines {
 			if got.Rows() == 0 {
-				if passes(line, q.Filters) {
+				if passes(line, filters) {
 					return fmt.Errorf("needle %q, op %d: no rows, want %q", needle, op, line)
 				}
 				continue
 			}
-			want := strings.Contains(line, needle) == (op == scan.Contains)
+			want := passes(line, filters)
 			if is := got.Selected == nil || got.Selected.Get(i); is != want {
 				return fmt.Errorf("needle %q, op %d, row %d %q: selected is %v, want %v", needle, op, i, line, is, want)
 			}
@@ -135,7 +181,7 @@ func TestAbsentNeedles(t *testing.T) {
 		}
 		for needle, atLeast := range map[string]scan.How{"xylophone": scan.ByColumns, "~~~": scan.BySchema, strings.Repeat("z", 9000): scan.BySchema} {
 			q := all(enc.Runs)
-			q.Filters = []scan.LineFilter{{Op: scan.Contains, Text: needle}}
+			q.Filters = NewFilters([]scan.LineFilter{{Op: scan.Contains, Text: needle}})
 			got, err := b.Decode(Bytes(enc.Data), enc.Runs, q)
 			if err != nil {
 				t.Fatal(err)
@@ -176,7 +222,7 @@ func TestDigits(t *testing.T) {
 			needle = pick(r, "n ", "e ", "d ", "") + needle + pick(r, " ", "")
 		}
 		q := all(enc.Runs)
-		q.Filters = []scan.LineFilter{{Op: scan.Contains, Text: needle}}
+		q.Filters = NewFilters([]scan.LineFilter{{Op: scan.Contains, Text: needle}})
 		got, err := b.Decode(Bytes(enc.Data), enc.Runs, q)
 		if err != nil {
 			t.Fatal(err)
@@ -202,7 +248,7 @@ func TestSomeRowsOfTemplates(t *testing.T) {
 		}
 		b, _ := Open(enc.Prune)
 		for range 20 {
-			q := randomQuestion(r, &enc, whole)
+			q, filters := randomQuestion(r, &enc, whole)
 			var want []Row
 			for _, row := range rowsOf(whole) {
 				for _, p := range q.Picks {
@@ -215,7 +261,7 @@ func TestSomeRowsOfTemplates(t *testing.T) {
 			if err != nil {
 				t.Fatalf("seed %d: %+v: %v", seed, q, err)
 			}
-			if err := compare(got, want, q); err != nil {
+			if err := compare(got, want, q, filters); err != nil {
 				t.Fatalf("seed %d: %+v: %v", seed, q, err)
 			}
 		}

@@ -16,6 +16,7 @@ import (
 type snapshot struct {
 	r      *Reader
 	req    *scan.Request
+	filter *block.Filters
 	dir    scan.Directory
 	blocks []int          // of the reader, for each block of the directory
 	picks  [][]block.Pick // of each block of the directory
@@ -23,10 +24,16 @@ type snapshot struct {
 
 // Open implements [scan.Source]. It reads nothing: the index is in memory.
 func (r *Reader) Open(_ context.Context, req *scan.Request) (scan.Snapshot, error) {
+	return r.Snapshot(req, block.NewFilters(req.Filters))
+}
+
+// Snapshot is Open for one of many segments, which share the filters of the
+// request made ready.
+func (r *Reader) Snapshot(req *scan.Request, filters *block.Filters) (scan.Snapshot, error) {
 	if req.Tenant != r.tenant {
 		return nil, fmt.Errorf("open segment %s: it is of tenant %q, not of %q", r.id, r.tenant, req.Tenant)
 	}
-	s := &snapshot{r: r, req: req, dir: scan.Directory{Generations: r.sources}}
+	s := &snapshot{r: r, req: req, filter: filters, dir: scan.Directory{Generations: r.sources}}
 	selected := r.streams.Select(req.Matchers)
 	numbers := map[uint32]int{} // in the directory
 	for i := range r.blocks {
@@ -77,7 +84,7 @@ func (s *snapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch
 		Picks:    s.picks[i],
 		Interval: s.req.Interval.Intersect(want.Interval),
 		Columns:  want.Columns,
-		Filters:  s.req.Filters,
+		Filters:  s.filter,
 	})
 }
 
