@@ -21,7 +21,6 @@ import (
 	"github.com/skaldlogs/skald/pkg/scan"
 	"github.com/skaldlogs/skald/pkg/storage"
 	"github.com/skaldlogs/skald/pkg/storage/block"
-	"github.com/skaldlogs/skald/pkg/storage/catalog"
 	"github.com/skaldlogs/skald/pkg/storage/segment"
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
@@ -35,7 +34,13 @@ type Options struct {
 	Defaults *limits.Limits
 	// Usage tells how full the disk of the bucket is. Without it min_free_disk
 	// has no meaning.
-	Usage      func() (vfs.Usage, error)
+	Usage func() (vfs.Usage, error)
+	// Mine reports whether the bucket is this process's to compact, where several
+	// share it; it is asked before each pass. Without it, it is.
+	Mine func() bool
+	// Ages say how long other processes may read what is dead. The zero value is
+	// for a bucket that only this process reads.
+	Ages       storage.Ages
 	Logger     log.Logger
 	Registerer prometheus.Registerer
 }
@@ -52,6 +57,8 @@ type Compactor struct {
 	limits   TenantLimits
 	defaults *limits.Limits
 	usage    func() (vfs.Usage, error)
+	mine     func() bool
+	ages     storage.Ages
 	logger   log.Logger
 	metrics  *metrics
 	pace     *rate.Limiter // nil: as fast as it goes
@@ -68,12 +75,18 @@ type Compactor struct {
 
 // New returns a Compactor that has not started.
 func New(cfg Config, o Options) *Compactor {
+	if o.Mine == nil {
+		o.Mine = func() bool { return true }
+	}
+	o.Ages.Orphaned = max(o.Ages.Orphaned, orphanFor)
 	c := &Compactor{
 		cfg:      cfg,
 		store:    o.Store,
 		limits:   o.Limits,
 		defaults: o.Defaults,
 		usage:    o.Usage,
+		mine:     o.Mine,
+		ages:     o.Ages,
 		logger:   log.With(o.Logger, "component", "compactor"),
 		metrics:  newMetrics(o.Registerer),
 		now:      time.Now,
@@ -90,9 +103,6 @@ func New(cfg Config, o Options) *Compactor {
 }
 
 func (c *Compactor) starting(context.Context) error {
-	if c.store.Catalog().Mode() != catalog.Owner {
-		return errors.New("compact: other processes write this bucket, and a bucket has one compactor")
-	}
 	if _, err := compileRules(c.defaults.RetentionStream); err != nil {
 		return fmt.Errorf("limits_config: retention_stream: %w", err)
 	}
@@ -101,6 +111,9 @@ func (c *Compactor) starting(context.Context) error {
 }
 
 func (c *Compactor) running(ctx context.Context) error {
+	if !c.mine() {
+		return nil
+	}
 	if err := c.pass(ctx, false); err != nil && ctx.Err() == nil {
 		level.Error(c.logger).Log("msg", "compaction is not complete; what is left is tried again", "err", err)
 	}
@@ -128,11 +141,9 @@ func (c *Compactor) Compact(ctx context.Context) error {
 // any put takes.
 const orphanFor = 24 * time.Hour
 
-// sweep deletes the dead at once: no other process reads the bucket, and what
+// sweep deletes the dead, at once where no other process reads the bucket: what
 // queries of this one read is left.
-func (c *Compactor) sweep(ctx context.Context) error {
-	return c.store.Sweep(ctx, storage.Ages{Orphaned: orphanFor})
-}
+func (c *Compactor) sweep(ctx context.Context) error { return c.store.Sweep(ctx, c.ages) }
 
 // pass does all there is to do, once. With all it does also what could wait.
 // Trouble with one tenant or one merge does not keep the others from theirs.
@@ -145,6 +156,10 @@ func (c *Compactor) pass(ctx context.Context, all bool) error {
 	defer func() { <-c.passing }()
 	began := c.now()
 
+	if err := c.store.Catalog().RefreshAll(ctx); err != nil {
+		c.metrics.passes.WithLabelValues(status(err)).Inc()
+		return err
+	}
 	var errs []error
 	if c.cfg.RetentionEnabled && (all || c.now().Sub(c.retained) >= c.cfg.ApplyRetentionInterval) {
 		errs = append(errs, c.applyRetention(ctx, all))

@@ -170,15 +170,40 @@ func TestLife(t *testing.T) {
 	if err := services.StartAndAwaitRunning(t.Context(), m.compactor); err == nil {
 		t.Error("it started with a rule that cannot be read")
 	}
+}
 
+// TestSharedBucket: a compactor sees what other processes have put, and leaves a
+// bucket alone that another one compacts.
+func TestSharedBucket(t *testing.T) {
+	m := newMachine(t)
 	c, err := catalog.Open(t.Context(), m.bucket, catalog.Options{Mode: catalog.Follower})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.limits.RetentionStream = nil
-	m.on()
 	m.compactor.store = storage.New(m.bucket, c, storage.Options{})
-	if err := services.StartAndAwaitRunning(t.Context(), m.compactor); err == nil {
-		t.Error("it started over a bucket that others write")
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var all []row
+	for n := range 3 {
+		rows := someRows(rnd, 40, epoch.Add(time.Duration(n)*time.Minute), time.Minute)
+		m.flush("t", "i", rows, 15)
+		all = append(all, rows...)
 	}
+	m.release()
+	m.clock = epoch.Add(4 * time.Hour)
+	mine := false
+	m.compactor.mine = func() bool { return mine }
+	for _, want := range []int{3, 1} {
+		if err := m.compactor.running(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.RefreshAll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(c.Snapshot("t").Entries); got != want {
+			t.Errorf("%d segments are live, want %d", got, want)
+		}
+		mine = true
+	}
+	m.on()
+	m.want("t", all)
 }

@@ -18,9 +18,11 @@
 //
 // # Ownership
 //
-// A bucket has one compactor. The bucket is a folder that belongs to one
-// process, which its lock guards, so there is one by construction. A compactor
-// over a bucket that others write too refuses to start.
+// A bucket has one compactor. Of a folder, which belongs to one process, there is
+// one by construction. A remote bucket is read and written by others too, so each
+// pass begins with a look at what they did, and [Options.Mine] says whose turn it
+// is. Should two compact at once for a while, work is done twice and no answer
+// changes: what both have merged is live twice, and counts once.
 //
 // # Order and duplicates
 //

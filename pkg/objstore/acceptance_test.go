@@ -40,6 +40,9 @@ func TestAcceptance(t *testing.T) {
 			}
 			return objstore.NewRemote(b)
 		}, true},
+		{"retrying", func(*testing.T) objstore.Bucket {
+			return objstore.NewRetrying(&objstore.Memory{}, objstore.RetryOptions{})
+		}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) { accept(t, tc.open, tc.torn) })
 	}

@@ -15,6 +15,9 @@ import (
 // Remote is a bucket behind thanos-io/objstore: S3, GCS, Azure and the others it
 // knows. Durability and wholeness are those of the store.
 //
+// It does not try again, and an upload whose size is not known costs what the
+// library takes for it, which may be half a gigabyte of memory: [Retrying] sees to both.
+//
 // The library has no conditional upload, so PutIfAbsent looks first and then
 // writes: of two processes that race for one name both may win. Callers take
 // names that no other process makes, such as ULIDs, and use PutIfAbsent to
@@ -40,6 +43,8 @@ func (r *Remote) wrap(verb, name string, err error) error {
 	}
 	if r.bucket.IsObjNotFoundErr(err) {
 		err = errors.Join(ErrNotFound, err)
+	} else if r.bucket.IsAccessDeniedErr(err) {
+		err = errors.Join(errDenied, err)
 	}
 	return fmt.Errorf("%s object %s: %w", verb, name, err)
 }
@@ -48,6 +53,10 @@ func (r *Remote) wrap(verb, name string, err error) error {
 func (r *Remote) Put(ctx context.Context, name string, src io.Reader, size int64) error {
 	if err := CheckName(name); err != nil {
 		return err
+	}
+	if section, ok := src.(*io.SectionReader); ok && section.Size() == size {
+		// Stores send its parts side by side, and need no memory for them.
+		return r.wrap("put", name, r.bucket.Upload(ctx, name, announcedSection{section}))
 	}
 	sized := &sizedReader{r: src, size: size}
 	var body io.Reader = sized
@@ -77,6 +86,12 @@ func (r *Remote) Get(ctx context.Context, name string) (io.ReadCloser, error) {
 		return nil, err
 	}
 	rc, err := r.bucket.Get(ctx, name)
+	if errors.Is(err, io.EOF) {
+		// The library looks for a first byte, which an empty object has not.
+		if a, aerr := r.bucket.Attributes(ctx, name); aerr == nil && a.Size == 0 {
+			return io.NopCloser(bytes.NewReader(nil)), nil
+		}
+	}
 	if err != nil {
 		return nil, r.wrap("read", name, err)
 	}
@@ -149,3 +164,9 @@ type announcedReader struct{ *sizedReader }
 
 // ObjectSize implements the library's interface of sized readers.
 func (a announcedReader) ObjectSize() (int64, error) { return a.size, nil }
+
+// An announcedSection does the same for what can be read anywhere.
+type announcedSection struct{ *io.SectionReader }
+
+// ObjectSize implements the library's interface of sized readers.
+func (a announcedSection) ObjectSize() (int64, error) { return a.Size(), nil }

@@ -19,6 +19,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/distributor"
 	"github.com/skaldlogs/skald/pkg/ingester"
 	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/objstore/backend"
 	"github.com/skaldlogs/skald/pkg/querier"
 	"github.com/skaldlogs/skald/pkg/rpc"
 )
@@ -41,6 +42,8 @@ type Config struct {
 	Frontend        api.FrontendConfig    `yaml:"frontend"`
 	PatternIngester querier.PatternConfig `yaml:"pattern_ingester"`
 	Limits          limits.Limits         `yaml:"limits_config"`
+	Storage         backend.Config        `yaml:"storage_config"`
+	Schema          backend.Schema        `yaml:"schema_config"`
 	Memberlist      memberlist.KVConfig   `yaml:"memberlist"`
 	RuntimeConfig   runtimeconfig.Config  `yaml:"runtime_config"`
 }
@@ -52,6 +55,8 @@ type CommonConfig struct {
 	// PersistTokens keeps a ring's tokens in PathPrefix over a restart.
 	PersistTokens bool           `yaml:"persist_tokens"`
 	Ring          cluster.Config `yaml:"ring"`
+	// Storage is the remote store of what components keep.
+	Storage backend.Common `yaml:"storage"`
 }
 
 // RegisterFlags adds the settings of c to f, each with its default.
@@ -83,6 +88,8 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	f.StringVar(&c.Common.PathPrefix, "data.dir", "./skald-data", "Folder that everything is kept in.")
 	f.BoolVar(&c.Common.PersistTokens, "common.persist-tokens", false, "Keep this process's ring tokens in common.path_prefix over a restart.")
 	c.Common.Ring.RegisterFlags(f, "common.ring.")
+	c.Common.Storage.RegisterFlags(f, "common.storage.")
+	c.Storage.RegisterFlags(f)
 	c.Distributor.RegisterFlags(f)
 	c.Ingester.RegisterFlags(f)
 	c.IngesterClient.RegisterFlags(f)
@@ -107,6 +114,7 @@ func (c *Config) local() {
 // inherit makes what the common block says the default of every component.
 func (c *Config) inherit(common CommonConfig) {
 	c.Ingester.Ring = common.Ring
+	c.Storage.Inherit(common.Storage)
 	c.Memberlist.AdvertiseAddr = common.Ring.InstanceAddr
 	if common.PersistTokens {
 		c.Ingester.Ring.TokensFilePath = filepath.Join(common.PathPrefix, "ingester.tokens")
@@ -151,6 +159,9 @@ func (c *Config) Validate() error {
 	wrong("ingester_client", c.IngesterClient.Validate())
 	wrong("querier", c.Querier.Validate())
 	wrong("compactor", c.Compactor.Validate())
+	wrong("common.storage", c.Common.Storage.Validate())
+	_, err := backend.Choose(&c.Storage, c.Schema)
+	wrong("storage_config", err)
 	wrong("limits_config", c.Limits.Validate())
 	if c.RuntimeConfig.ReloadPeriod <= 0 {
 		wrong("runtime_config", fmt.Errorf("period: %s is not more than 0", c.RuntimeConfig.ReloadPeriod))

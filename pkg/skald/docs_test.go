@@ -117,6 +117,10 @@ var fileOnly = map[string]string{
 	"limits_config.otlp_config.log_attributes":                        "The same for the attributes of a log record.",
 	"limits_config.otlp_config.severity_text_as_label":                "Make the severity_text of a log record a label.",
 	"limits_config.discover_generic_fields.fields":                    "Structured metadata to derive: for each new name, the names of labels, structured metadata and fields to take it from, in order.",
+	"storage_config.named_stores.aws":                                 "More S3 buckets, by a name that object_store in schema_config may say: a map of blocks like aws.",
+	"storage_config.named_stores.gcs":                                 "The same for GCS, of blocks like gcs.",
+	"storage_config.named_stores.azure":                               "The same for Azure, of blocks like azure.",
+	"schema_config.configs":                                           "Loki's periods. object_store of the last one says which store the bucket is in: filesystem (a folder), s3 or aws, gcs, azure, or a name in named_stores. Without it, the one store that is described. Nothing else in it has an effect.",
 }
 
 // lokiPage lists every key of Loki's with its verdict.

@@ -33,7 +33,8 @@ type Entry struct {
 	// Flags are the flags of a mapped or ignored key, without a dash. With a * at
 	// the end one stands for a family. A honoured key's flag is that of its field.
 	Flags []string
-	// Why is the reason for a verdict other than Honoured.
+	// Why is the reason for a verdict other than Honoured, and says of an honoured
+	// key which part of its value has no effect.
 	Why string
 }
 
@@ -59,7 +60,7 @@ func (s section) entries() []Entry {
 	}
 	if s.verdict == Honoured {
 		for key := range strings.FieldsSeq(s.keys) {
-			out = append(out, Entry{Key: full(key)})
+			out = append(out, Entry{Key: full(key), Why: s.why})
 		}
 		return out
 	}
@@ -125,6 +126,9 @@ func (l *ledger) adopt(key string) {
 func (l *ledger) find(key string) *Entry {
 	if e := l.byKey[key]; e != nil {
 		return e
+	}
+	if l.isBlock(key) {
+		return nil // its keys have verdicts of their own
 	}
 	for _, e := range l.families {
 		prefix := strings.TrimSuffix(e.Key, "*")

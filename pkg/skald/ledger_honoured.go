@@ -15,6 +15,29 @@ const ringKeys = `
 		instance_id instance_addr instance_port instance_interface_names instance_availability_zone
 		instance_enable_ipv6`
 
+// The keys of the stores that a bucket may be in.
+const (
+	s3Keys = `
+		s3 s3forcepathstyle bucketnames endpoint region access_key_id secret_access_key session_token insecure
+		http_config.timeout http_config.idle_conn_timeout http_config.response_header_timeout
+		http_config.insecure_skip_verify http_config.ca_file signature_version storage_class sse.type
+		sse.kms_key_id sse.kms_encryption_context backoff_config.min_period backoff_config.max_period
+		backoff_config.max_retries`
+	gcsKeys = `
+		bucket_name service_account chunk_buffer_size request_timeout`
+	azureKeys = `
+		environment account_name account_key connection_string container_name endpoint_suffix
+		use_managed_identity use_federated_token user_assigned_id use_service_principal client_id
+		client_secret tenant_id request_timeout max_retries min_retry_delay max_retry_delay`
+	objectStoreKeys = `
+		storage_prefix s3.endpoint s3.region s3.bucket_name s3.access_key_id s3.secret_access_key
+		s3.session_token s3.insecure s3.bucket_lookup_type s3.storage_class s3.sse.type s3.sse.kms_key_id
+		s3.sse.kms_encryption_context s3.http.idle_conn_timeout s3.http.response_header_timeout
+		s3.http.insecure_skip_verify s3.http.tls_ca_path s3.max_retries gcs.bucket_name gcs.service_account
+		gcs.chunk_buffer_size azure.account_name azure.account_key azure.connection_string
+		azure.container_name azure.endpoint_suffix azure.user_assigned_id azure.max_retries`
+)
+
 // honoured lists the keys that do what they say.
 var honoured = []section{
 	{verdict: Honoured, keys: `target auth_enabled shutdown_delay metrics_namespace`},
@@ -43,6 +66,16 @@ var honoured = []section{
 		cluster_validation.http.excluded_paths cluster_validation.http.excluded_user_agents`},
 	{verdict: Honoured, under: "common", keys: `path_prefix persist_tokens`},
 	{verdict: Honoured, under: "common.ring", keys: ringKeys},
+	{verdict: Honoured, under: "common.storage.s3", keys: s3Keys},
+	{verdict: Honoured, under: "common.storage.gcs", keys: gcsKeys},
+	{verdict: Honoured, under: "common.storage.azure", keys: azureKeys},
+	{verdict: Honoured, under: "common.storage.object_store", keys: objectStoreKeys},
+	{verdict: Honoured, under: "storage_config", keys: `use_thanos_objstore named_stores.aws named_stores.gcs named_stores.azure`},
+	{verdict: Honoured, under: "storage_config.aws", keys: s3Keys},
+	{verdict: Honoured, under: "storage_config.gcs", keys: gcsKeys},
+	{verdict: Honoured, under: "storage_config.azure", keys: azureKeys},
+	{verdict: Honoured, under: "storage_config.object_store", keys: objectStoreKeys},
+	{verdict: Honoured, why: "only object_store of the last period counts: Skald has its own format", under: "schema_config", keys: `configs`},
 	{verdict: Honoured, under: "distributor", keys: `
 		max_recv_msg_size max_decompressed_size otlp_config.default_resource_attributes_as_index_labels`},
 	{verdict: Honoured, under: "ingester", keys: `

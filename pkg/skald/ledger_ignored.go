@@ -6,7 +6,8 @@ const (
 	exactTopK   = "does not apply: approx_topk works without it, and is exact"
 	automatic   = "does not apply: Skald decides this by itself"
 	ownFormat   = "does not apply: Skald has its own format, under common.path_prefix"
-	inFolder    = "not served yet: segments are kept in a folder, bucket in common.path_prefix"
+	otherStores = "not served: a bucket is a folder, S3, GCS or Azure"
+	ourClient   = "not served: the client of the store does not have it, or decides it by itself"
 	experiments = "does not apply: an experiment of Loki's"
 	noTraces    = "does not apply: Skald makes no traces"
 	removed     = "removed: Loki has dropped it as well"
@@ -57,11 +58,26 @@ var ignored = []section{
 		- -bloom.*
 	`},
 
-	{verdict: Ignored, why: inFolder, under: "common", keys: `
+	{verdict: Ignored, why: otherStores, under: "common", keys: `
 		storage.*  -common.storage.*
 	`},
 	{verdict: Ignored, why: ownFormat, under: "common", keys: `
 		storage.filesystem  -common.storage.filesystem.*
+	`},
+	{verdict: Ignored, why: otherStores, under: "common", keys: `
+		storage.object_store.*
+		storage.hedging
+		storage.congestion_control
+	`},
+	{verdict: Ignored, why: ourClient, under: "common", keys: `
+		storage.s3.*
+		storage.s3.http_config.*
+		storage.gcs.*
+		storage.azure.*
+		storage.object_store.s3.*
+		storage.object_store.s3.http.*
+		storage.object_store.gcs.*
+		storage.object_store.azure.*
 	`},
 	{verdict: Ignored, why: notServed, under: "common", keys: `
 		compactor_address       -common.compactor-address
@@ -280,7 +296,7 @@ var ignored = []section{
 		tables_to_compact                -compactor.tables-to-compact
 		skip_latest_n_tables             -compactor.skip-latest-n-tables
 	`},
-	{verdict: Ignored, why: "does not apply: a bucket is a folder of one process, which compacts it", under: "compactor", keys: `
+	{verdict: Ignored, why: "does not apply: a bucket has one compactor; where every process has one, the first of the ring compacts", under: "compactor", keys: `
 		compactor_ring                   -compactor.ring.* -compactor.consul.* -compactor.etcd.* -compactor.multi.*
 		horizontal_scaling_mode          -compactor.horizontal-scaling-mode
 		worker_config                    -compactor.worker.*
@@ -305,7 +321,7 @@ var ignored = []section{
 	`},
 
 	{verdict: Ignored, why: ownFormat, keys: `
-		schema_config       -schema-config-file
+		- -schema-config-file
 		index_gateway       -index-gateway.*
 		table_manager       -table-manager.*
 	`},
@@ -338,17 +354,23 @@ var ignored = []section{
 		filesystem                   -local.chunk-directory
 		*
 	`},
-	{verdict: Ignored, why: inFolder, under: "storage_config", keys: `
-		aws              -s3.* -dynamodb.* -metrics.*
-		gcs              -gcs.*
-		azure            -azure.*
+	{verdict: Ignored, why: otherStores, under: "storage_config", keys: `
 		swift            -swift.*
 		cos              -cos.*
 		bos              -bos.*
 		alibabacloud     -alibabacloud.* -oss.*
-		named_stores
-		use_thanos_objstore  -use-thanos-objstore
-		object_store     -object-store.*
+		named_stores.*
+		object_store.*   -object-store.*
+	`},
+	{verdict: Ignored, why: ourClient, under: "storage_config", keys: `
+		aws.*            -s3.* -dynamodb.* -metrics.*
+		aws.http_config.*
+		gcs.*            -gcs.*
+		azure.*          -azure.*
+		object_store.s3.*
+		object_store.s3.http.*
+		object_store.gcs.*
+		object_store.azure.*
 	`},
 
 	{verdict: Ignored, why: notServed, under: "limits_config", keys: `

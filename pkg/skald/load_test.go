@@ -150,7 +150,7 @@ memberlist:
 	}
 	want := []string{
 		"-querier.query-ingesters-within", "-ruler.some-later-flag", "-log.use-buffered",
-		"common.storage.filesystem", "schema_config", "storage_config.tsdb_shipper", "ingester.chunk_encoding",
+		"common.storage.filesystem", "schema_config.configs", "storage_config.tsdb_shipper", "ingester.chunk_encoding",
 		"limits_config.bloom_creation_enabled",
 	}
 	if !reflect.DeepEqual(ignored, want) {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
-	"time"
 
 	"github.com/go-kit/log/level"
 	"github.com/grafana/dskit/ring"
@@ -14,27 +12,15 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/api"
 	"github.com/skaldlogs/skald/pkg/cluster"
-	"github.com/skaldlogs/skald/pkg/compactor"
 	"github.com/skaldlogs/skald/pkg/distributor"
 	"github.com/skaldlogs/skald/pkg/ingester"
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/loghttp"
 	"github.com/skaldlogs/skald/pkg/logql/engine"
 	"github.com/skaldlogs/skald/pkg/machine"
-	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/querier"
 	"github.com/skaldlogs/skald/pkg/rpc"
-	"github.com/skaldlogs/skald/pkg/storage"
-	"github.com/skaldlogs/skald/pkg/storage/catalog"
 	"github.com/skaldlogs/skald/pkg/vfs"
-)
-
-// How often the bucket is swept, and how old must be what is swept: longer dead
-// than any query runs, and longer begun than any put takes.
-const (
-	sweepEvery = time.Hour
-	deadFor    = time.Hour
-	orphanFor  = 24 * time.Hour
 )
 
 // codedCalls is the environment variable that makes calls to the ingester of this
@@ -47,44 +33,6 @@ var faults = rpc.Faults{
 	NotRunning: ingester.ErrNotRunning,
 	Overloaded: ingester.ErrOverloaded,
 	NotDurable: ingester.ErrNotDurable,
-}
-
-// initStore opens the bucket, a folder that belongs to this process alone.
-func (s *Skald) initStore() (services.Service, error) {
-	if err := s.checkFolder(); err != nil {
-		return nil, err
-	}
-	bucket, err := objstore.OpenFolder(vfs.OS, s.bucketDir())
-	if err != nil {
-		return nil, err
-	}
-	c, err := catalog.Open(context.Background(), bucket, catalog.Options{Logger: s.logger, Registerer: s.reg})
-	if err != nil {
-		_ = bucket.Close()
-		return nil, err
-	}
-	s.store = storage.New(bucket, c, storage.Options{Logger: s.logger, Registerer: s.reg})
-	ages := storage.Ages{Replaced: deadFor, Dropped: s.cfg.Compactor.RetentionDeleteDelay, Orphaned: orphanFor}
-	sweep := func(ctx context.Context) error {
-		if err := s.store.Sweep(ctx, ages); err != nil && ctx.Err() == nil {
-			level.Error(s.logger).Log("msg", "the bucket was not swept; what is left waits for the next time", "err", err)
-		}
-		return nil
-	}
-	return services.NewTimerService(sweepEvery, nil, sweep, func(error) error { return bucket.Close() }), nil
-}
-
-// checkFolder reports whether a folder can be the bucket. Processes cannot share
-// one, so what an ingester puts there is found by queries of its own process only.
-func (s *Skald) checkFolder() error {
-	if s.cfg.Ingester.Ring.Alone() {
-		return nil
-	}
-	if s.ingests {
-		level.Warn(s.logger).Log("msg", "the bucket is a folder of this process: what other ingesters have flushed is not found by queries here, unless every stream lies on every ingester")
-		return nil
-	}
-	return fmt.Errorf("target %s reads what ingesters of other processes have flushed, and a folder is of one process only: querier and ingester need a shared object store, which is not served yet, or the same process (target all)", s.cfg.Target.String())
 }
 
 // initIngester builds the ingester and its place on the ring, and serves it to
@@ -196,23 +144,6 @@ func (s *Skald) initQuerier() (services.Service, error) {
 	})
 	return s.querier, nil
 }
-
-// initCompactor builds the compactor of the bucket, which is a folder of this
-// process, so that there is no other.
-func (s *Skald) initCompactor() (services.Service, error) {
-	s.compactor = compactor.New(s.cfg.Compactor, compactor.Options{
-		Store:      s.store,
-		Limits:     s.overrides,
-		Defaults:   &s.cfg.Limits,
-		Usage:      func() (vfs.Usage, error) { return vfs.OS.Usage(s.bucketDir()) },
-		Logger:     s.logger,
-		Registerer: s.reg,
-	})
-	return s.compactor, nil
-}
-
-// bucketDir is the folder of the bucket.
-func (s *Skald) bucketDir() string { return filepath.Join(s.cfg.Common.PathPrefix, "bucket") }
 
 // minPushBudget is how much memory the bodies of pushes may take at least: one of
 // the largest that agents send, compressed and not.

@@ -26,6 +26,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/distributor"
 	"github.com/skaldlogs/skald/pkg/ingester"
 	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/objstore/backend"
 	"github.com/skaldlogs/skald/pkg/querier"
 	"github.com/skaldlogs/skald/pkg/rpc"
 	"github.com/skaldlogs/skald/pkg/storage"
@@ -38,7 +39,9 @@ type Skald struct {
 	registry *prometheus.Registry
 	reg      prometheus.Registerer // the registry under metrics_namespace
 
-	ingests bool // an ingester is among the modules
+	ingests    bool           // an ingester is among the modules
+	compacting bool           // a compactor is
+	remote     backend.Choice // where the bucket is
 
 	// Modules, in the order in which they are built; nil where the targets do
 	// not need them.
@@ -75,7 +78,10 @@ func New(cfg Config, newLogger func(prometheus.Registerer) *Logger) (*Skald, err
 	if err != nil {
 		return nil, err
 	}
-	s.ingests = slices.ContainsFunc(cfg.Target, func(t string) bool { return slices.Contains(reach(t), Ingester) })
+	has := func(module string) bool {
+		return slices.ContainsFunc(cfg.Target, func(t string) bool { return slices.Contains(reach(t), module) })
+	}
+	s.ingests, s.compacting = has(Ingester), has(Compactor)
 	s.services, err = m.InitModuleServices(cfg.Target...)
 	if err != nil {
 		return nil, fmt.Errorf("build modules: %w", err)

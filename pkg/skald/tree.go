@@ -188,6 +188,9 @@ func (t *tree) judgeBlock(l *ledger, mapping *yaml.Node, path string) []move {
 		case e.Verdict == Mapped:
 			moves = append(moves, move{key: key, value: value, from: full, to: e.To})
 		default:
+			if e.Why != "" {
+				t.warn(key.Line, full, e.Why)
+			}
 			kept = append(kept, key, value)
 		}
 	}
