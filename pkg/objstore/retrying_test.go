@@ -75,20 +75,20 @@ func TestRetrying(t *testing.T) {
 	const data = "0123456789"
 	for _, tc := range []struct {
 		name string
-		b    flaky
+		b    *flaky
 		do   func(context.Context, objstore.Bucket) error
 		err  error
 	}{
-		{"a put succeeds the third time, from a reader that is read once", flaky{failures: 2}, func(ctx context.Context, b objstore.Bucket) error {
+		{"a put succeeds the third time, from a reader that is read once", &flaky{failures: 2}, func(ctx context.Context, b objstore.Bucket) error {
 			return b.Put(ctx, "x", strings.NewReader(data), -1)
 		}, nil},
-		{"a put fails for good", flaky{failures: 9}, func(ctx context.Context, b objstore.Bucket) error {
+		{"a put fails for good", &flaky{failures: 9}, func(ctx context.Context, b objstore.Bucket) error {
 			return b.Put(ctx, "x", strings.NewReader(data), -1)
 		}, errFlaky},
-		{"an answer that got lost is not a name taken", flaky{lost: 1}, func(ctx context.Context, b objstore.Bucket) error {
+		{"an answer that got lost is not a name taken", &flaky{lost: 1}, func(ctx context.Context, b objstore.Bucket) error {
 			return b.PutIfAbsent(ctx, "x", []byte(data))
 		}, nil},
-		{"a name taken is one", flaky{}, func(ctx context.Context, b objstore.Bucket) error {
+		{"a name taken is one", &flaky{}, func(ctx context.Context, b objstore.Bucket) error {
 			if err := b.PutIfAbsent(ctx, "x", []byte(data)); err != nil {
 				return err
 			}
@@ -97,7 +97,7 @@ func TestRetrying(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := objstore.NewRetrying(&tc.b, objstore.RetryOptions{Backoff: backoff.Config{MaxRetries: 4}})
+				b := objstore.NewRetrying(tc.b, objstore.RetryOptions{Backoff: backoff.Config{MaxRetries: 4}})
 				if err := tc.do(t.Context(), b); !errors.Is(err, tc.err) {
 					t.Fatalf("%v, want %v", err, tc.err)
 				}
