@@ -14,6 +14,7 @@ import (
 // A Track may be used by any number of goroutines. Make one with [NewTrack] or
 // get it from a [Book].
 type Track struct {
+	id     uint64 // in its book; 0 for none
 	ledger *Ledger
 
 	lines atomic.Int64 // read
@@ -30,6 +31,11 @@ type Track struct {
 	acked    []int64 // lines, by client
 	notes    []note
 	low      int64 // of all clients together
+	name     Name
+
+	// described is the generation of the journal that says what id stands for.
+	// The book's mutex guards it.
+	described uint64
 }
 
 // A note is text that stands for an offset.
@@ -164,6 +170,30 @@ func (t *Track) resume() (offset int64, text string) {
 		return t.notes[0].offset, t.notes[0].text
 	}
 	return t.low, ""
+}
+
+// Name returns which source the track is of.
+func (t *Track) Name() Name {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.name
+}
+
+// Rename changes what is known of the source.
+func (t *Track) Rename(change func(n *Name)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	change(&t.name)
+}
+
+// setKnown is called when the track begins, with what earlier processes did.
+func (t *Track) setKnown() {
+	known := int64(0)
+	for i := range t.settled {
+		known = max(known, t.settled[i].High(), t.inFlight[i].High())
+	}
+	t.known.Store(known)
+	t.advance()
 }
 
 // A Count is what became of the lines of one track.

@@ -1,0 +1,256 @@
+package position
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/skaldlogs/skald/pkg/vfs"
+)
+
+// Options tune a [Book]. The zero value works.
+type Options struct {
+	// Clients are the names of those that the tracks' lines go to.
+	Clients []string
+	// IgnoreInvalid begins anew when the file cannot be read as YAML.
+	IgnoreInvalid bool
+	// ReadOnly keeps the book from writing anything.
+	ReadOnly bool
+	// NoSync leaves it to the system when the journal reaches the disk: a crash
+	// of the process still repeats nothing, one of the machine may.
+	NoSync bool
+	// JournalBytes is how long the journal grows before the positions are saved
+	// to shorten it. The default is 8 MiB.
+	JournalBytes int64
+}
+
+const defaultJournalBytes = 8 << 20
+
+// A Book holds the tracks of one agent and saves them.
+type Book struct {
+	fs     vfs.FS
+	file   string
+	opts   Options
+	ledger *Ledger
+	lock   io.Closer
+	full   chan struct{}
+	dirty  atomic.Bool
+
+	saving sync.Mutex // held by whoever saves
+
+	mu         sync.Mutex // guards the fields below
+	generation uint64     // of the journal file that is written
+	journal    vfs.File   // nil when none could be made
+	journaled  int64      // bytes in it
+	broken     error      // why the journal is not written to
+	lastTrack  uint64
+	lastFlight uint64
+	tracks     map[uint64]*Track
+	byKey      map[string]*Track
+	byPath     map[string][]*Track // of files, older ones first
+	byInode    map[inode]*Track
+	foreign    map[string]string // what the file holds and no track stands for
+	flights    map[uint64]*Flight
+	left       []*Flight // those that an earlier process left
+	old        []uint64  // generations of journal files that a save may remove
+	buf        []byte
+}
+
+type inode struct{ device, inode uint64 }
+
+// Open reads the positions in file, which need not exist, and the journal
+// beside it. The caller closes the book.
+func Open(fsys vfs.FS, file string, ledger *Ledger, opts Options) (*Book, error) {
+	if opts.JournalBytes <= 0 {
+		opts.JournalBytes = defaultJournalBytes
+	}
+	b := &Book{
+		fs: fsys, file: file, opts: opts, ledger: ledger,
+		full:    make(chan struct{}, 1),
+		tracks:  map[uint64]*Track{},
+		byKey:   map[string]*Track{},
+		byPath:  map[string][]*Track{},
+		byInode: map[inode]*Track{},
+		foreign: map[string]string{},
+		flights: map[uint64]*Flight{},
+	}
+	if err := b.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open positions: %w", err), b.unlock())
+	}
+	return b, nil
+}
+
+func (b *Book) open() error {
+	if !b.opts.ReadOnly {
+		if err := vfs.MkdirAllSync(b.fs, dirOf(b.file)); err != nil {
+			return err
+		}
+		lock, err := b.fs.Lock(b.file + ".lock")
+		if err != nil {
+			return err
+		}
+		b.lock = lock
+	}
+	if err := b.load(); err != nil {
+		return err
+	}
+	for _, t := range b.tracks {
+		t.setKnown()
+	}
+	if b.opts.ReadOnly {
+		return nil
+	}
+	// A disk that is full now may not be later: the journal is tried again.
+	if b.dirty.Load() {
+		_ = b.Save()
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_ = b.beginJournal()
+	return nil
+}
+
+func (b *Book) unlock() error {
+	if b.lock == nil {
+		return nil
+	}
+	return b.lock.Close()
+}
+
+// Ledger is where the lines of all tracks are counted.
+func (b *Book) Ledger() *Ledger { return b.ledger }
+
+// Full receives when the positions should be saved although it is not yet time,
+// so that the journal stays short.
+func (b *Book) Full() <-chan struct{} { return b.full }
+
+// JournalError says why batches are sent without being in the journal; nil when
+// they are. The next save tries again.
+func (b *Book) JournalError() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.broken
+}
+
+// Close saves the positions and releases the files.
+func (b *Book) Close() error {
+	err := b.Save()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.journal != nil {
+		err = errors.Join(err, b.journal.Close())
+		b.journal = nil
+	}
+	return errors.Join(err, b.unlock())
+}
+
+// Keyed returns the track of a source that is not a file, and makes it if it is
+// new. Its text is what [Track.Resume] returns.
+func (b *Book) Keyed(key string) *Track {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t := b.byKey[key]; t != nil {
+		return t
+	}
+	t := b.newTrack(Name{Key: key})
+	if text, ok := b.foreign[key]; ok {
+		t.notes = []note{{0, text}}
+		delete(b.foreign, key)
+	}
+	b.byKey[key] = t
+	return t
+}
+
+// NewFile begins the track of a file whose bytes below offset are settled.
+func (b *Book) NewFile(name Name, offset int64) *Track {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.newTrack(name)
+	for i := range t.settled {
+		t.settled[i].Add(Range{0, offset})
+	}
+	t.setKnown()
+	b.byPath[name.Path] = append(b.byPath[name.Path], t)
+	b.byInode[inode{name.Device, name.Inode}] = t
+	return t
+}
+
+func (b *Book) newTrack(name Name) *Track {
+	b.lastTrack++
+	t := NewTrack(b.ledger)
+	t.id, t.name = b.lastTrack, name
+	b.tracks[t.id] = t
+	b.dirty.Store(true)
+	return t
+}
+
+// Files returns the tracks of files first seen under a path, older ones first.
+func (b *Book) Files(path string) []*Track {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]*Track(nil), b.byPath[path]...)
+}
+
+// Paths returns the paths that files were first seen under.
+func (b *Book) Paths() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := make([]string, 0, len(b.byPath))
+	for p := range b.byPath {
+		out = append(out, p)
+	}
+	return out
+}
+
+// ByInode returns the latest track of the file with an identity, or nil.
+func (b *Book) ByInode(device, ino uint64) *Track {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.byInode[inode{device, ino}]
+}
+
+// Foreign returns the offset that another program saved for a path.
+func (b *Book) Foreign(path string) (offset int64, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return parseOffset(b.foreign[path])
+}
+
+// Taken forgets what another program saved for a path: a track stands for it now.
+func (b *Book) Taken(path string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.foreign, path)
+}
+
+// Forget ends a track: nothing of it is saved any more. Batches in flight may
+// still settle it.
+func (b *Book) Forget(t *Track) {
+	name := t.Name()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.tracks, t.id)
+	b.dirty.Store(true)
+	if name.Key != "" {
+		delete(b.byKey, name.Key)
+		return
+	}
+	if id := (inode{name.Device, name.Inode}); b.byInode[id] == t {
+		delete(b.byInode, id)
+	}
+	of := b.byPath[name.Path]
+	kept := of[:0:0]
+	for _, o := range of {
+		if o != t {
+			kept = append(kept, o)
+		}
+	}
+	if len(kept) == 0 {
+		delete(b.byPath, name.Path)
+		return
+	}
+	b.byPath[name.Path] = kept
+}

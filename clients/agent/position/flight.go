@@ -1,0 +1,232 @@
+package position
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+
+	"github.com/skaldlogs/skald/pkg/encbuf"
+)
+
+// A Part is what a batch holds of one track.
+type Part struct {
+	Track  *Track
+	Lines  int64
+	Ranges []Range // sorted, not touching
+}
+
+// A Flight is a batch on its way to a server.
+type Flight struct {
+	Client int // its number
+	Tenant string
+	// Body is the request. It must not change before the flight is done.
+	Body    []byte
+	Entries int64
+	Bytes   int64 // of lines and metadata
+	Parts   []Part
+
+	book   *Book
+	number uint64
+}
+
+// Lines is how many lines of sources the batch stands for.
+func (f *Flight) Lines() int64 {
+	n := int64(0)
+	for i := range f.Parts {
+		n += f.Parts[i].Lines
+	}
+	return n
+}
+
+// Begin writes a batch to the journal, and is called before it is sent for the
+// first time. It does not fail: where the journal cannot be written the batch is
+// sent all the same, and [Book.JournalError] says so.
+func (b *Book) Begin(f *Flight) {
+	f.book = b
+	if b.opts.ReadOnly {
+		return
+	}
+	b.mu.Lock()
+	b.lastFlight++
+	f.number = b.lastFlight
+	b.flights[f.number] = f
+	b.record(f)
+	b.mu.Unlock()
+}
+
+// record appends a batch, and what its tracks are. Call with b.mu held.
+func (b *Book) record(f *Flight) {
+	for i := range f.Parts {
+		if t := f.Parts[i].Track; t.id != 0 && t.described != b.generation {
+			b.append(func(dst []byte) []byte { return appendTrack(dst, t) })
+			t.described = b.generation
+		}
+	}
+	b.append(func(dst []byte) []byte { return appendFlight(dst, f) })
+	if b.journal == nil || b.opts.NoSync {
+		return
+	}
+	if err := b.journal.Sync(); err != nil {
+		b.breakJournal(err)
+	}
+}
+
+// Done ends the flight: the server has its lines, or they are given up. The
+// ledger is the caller's affair.
+func (f *Flight) Done() {
+	b := f.book
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range f.Parts {
+		p := &f.Parts[i]
+		p.Track.Settle(f.Client, p.Lines, p.Ranges...)
+	}
+	if b.opts.ReadOnly {
+		return
+	}
+	delete(b.flights, f.number)
+	b.dirty.Store(true)
+	b.append(func(dst []byte) []byte {
+		dst = binary.AppendUvarint(append(dst, 'D'), uint64(f.Client))
+		return binary.AppendUvarint(dst, f.number)
+	})
+}
+
+// InFlight returns what an earlier process left in flight for a client, in the
+// order in which it was begun. The caller sends each again and ends it.
+func (b *Book) InFlight(client int) []*Flight {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []*Flight
+	for _, f := range b.left {
+		if f.Client == client {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// append writes the payload that build appends as a frame. Call with b.mu held.
+func (b *Book) append(build func(dst []byte) []byte) {
+	if b.journal == nil {
+		return
+	}
+	frame := build(append(b.buf[:0], make([]byte, frameHead)...))
+	b.buf = frame[:0]
+	payload := frame[frameHead:]
+	binary.LittleEndian.PutUint32(frame, uint32(len(payload)))
+	binary.LittleEndian.PutUint32(frame[4:], encbuf.Checksum(payload))
+	if _, err := b.journal.Write(frame); err != nil {
+		b.breakJournal(err)
+		return
+	}
+	b.journaled += int64(len(frame))
+	if b.journaled > b.opts.JournalBytes {
+		b.askForSave()
+	}
+}
+
+func (b *Book) askForSave() {
+	select {
+	case b.full <- struct{}{}:
+	default:
+	}
+}
+
+// breakJournal stops writing to a file of which nothing is known any more.
+func (b *Book) breakJournal(err error) {
+	b.broken = fmt.Errorf("write journal of positions: %w", err)
+	_ = b.journal.Close()
+	b.journal = nil
+}
+
+// frameHead is the length and the checksum before a payload.
+const frameHead = 8
+
+func (b *Book) journalName(generation uint64) string {
+	return b.file + ".journal-" + strconv.FormatUint(generation, 10)
+}
+
+// beginJournal makes the journal's next file, which begins with what is in
+// flight. Call with b.mu held.
+func (b *Book) beginJournal() error {
+	if b.journal != nil {
+		_ = b.journal.Close()
+		b.journal = nil
+	}
+	if b.generation > 0 {
+		b.old = append(b.old, b.generation)
+	}
+	b.generation++
+	b.journaled, b.broken = 0, nil
+	f, err := b.fs.Create(b.journalName(b.generation))
+	if err != nil {
+		b.broken = fmt.Errorf("begin journal of positions: %w", err)
+		return b.broken
+	}
+	b.journal = f
+	b.append(func(dst []byte) []byte { return appendClients(dst, b.opts.Clients) })
+	for _, n := range sortedNumbers(b.flights) {
+		b.record(b.flights[n])
+	}
+	if b.journal != nil && !b.opts.NoSync {
+		err = errors.Join(b.journal.Sync(), b.fs.SyncDir(filepath.Dir(b.file)))
+	}
+	if err != nil {
+		b.breakJournal(err)
+	}
+	return b.broken
+}
+
+func appendClients(dst []byte, names []string) []byte {
+	dst = append(dst, 'C')
+	dst = binary.AppendUvarint(dst, uint64(len(names)))
+	for _, n := range names {
+		dst = encbuf.AppendString(dst, n)
+	}
+	return dst
+}
+
+func appendTrack(dst []byte, t *Track) []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	text, _ := json.Marshal(t.saved()) // strings and numbers
+	dst = append(dst, 'T')
+	return append(dst, text...)
+}
+
+func appendFlight(dst []byte, f *Flight) []byte {
+	dst = append(dst, 'B')
+	dst = binary.AppendUvarint(dst, uint64(f.Client))
+	dst = binary.AppendUvarint(dst, f.number)
+	dst = encbuf.AppendString(dst, f.Tenant)
+	dst = binary.AppendUvarint(dst, uint64(f.Entries))
+	dst = binary.AppendUvarint(dst, uint64(f.Bytes))
+	n := 0
+	for i := range f.Parts {
+		if f.Parts[i].Track.id != 0 {
+			n++
+		}
+	}
+	dst = binary.AppendUvarint(dst, uint64(n))
+	for i := range f.Parts {
+		p := &f.Parts[i]
+		if p.Track.id == 0 {
+			continue
+		}
+		dst = binary.AppendUvarint(dst, p.Track.id)
+		dst = binary.AppendUvarint(dst, uint64(p.Lines))
+		dst = binary.AppendUvarint(dst, uint64(len(p.Ranges)))
+		last := int64(0)
+		for _, r := range p.Ranges {
+			dst = binary.AppendUvarint(dst, uint64(r.Start-last))
+			dst = binary.AppendUvarint(dst, uint64(r.End-r.Start))
+			last = r.End
+		}
+	}
+	return append(dst, f.Body...)
+}
+

@@ -1,0 +1,338 @@
+package position
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/skaldlogs/skald/pkg/encbuf"
+	"github.com/skaldlogs/skald/pkg/vfs"
+)
+
+// Files longer than this are not ours.
+const (
+	maxFileBytes    = 1 << 30
+	maxJournalBytes = 1 << 30
+)
+
+func (b *Book) load() error {
+	text, err := vfs.ReadFile(b.fs, b.file, maxFileBytes)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	p, err := parseFile(text)
+	if err != nil {
+		if !b.opts.IgnoreInvalid {
+			return fmt.Errorf("%s: %w; correct or remove it, or set ignore_invalid_yaml to begin anew", b.file, err)
+		}
+		p = parsed{}
+	}
+	b.foreign = p.values
+	if b.foreign == nil {
+		b.foreign = map[string]string{}
+	}
+	clients := b.clientNumbers(p.header.Clients)
+	for i := range p.tracks {
+		b.restore(&p.tracks[i], clients)
+	}
+	for id, t := range b.tracks {
+		// What another program wrote rules, but only where it wrote something else.
+		if v, ok := p.values[t.name.Path]; ok && t.name.Path != "" && !b.stands(t.name.Path, v) {
+			b.drop(id)
+		} else if v, ok := p.values[t.name.Key]; ok && t.name.Key != "" && (len(t.notes) == 0 || t.notes[0].text != v) {
+			b.drop(id)
+		}
+	}
+	for _, t := range b.tracks {
+		delete(b.foreign, t.name.Path)
+		delete(b.foreign, t.name.Key)
+	}
+	return b.loadJournal(p.header.Generation)
+}
+
+// stands reports whether value is the position of the newest track of a path.
+func (b *Book) stands(path, value string) bool {
+	of := b.byPath[path]
+	if len(of) == 0 {
+		return false
+	}
+	offset, ok := parseOffset(value)
+	return ok && of[len(of)-1].low == offset
+}
+
+func (b *Book) drop(id uint64) {
+	t := b.tracks[id]
+	delete(b.tracks, id)
+	delete(b.byKey, t.name.Key)
+	delete(b.byInode, inode{t.name.Device, t.name.Inode})
+	b.byPath[t.name.Path] = slices.DeleteFunc(slices.Clone(b.byPath[t.name.Path]), func(o *Track) bool { return o == t })
+	if len(b.byPath[t.name.Path]) == 0 {
+		delete(b.byPath, t.name.Path)
+	}
+}
+
+// clientNumbers returns, for each of this book's clients, its number in a file
+// that names saved ones, or -1. Where both have one client they are the same
+// one, whatever its name.
+func (b *Book) clientNumbers(saved []string) []int {
+	out := make([]int, len(b.opts.Clients))
+	for i, name := range b.opts.Clients {
+		out[i] = slices.Index(saved, name)
+	}
+	if len(out) == 1 && len(saved) == 1 {
+		out[0] = 0
+	}
+	return out
+}
+
+// restore makes a track as it was saved.
+func (b *Book) restore(s *saved, clients []int) {
+	if s.ID == 0 || len(s.Sets) == 0 || b.tracks[s.ID] != nil {
+		return
+	}
+	least := savedSet{Low: s.Sets[0].Low}
+	for _, set := range s.Sets {
+		least.Low = min(least.Low, set.Low)
+	}
+	t := NewTrack(b.ledger)
+	t.id, t.name = s.ID, s.Name
+	for i, n := range clients {
+		set := least
+		switch {
+		case n >= 0 && n < len(s.Sets):
+			set = s.Sets[n]
+		case len(s.Sets) == 1:
+			set = s.Sets[0]
+		}
+		t.settled[i] = set.set()
+	}
+	if s.Text != "" {
+		t.notes = []note{{s.At, s.Text}}
+	}
+	t.advance()
+	b.lastTrack = max(b.lastTrack, s.ID)
+	b.tracks[s.ID] = t
+	if s.Name.Key != "" {
+		b.byKey[s.Name.Key] = t
+		return
+	}
+	b.byPath[s.Name.Path] = append(b.byPath[s.Name.Path], t)
+	b.byInode[inode{s.Name.Device, s.Name.Inode}] = t
+}
+
+func (s *savedSet) set() Set {
+	var out Set
+	rs := make([]Range, 0, 1+len(s.Over))
+	rs = append(rs, Range{0, max(0, s.Low)})
+	for _, r := range s.Over {
+		rs = append(rs, Range{max(0, r[0]), max(0, r[1])})
+	}
+	out.Add(SortRanges(rs)...)
+	return out
+}
+
+type parsed struct {
+	header header
+	tracks []saved
+	values map[string]string
+}
+
+// parseFile reads a positions file. Comments that are not what this agent
+// writes are passed over.
+func parseFile(text []byte) (parsed, error) {
+	var p parsed
+	for line := range bytes.Lines(text) {
+		after, ok := bytes.CutPrefix(line, []byte(comment))
+		switch {
+		case !ok:
+		case p.header.Version == 0:
+			if json.Unmarshal(after, &p.header) != nil {
+				p.header = header{}
+			}
+		case p.header.Version == version:
+			var s saved
+			if json.Unmarshal(after, &s) == nil {
+				p.tracks = append(p.tracks, s)
+			}
+		}
+	}
+	if p.header.Version != version {
+		p.header = header{}
+	}
+	var file struct {
+		Positions map[string]string `yaml:"positions"`
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec.KnownFields(true)
+	if err := dec.Decode(&file); err != nil && len(bytes.TrimSpace(text)) > 0 {
+		return parsed{}, err
+	}
+	p.values = file.Positions
+	return p, nil
+}
+
+func parseOffset(text string) (int64, bool) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil && n >= 0
+}
+
+func dirOf(file string) string { return filepath.Dir(file) }
+
+// loadJournal applies the journal files from a generation on.
+func (b *Book) loadJournal(from uint64) error {
+	takenOver := from == 0 && len(b.foreign) > 0
+	infos, err := b.fs.ReadDir(dirOf(b.file))
+	if err != nil {
+		if b.opts.ReadOnly {
+			return nil
+		}
+		return err
+	}
+	var generations []uint64
+	for _, info := range infos {
+		after, ok := strings.CutPrefix(info.Name, filepath.Base(b.file)+".journal-")
+		if n, err := strconv.ParseUint(after, 10, 64); ok && err == nil {
+			generations = append(generations, n)
+		}
+	}
+	slices.Sort(generations)
+	r := replay{book: b, flights: map[uint64]*Flight{}}
+	for _, n := range generations {
+		b.generation = max(b.generation, n)
+		b.old = append(b.old, n)
+		// Files older than the positions are left over from a save, or from
+		// before another program wrote the positions.
+		if n < from || takenOver {
+			continue
+		}
+		text, err := vfs.ReadFile(b.fs, b.journalName(n), maxJournalBytes)
+		if err != nil {
+			return err
+		}
+		r.file(text)
+	}
+	r.finish()
+	if len(b.old) > 0 || takenOver {
+		b.dirty.Store(true)
+	}
+	b.generation = max(b.generation, from)
+	if n := len(b.old); n > 0 && b.old[n-1] == b.generation {
+		b.old = b.old[:n-1] // beginJournal puts it there
+	}
+	return nil
+}
+
+// A replay reads the journal.
+type replay struct {
+	book    *Book
+	clients []int // of the file: number there to number here, or -1
+	saved   []int // its reverse
+	flights map[uint64]*Flight
+}
+
+// file applies the frames of one file, up to the first that is not whole.
+func (r *replay) file(text []byte) {
+	r.clients, r.saved = nil, nil
+	for len(text) >= frameHead {
+		n := binary.LittleEndian.Uint32(text)
+		sum := binary.LittleEndian.Uint32(text[4:])
+		text = text[frameHead:]
+		if uint64(n) > uint64(len(text)) || n == 0 || encbuf.Checksum(text[:n]) != sum {
+			return
+		}
+		r.frame(text[:n])
+		text = text[n:]
+	}
+}
+
+func (r *replay) frame(p []byte) {
+	kind, d := p[0], encbuf.NewDecoder(p[1:])
+	switch kind {
+	case 'C':
+		names := make([]string, d.Count(1<<16, 1))
+		for i := range names {
+			names[i] = strings.Clone(d.String())
+		}
+		r.saved = r.book.clientNumbers(names)
+		r.clients = make([]int, len(names))
+		for i := range r.clients {
+			r.clients[i] = slices.Index(r.saved, i)
+		}
+	case 'T':
+		var s saved
+		if json.Unmarshal(p[1:], &s) == nil {
+			r.book.restore(&s, r.saved)
+		}
+	case 'B':
+		r.begin(&d)
+	case 'D':
+		client, number := d.Uvarint(), d.Uvarint()
+		if f := r.flights[number]; d.Err() == nil && f != nil && r.client(client) == f.Client {
+			for i := range f.Parts {
+				part := &f.Parts[i]
+				part.Track.Settle(f.Client, 0, part.Ranges...)
+			}
+			delete(r.flights, number)
+		}
+	}
+}
+
+func (r *replay) client(n uint64) int {
+	if n >= uint64(len(r.clients)) {
+		return -1
+	}
+	return r.clients[n]
+}
+
+func (r *replay) begin(d *encbuf.Decoder) {
+	f := &Flight{book: r.book, Client: r.client(d.Uvarint()), number: d.Uvarint()}
+	f.Tenant = strings.Clone(d.String())
+	f.Entries, f.Bytes = int64(d.Uvarint()), int64(d.Uvarint())
+	f.Parts = make([]Part, 0, d.Count(1<<24, 3))
+	for range cap(f.Parts) {
+		t := r.book.tracks[d.Uvarint()]
+		part := Part{Track: t, Lines: int64(d.Uvarint())}
+		part.Ranges = make([]Range, d.Count(1<<24, 2))
+		last := int64(0)
+		for i := range part.Ranges {
+			start := last + int64(d.Uvarint())
+			last = start + int64(d.Uvarint())
+			part.Ranges[i] = Range{start, last}
+			if start < 0 || last < start {
+				return
+			}
+		}
+		// A track that is gone was forgotten, or another program's offsets rule.
+		if t != nil && d.Err() == nil {
+			f.Parts = append(f.Parts, part)
+		}
+	}
+	f.Body = slices.Clone(d.Rest())
+	r.book.lastFlight = max(r.book.lastFlight, f.number)
+	if d.Err() == nil && f.Client >= 0 {
+		r.flights[f.number] = f
+	}
+}
+
+// finish leaves what no frame ended for the clients to send again.
+func (r *replay) finish() {
+	b := r.book
+	for _, n := range sortedNumbers(r.flights) {
+		f := r.flights[n]
+		for i := range f.Parts {
+			p := &f.Parts[i]
+			p.Track.inFlight[f.Client].Add(p.Ranges...)
+		}
+		b.left = append(b.left, f)
+		b.flights[n] = f
+	}
+}
