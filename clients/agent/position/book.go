@@ -58,7 +58,12 @@ type Book struct {
 	buf        []byte
 }
 
-type inode struct{ device, inode uint64 }
+type inode struct {
+	job           string
+	device, inode uint64
+}
+
+func (n *Name) key() inode { return inode{n.Job, n.Device, n.Inode} }
 
 // Open reads the positions in file, which need not exist, and the journal
 // beside it. The caller closes the book.
@@ -174,7 +179,7 @@ func (b *Book) NewFile(name Name, offset int64) *Track {
 	}
 	t.setKnown()
 	b.byPath[name.Path] = append(b.byPath[name.Path], t)
-	b.byInode[inode{name.Device, name.Inode}] = t
+	b.byInode[name.key()] = t
 	return t
 }
 
@@ -205,11 +210,26 @@ func (b *Book) Paths() []string {
 	return out
 }
 
-// ByInode returns the latest track of the file with an identity, or nil.
-func (b *Book) ByInode(device, ino uint64) *Track {
+// ByInode returns the latest track that a job has of the file with an identity,
+// or nil.
+func (b *Book) ByInode(job string, device, ino uint64) *Track {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.byInode[inode{device, ino}]
+	return b.byInode[inode{job, device, ino}]
+}
+
+// Move changes which file a track is of.
+func (b *Book) Move(t *Track, change func(n *Name)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before := t.Name()
+	t.Rename(change)
+	after := t.Name()
+	if b.byInode[before.key()] == t {
+		delete(b.byInode, before.key())
+	}
+	b.byInode[after.key()] = t
+	b.dirty.Store(true)
 }
 
 // Foreign returns the offset that another program saved for a path.
@@ -238,7 +258,7 @@ func (b *Book) Forget(t *Track) {
 		delete(b.byKey, name.Key)
 		return
 	}
-	if id := (inode{name.Device, name.Inode}); b.byInode[id] == t {
+	if id := name.key(); b.byInode[id] == t {
 		delete(b.byInode, id)
 	}
 	of := b.byPath[name.Path]

@@ -229,4 +229,3 @@ func appendFlight(dst []byte, f *Flight) []byte {
 	}
 	return append(dst, f.Body...)
 }
-

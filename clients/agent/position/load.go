@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -44,13 +45,17 @@ func (b *Book) load() error {
 	for i := range p.tracks {
 		b.restore(&p.tracks[i], clients)
 	}
+	var overruled []uint64
 	for id, t := range b.tracks {
 		// What another program wrote rules, but only where it wrote something else.
 		if v, ok := p.values[t.name.Path]; ok && t.name.Path != "" && !b.stands(t.name.Path, v) {
-			b.drop(id)
+			overruled = append(overruled, id)
 		} else if v, ok := p.values[t.name.Key]; ok && t.name.Key != "" && (len(t.notes) == 0 || t.notes[0].text != v) {
-			b.drop(id)
+			overruled = append(overruled, id)
 		}
+	}
+	for _, id := range overruled {
+		b.drop(id)
 	}
 	for _, t := range b.tracks {
 		delete(b.foreign, t.name.Path)
@@ -59,21 +64,31 @@ func (b *Book) load() error {
 	return b.loadJournal(p.header.Generation)
 }
 
-// stands reports whether value is the position of the newest track of a path.
+// stands reports whether value is what the agent saves for a path.
 func (b *Book) stands(path, value string) bool {
-	of := b.byPath[path]
-	if len(of) == 0 {
-		return false
-	}
 	offset, ok := parseOffset(value)
-	return ok && of[len(of)-1].low == offset
+	return ok && len(b.byPath[path]) > 0 && b.offset(path, func(t *Track) int64 { return t.low }) == offset
+}
+
+// offset is the position of the newest file of a path: the lowest, when several
+// jobs read it.
+func (b *Book) offset(path string, lowOf func(*Track) int64) int64 {
+	newest := map[string]int64{}
+	for _, t := range b.byPath[path] {
+		newest[t.name.Job] = lowOf(t)
+	}
+	low := int64(math.MaxInt64)
+	for _, l := range newest {
+		low = min(low, l)
+	}
+	return low
 }
 
 func (b *Book) drop(id uint64) {
 	t := b.tracks[id]
 	delete(b.tracks, id)
 	delete(b.byKey, t.name.Key)
-	delete(b.byInode, inode{t.name.Device, t.name.Inode})
+	delete(b.byInode, t.name.key())
 	b.byPath[t.name.Path] = slices.DeleteFunc(slices.Clone(b.byPath[t.name.Path]), func(o *Track) bool { return o == t })
 	if len(b.byPath[t.name.Path]) == 0 {
 		delete(b.byPath, t.name.Path)
@@ -99,10 +114,7 @@ func (b *Book) restore(s *saved, clients []int) {
 	if s.ID == 0 || len(s.Sets) == 0 || b.tracks[s.ID] != nil {
 		return
 	}
-	least := savedSet{Low: s.Sets[0].Low}
-	for _, set := range s.Sets {
-		least.Low = min(least.Low, set.Low)
-	}
+	least := savedSet{Low: s.low()}
 	t := NewTrack(b.ledger)
 	t.id, t.name = s.ID, s.Name
 	for i, n := range clients {
@@ -126,7 +138,7 @@ func (b *Book) restore(s *saved, clients []int) {
 		return
 	}
 	b.byPath[s.Name.Path] = append(b.byPath[s.Name.Path], t)
-	b.byInode[inode{s.Name.Device, s.Name.Inode}] = t
+	b.byInode[t.name.key()] = t
 }
 
 func (s *savedSet) set() Set {

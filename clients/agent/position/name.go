@@ -6,6 +6,8 @@ type Name struct {
 	// Key names a source that is not a file, such as cursor-journal.
 	Key string `json:"key,omitempty"`
 
+	// Job is the scrape config that reads the file: two may read the same one.
+	Job string `json:"job,omitempty"`
 	// Path is where the file was first seen.
 	Path string `json:"path,omitempty"`
 	// Device and Inode are the file's identity while it exists.
@@ -17,4 +19,7 @@ type Name struct {
 	Prefix      uint64 `json:"prefix,omitempty"`
 	// Modified is the file's time of modification, in nanoseconds, when it was last read.
 	Modified int64 `json:"modified,omitempty"`
+	// Finished says that nothing is to be read of the file any more. It is kept
+	// so that the file is known under the names that rotation gives it.
+	Finished bool `json:"finished,omitempty"`
 }

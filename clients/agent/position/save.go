@@ -43,6 +43,15 @@ const version = 1
 // comment begins each line that is for the agent alone.
 const comment = "#skald "
 
+// low is the position.
+func (s *saved) low() int64 {
+	low := s.Sets[0].Low
+	for _, set := range s.Sets {
+		low = min(low, set.Low)
+	}
+	return low
+}
+
 func (t *Track) saved() saved {
 	s := saved{ID: t.id, Name: t.name}
 	if len(t.notes) > 0 {
@@ -112,20 +121,22 @@ func (b *Book) render(generation uint64) []byte {
 	}
 	line(header{Version: version, Generation: generation, Clients: b.opts.Clients})
 	values := maps.Clone(b.foreign)
+	lows := make(map[*Track]int64, len(b.tracks))
 	for _, id := range sortedNumbers(b.tracks) {
 		t := b.tracks[id]
 		t.mu.Lock()
 		s := t.saved()
-		low := t.low
-		t.described = generation
 		t.mu.Unlock()
+		t.described = generation
 		line(s)
-		switch {
-		case s.Name.Key != "" && s.Text != "":
+		lows[t] = s.low()
+		if s.Name.Key != "" && s.Text != "" {
 			values[s.Name.Key] = s.Text
-		case s.Name.Path != "":
-			values[s.Name.Path] = strconv.FormatInt(low, 10)
 		}
+	}
+	// The map must say what the comments say, although positions move meanwhile.
+	for path := range b.byPath {
+		values[path] = strconv.FormatInt(b.offset(path, func(t *Track) int64 { return lows[t] }), 10)
 	}
 	out.WriteString("positions:")
 	if len(values) == 0 {
