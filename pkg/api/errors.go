@@ -11,6 +11,7 @@ import (
 	"github.com/go-kit/log/level"
 
 	"github.com/skaldlogs/skald/pkg/distributor"
+	"github.com/skaldlogs/skald/pkg/frontend"
 	"github.com/skaldlogs/skald/pkg/ingester"
 	"github.com/skaldlogs/skald/pkg/loghttp"
 	"github.com/skaldlogs/skald/pkg/logql/engine"
@@ -56,7 +57,7 @@ func statusOf(err error) int {
 		return http.StatusBadRequest
 	case errors.Is(err, distributor.ErrNoStreams):
 		return http.StatusUnprocessableEntity
-	case errors.As(err, &rate):
+	case errors.As(err, &rate), errors.Is(err, frontend.ErrTooManyOutstanding):
 		return http.StatusTooManyRequests
 	case errors.Is(err, loghttp.ErrTooLarge), errors.Is(err, wal.ErrTooLarge), errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge

@@ -80,6 +80,7 @@ func (a *API) ask(w http.ResponseWriter, r *http.Request, parse func(url.Values)
 		return nil, err
 	}
 	params.Categorize = loghttp.WantsCategories(r.Header.Get(loghttp.EncodingFlagsHeader))
+	params.NoCache = loghttp.WantsNoCache(r.Header)
 	res, err := a.querier.Query(r.Context(), tenants, expr, params)
 	if err != nil {
 		return nil, err
@@ -137,10 +138,16 @@ func stats(s *engine.Stats) loghttp.Stats {
 		sum.BytesProcessedPerSecond = int64(float64(sum.TotalBytesProcessed) / seconds)
 		sum.LinesProcessedPerSecond = int64(float64(s.Lines) / seconds)
 	}
+	sum.QueueTime = s.Queued.Seconds()
+	sum.Splits = s.Parts
 	sum.Subqueries = s.Scans
 	sum.TotalEntriesReturned = s.Entries
 	sum.TotalPostFilterLines = s.PostFilter
 	sum.TotalStructuredMetadataBytesProcessed = s.MetadataBytes
+
+	kept := &out.Cache.Result
+	kept.EntriesRequested, kept.EntriesFound, kept.EntriesStored = s.CacheRequested, s.CacheFound, s.CacheStored
+	kept.BytesReceived = s.CacheBytes
 
 	store := &out.Querier.Store
 	out.Querier.QuerierExecTime = seconds

@@ -100,6 +100,10 @@ type nothing struct{}
 func (nothing) Open(context.Context, *scan.Request, []scan.Generation) (scan.Snapshot, error) {
 	return emptySnapshot{}, nil
 }
+
+func (nothing) Holdings(context.Context, string, model.Interval, []scan.Generation) (scan.Holdings, error) {
+	return scan.Holdings{}, nil
+}
 func (nothing) LabelNames(context.Context, *scan.Request) ([]string, error) { return nil, nil }
 func (nothing) LabelValues(context.Context, *scan.Request, string) ([]string, error) {
 	return nil, nil

@@ -3,6 +3,7 @@ package loghttp
 import (
 	"encoding/json"
 	"math"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -22,6 +23,20 @@ func WantsCategories(header string) bool {
 	for flag := range strings.SplitSeq(header, ",") {
 		if strings.TrimSpace(flag) == CategorizeLabels {
 			return true
+		}
+	}
+	return false
+}
+
+// WantsNoCache reports whether a request asks for an answer that is computed
+// anew.
+func WantsNoCache(h http.Header) bool {
+	for _, value := range h.Values("Cache-Control") {
+		for directive := range strings.SplitSeq(value, ",") {
+			switch strings.ToLower(strings.TrimSpace(directive)) {
+			case "no-cache", "no-store":
+				return true
+			}
 		}
 	}
 	return false

@@ -3,6 +3,7 @@ package loghttp
 import (
 	"errors"
 	"math"
+	"net/http"
 	"net/url"
 	"reflect"
 	"testing"
@@ -158,6 +159,14 @@ func TestParseOtherRequests(t *testing.T) {
 func TestWantsCategories(t *testing.T) {
 	for header, want := range map[string]bool{"": false, "categorize-labels": true, "x, categorize-labels ,y": true, "categorize": false} {
 		if got := WantsCategories(header); got != want {
+			t.Errorf("%q: %v, want %v", header, got, want)
+		}
+	}
+}
+
+func TestWantsNoCache(t *testing.T) {
+	for header, want := range map[string]bool{"": false, "no-cache": true, "max-age=0, No-Cache": true, "no-store": true, "max-age=0": false} {
+		if got := WantsNoCache(http.Header{"Cache-Control": {header}}); got != want {
 			t.Errorf("%q: %v, want %v", header, got, want)
 		}
 	}

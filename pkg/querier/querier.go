@@ -15,6 +15,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/logql/engine"
+	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
 )
 
@@ -45,6 +46,8 @@ type Store interface {
 	// Open leaves out the segments that were made from the generations of
 	// exclude, whose rows an ingester answers for.
 	Open(ctx context.Context, req *scan.Request, exclude []scan.Generation) (scan.Snapshot, error)
+	// Holdings names what Open would read of an interval.
+	Holdings(ctx context.Context, tenant string, interval model.Interval, exclude []scan.Generation) (scan.Holdings, error)
 	LabelNames(ctx context.Context, req *scan.Request) ([]string, error)
 	LabelValues(ctx context.Context, req *scan.Request, name string) ([]string, error)
 	Series(ctx context.Context, req *scan.Request) ([]labels.Labels, error)

@@ -109,6 +109,10 @@ func (s *snapshot) Read(_ context.Context, n int, _ scan.Want) (*scan.Batch, err
 // A store is a part that remembers what it was told to leave out.
 type store struct{ part }
 
+func (s *store) Holdings(context.Context, string, model.Interval, []scan.Generation) (scan.Holdings, error) {
+	return scan.Holdings{}, nil
+}
+
 func (s *store) Open(ctx context.Context, req *scan.Request, exclude []scan.Generation) (scan.Snapshot, error) {
 	s.excluded = exclude
 	return s.part.Open(ctx, req)

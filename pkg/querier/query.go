@@ -17,15 +17,37 @@ import (
 // Query runs a query in the name of one tenant, or of several, within their
 // limits.
 func (q *Querier) Query(ctx context.Context, tenants []string, expr syntax.Expr, p engine.Params) (*engine.Result, error) {
+	p, l, err := q.Prepare(tenants, expr, p)
+	if err != nil {
+		return nil, err
+	}
+	return q.Run(ctx, tenants, expr, p, l)
+}
+
+// Prepare applies the limits of the tenants to a query: it returns the params as
+// they are evaluated and the limits of the evaluation, or the error of a query
+// that asks for too much. Nothing is left of a query over times that are too
+// old: its end lies before its start.
+func (q *Querier) Prepare(tenants []string, expr syntax.Expr, p engine.Params) (engine.Params, engine.Limits, error) {
 	l := q.queryLimits(tenants)
+	_, isLogs := expr.(*syntax.LogSelector)
 	if oldest := q.oldest(tenants); p.Start < oldest {
 		p.Start = oldest
 		if p.End <= oldest {
-			return empty(expr, &p), nil
+			p.End = oldest - 1
+			return p, l, nil
 		}
 	}
-	if _, isLogs := expr.(*syntax.LogSelector); !isLogs && !p.Instant() && q.splits(tenants) {
+	if !isLogs && !p.Instant() && q.splits(tenants) {
 		p.Start, p.End = align(p.Start, p.End, p.Step)
+	}
+	return p, l, engine.Check(expr, &p, &l)
+}
+
+// Run runs what [Querier.Prepare] returned, or a part of it.
+func (q *Querier) Run(ctx context.Context, tenants []string, expr syntax.Expr, p engine.Params, l engine.Limits) (*engine.Result, error) {
+	if p.End < p.Start {
+		return empty(expr, &p), nil
 	}
 	owner := strings.Join(tenants, "|")
 	res, err := q.engine.Exec(ctx, forTenants(q, tenants), owner, expr, p, l)

@@ -29,6 +29,10 @@ func (l *listing) Open(_ context.Context, req *scan.Request, _ []scan.Generation
 	return &unreadable{snapshot{part: &l.part, dir: l.dir}}, nil
 }
 
+func (l *listing) Holdings(context.Context, string, model.Interval, []scan.Generation) (scan.Holdings, error) {
+	return scan.Holdings{}, nil
+}
+
 type unreadable struct{ snapshot }
 
 func (*unreadable) Read(context.Context, int, scan.Want) (*scan.Batch, error) {

@@ -13,10 +13,10 @@ import (
 	"github.com/grafana/dskit/runtimeconfig"
 	"github.com/grafana/dskit/server"
 
-	"github.com/skaldlogs/skald/pkg/api"
 	"github.com/skaldlogs/skald/pkg/cluster"
 	"github.com/skaldlogs/skald/pkg/compactor"
 	"github.com/skaldlogs/skald/pkg/distributor"
+	"github.com/skaldlogs/skald/pkg/frontend"
 	"github.com/skaldlogs/skald/pkg/ingester"
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/objstore/backend"
@@ -39,7 +39,8 @@ type Config struct {
 	IngesterClient  rpc.Config            `yaml:"ingester_client"`
 	Querier         querier.Config        `yaml:"querier"`
 	Compactor       compactor.Config      `yaml:"compactor"`
-	Frontend        api.FrontendConfig    `yaml:"frontend"`
+	Frontend        frontend.Config       `yaml:"frontend"`
+	QueryRange      frontend.RangeConfig  `yaml:"query_range"`
 	PatternIngester querier.PatternConfig `yaml:"pattern_ingester"`
 	Limits          limits.Limits         `yaml:"limits_config"`
 	Storage         backend.Config        `yaml:"storage_config"`
@@ -96,6 +97,7 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	c.Querier.RegisterFlags(f)
 	c.Compactor.RegisterFlags(f)
 	c.Frontend.RegisterFlags(f)
+	c.QueryRange.RegisterFlags(f)
 	c.PatternIngester.RegisterFlags(f)
 	c.Limits.RegisterFlags(f)
 	c.Memberlist.RegisterFlags(f)
@@ -162,6 +164,8 @@ func (c *Config) Validate() error {
 	wrong("common.storage", c.Common.Storage.Validate())
 	_, err := backend.Choose(&c.Storage, c.Schema)
 	wrong("storage_config", err)
+	wrong("frontend", c.Frontend.Validate())
+	wrong("query_range", c.QueryRange.Validate())
 	wrong("limits_config", c.Limits.Validate())
 	if c.RuntimeConfig.ReloadPeriod <= 0 {
 		wrong("runtime_config", fmt.Errorf("period: %s is not more than 0", c.RuntimeConfig.ReloadPeriod))

@@ -93,7 +93,10 @@ var honoured = []section{
 		tls_ca_path tls_server_name tls_insecure_skip_verify tls_cipher_suites tls_min_version connect_timeout
 		connect_backoff_base_delay connect_backoff_max_delay cluster_validation.label`},
 	{verdict: Honoured, under: "querier", keys: `max_concurrent multi_tenant_queries_enabled tail_max_duration`},
-	{verdict: Honoured, under: "frontend", keys: `compress_responses`},
+	{verdict: Honoured, under: "frontend", keys: `compress_responses max_outstanding_per_tenant log_queries_longer_than`},
+	{verdict: Honoured, under: "query_range", keys: `
+		cache_results results_cache.cache.embedded_cache.enabled results_cache.cache.embedded_cache.max_size_mb
+		results_cache.cache.embedded_cache.ttl`},
 	{verdict: Honoured, under: "pattern_ingester", keys: `enabled`},
 	{verdict: Honoured, under: "limits_config", keys: `
 		ingestion_rate_strategy ingestion_rate_mb ingestion_burst_size_mb per_stream_rate_limit
@@ -107,7 +110,7 @@ var honoured = []section{
 		discover_service_name discover_log_levels log_level_fields log_level_from_json_max_depth
 		block_ingestion_until block_ingestion_status_code max_streams_per_user max_global_streams_per_user
 		max_entries_limit_per_query max_query_series max_query_lookback max_query_length max_query_range enable_multi_variant_queries
-		query_timeout split_queries_by_interval volume_enabled volume_max_series max_concurrent_tail_requests retention_period
+		query_timeout split_queries_by_interval max_cache_freshness_per_query volume_enabled volume_max_series max_concurrent_tail_requests retention_period
 		retention_stream`},
 	{verdict: Honoured, under: "compactor", keys: `
 		compaction_interval max_compaction_parallelism max_segment_size max_read_rate retention_enabled

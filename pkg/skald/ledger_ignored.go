@@ -174,7 +174,6 @@ var ignored = []section{
 	`},
 	{verdict: Ignored, why: notServed, under: "query_range", keys: `
 		align_queries_with_step        -querier.align-querier-with-step
-		cache_results                  -querier.cache-results
 		max_retries                    -querier.max-retries-per-request
 		parallelise_shardable_queries  -querier.parallelise-shardable-queries
 		cache_index_stats_results      -querier.cache-index-stats-results
@@ -183,7 +182,7 @@ var ignored = []section{
 		cache_series_results           -querier.cache-series-results
 		cache_label_results            -querier.cache-label-results
 		instant_metric_query_split_align  -querier.instant-metric-query-split-align
-		results_cache                  -frontend.compression -frontend.cache.* -frontend.memcached.* -frontend.redis.* -frontend.embedded-cache.* -frontend.background.* -frontend.default-validity
+		results_cache                  -frontend.compression -frontend.cache.* -frontend.memcached.* -frontend.redis.* -frontend.background.* -frontend.default-validity
 		index_stats_results_cache      -frontend.index-stats-results-cache.*
 		volume_results_cache           -frontend.volume-results-cache.*
 		instant_metric_results_cache   -frontend.instant-metric-results-cache.*
@@ -195,8 +194,6 @@ var ignored = []section{
 		split_queries_by_interval
 	`},
 	{verdict: Ignored, why: notServed, under: "frontend", keys: `
-		max_outstanding_per_tenant   -querier.max-outstanding-requests-per-tenant
-		log_queries_longer_than      -frontend.log-queries-longer-than
 		max_body_size                -frontend.max-body-size
 		query_stats_enabled          -frontend.query-stats-enabled
 		scheduler_address            -frontend.scheduler-address
@@ -396,7 +393,6 @@ var ignored = []section{
 		recent_metadata_query_window
 		split_instant_metric_queries_by_interval
 		split_ingester_queries_by_interval
-		max_cache_freshness_per_query
 		max_metadata_cache_freshness
 		max_stats_cache_freshness
 		max_queriers_per_tenant

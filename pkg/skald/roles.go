@@ -13,10 +13,12 @@ import (
 	"github.com/skaldlogs/skald/pkg/api"
 	"github.com/skaldlogs/skald/pkg/cluster"
 	"github.com/skaldlogs/skald/pkg/distributor"
+	"github.com/skaldlogs/skald/pkg/frontend"
 	"github.com/skaldlogs/skald/pkg/ingester"
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/loghttp"
 	"github.com/skaldlogs/skald/pkg/logql/engine"
+	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/machine"
 	"github.com/skaldlogs/skald/pkg/querier"
 	"github.com/skaldlogs/skald/pkg/rpc"
@@ -142,7 +144,26 @@ func (s *Skald) initQuerier() (services.Service, error) {
 		Limits:    s.overrides,
 		Logger:    s.logger,
 	})
+	s.frontend = frontend.New(s.cfg.Frontend, frontend.Options{
+		Querier:     s.querier,
+		Cache:       s.cfg.QueryRange.Open(),
+		Limits:      s.overrides,
+		Parallelism: s.cfg.Querier.MaxConcurrent,
+		Logger:      s.logger,
+		Registerer:  s.reg,
+	})
 	return s.querier, nil
+}
+
+// A reader answers queries through the frontend, and asks the querier all else.
+type reader struct {
+	*querier.Querier
+	frontend *frontend.Frontend
+}
+
+// Query implements [api.Querier].
+func (r reader) Query(ctx context.Context, tenants []string, expr syntax.Expr, p engine.Params) (*engine.Result, error) {
+	return r.frontend.Query(ctx, tenants, expr, p)
 }
 
 // minPushBudget is how much memory the bodies of pushes may take at least: one of
@@ -156,7 +177,7 @@ func (s *Skald) registerAPI() {
 		roles.Pusher = s.distributor
 	}
 	if s.querier != nil {
-		roles.Querier = s.querier
+		roles.Querier = reader{s.querier, s.frontend}
 	}
 	if s.ingester != nil {
 		roles.Flusher = s.ingester

@@ -24,6 +24,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/compactor"
 	"github.com/skaldlogs/skald/pkg/distributor"
+	"github.com/skaldlogs/skald/pkg/frontend"
 	"github.com/skaldlogs/skald/pkg/ingester"
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/objstore/backend"
@@ -55,6 +56,7 @@ type Skald struct {
 	clients     *rpc.Pool    // of the others
 	distributor *distributor.Distributor
 	querier     *querier.Querier
+	frontend    *frontend.Frontend
 	compactor   *compactor.Compactor
 
 	services map[string]services.Service

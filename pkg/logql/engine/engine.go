@@ -51,14 +51,11 @@ func New(opts Options) *Engine {
 // of source.
 func (e *Engine) Exec(ctx context.Context, source scan.Source, tenant string, expr syntax.Expr, p Params, l Limits) (*Result, error) {
 	began := time.Now()
-	if err := check(expr, &p, &l); err != nil {
+	if err := Check(expr, &p, &l); err != nil {
 		return nil, err
 	}
-	if l.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, l.Timeout, &TimeoutError{Timeout: l.Timeout, cause: context.DeadlineExceeded})
-		defer cancel()
-	}
+	ctx, cancel := WithTimeout(ctx, l.Timeout)
+	defer cancel()
 	q := &query{engine: e, source: source, tenant: tenant, params: p, limits: l, budget: &budget{max: e.opts.MaxMemoryBytes}}
 	res, err := q.exec(ctx, expr)
 	if err != nil {
@@ -70,6 +67,15 @@ func (e *Engine) Exec(ctx context.Context, source scan.Source, tenant string, ex
 	slices.Sort(q.warnings)
 	res.Warnings = slices.Compact(q.warnings)
 	return res, nil
+}
+
+// WithTimeout returns a context for a query that may take that long, or as long
+// as it likes where d is 0. What ends for it does so with a [*TimeoutError].
+func WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, d, &TimeoutError{Timeout: d, cause: context.DeadlineExceeded})
 }
 
 // cause returns the timeout of this query in place of the bare error of its context.

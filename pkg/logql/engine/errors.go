@@ -25,6 +25,13 @@ func limitErrorf(limit, format string, args ...any) error {
 	return &LimitError{Limit: limit, Text: fmt.Sprintf(format, args...)}
 }
 
+// TooManySeries is the error for a result of more than limit series.
+func TooManySeries(limit int) error {
+	return limitErrorf("max_query_series", "maximum number of series (%d) reached for a single query; "+
+		"consider reducing query cardinality by adding more specific stream selectors, reducing the time range, "+
+		"or aggregating results with functions like sum(), count() or topk()", limit)
+}
+
 // A PipelineError says that a metric query met an entry that a stage could not
 // read.
 type PipelineError struct {

@@ -32,14 +32,12 @@ func (q *query) metricResult(v value, e syntax.MetricExpr) (*Result, error) {
 		v = value{series: []series{constant(v.scalar, steps(&q.params))}}
 	}
 	if limit := q.limits.MaxSeries; limit > 0 && len(v.series) > limit {
-		text := fmt.Sprintf("maximum number of series (%d) reached for a single query; "+
-			"consider reducing query cardinality by adding more specific stream selectors, reducing the time range, "+
-			"or aggregating results with functions like sum(), count() or topk()", limit)
+		err := TooManySeries(limit)
 		if !q.params.PartialSeries {
-			return nil, limitErrorf("max_query_series", "%s", text)
+			return nil, err
 		}
 		v.series = v.series[:limit]
-		q.warnings = append(q.warnings, text+"; the result is partial")
+		q.warnings = append(q.warnings, err.Error()+"; the result is partial")
 	}
 	if q.params.Instant() {
 		return &Result{Data: q.vector(v.series, e)}, nil

@@ -34,6 +34,9 @@ type Params struct {
 	// Categorize groups a log query's entries by the labels of their stream
 	// alone, and keeps other labels beside each entry.
 	Categorize bool
+	// NoCache asks for an answer of which nothing was computed before. The engine
+	// keeps no answers; who does heeds it.
+	NoCache bool
 	// PartialSeries cuts a result with too many series and warns, instead of an error.
 	PartialSeries bool
 }
@@ -58,8 +61,8 @@ type Limits struct {
 // query to its step may add one at each end.
 const maxPoints = 11000 + 2
 
-// check refuses what exceeds the limits before anything is read.
-func check(e syntax.Expr, p *Params, l *Limits) error {
+// Check refuses what exceeds the limits before anything is read.
+func Check(e syntax.Expr, p *Params, l *Limits) error {
 	if p.Step < 0 {
 		return fmt.Errorf("evaluate the query: a step of %s goes back in time", p.Step)
 	}

@@ -65,9 +65,9 @@ func (r *reading) run(ctx context.Context, sinks []sink) error {
 	}
 	q := r.query
 	for _, s := range sinks {
-		q.stats.add(s.counts())
+		q.stats.Add(s.counts())
 	}
-	q.stats.add(&r.stats)
+	q.stats.Add(&r.stats)
 	q.stats.BlocksSkipped += int64(len(r.order) - r.next)
 	q.warnings = append(q.warnings, r.warnings...)
 	return nil

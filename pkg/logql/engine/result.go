@@ -76,12 +76,18 @@ type Stats struct {
 	// ReadBytes came from the bucket or memory; DecodedBytes are what they became.
 	ReadBytes, DecodedBytes int64
 
+	// Who splits a query and keeps answers fills these; the engine does neither.
+	Parts                                   int64         // of the query that were evaluated on their own
+	Queued                                  time.Duration // all parts' time of waiting for their turn
+	CacheRequested, CacheFound, CacheStored int64         // kept answers
+	CacheBytes                              int64         // of those that were found
+
 	Scans int64         // leaves of the query that were scanned
 	Exec  time.Duration // from the call to the answer
 }
 
-// add adds the counts of o, which are those of a part of the query.
-func (s *Stats) add(o *Stats) {
+// Add adds the counts of o, which are those of a part of the query.
+func (s *Stats) Add(o *Stats) {
 	s.Lines += o.Lines
 	s.LineBytes += o.LineBytes
 	s.MetadataBytes += o.MetadataBytes
@@ -94,4 +100,11 @@ func (s *Stats) add(o *Stats) {
 	s.DirectoryLines += o.DirectoryLines
 	s.ReadBytes += o.ReadBytes
 	s.DecodedBytes += o.DecodedBytes
+	s.Scans += o.Scans
+	s.Parts += o.Parts
+	s.Queued += o.Queued
+	s.CacheRequested += o.CacheRequested
+	s.CacheFound += o.CacheFound
+	s.CacheStored += o.CacheStored
+	s.CacheBytes += o.CacheBytes
 }
