@@ -267,7 +267,7 @@ func (r *scriptRequest) do(ts *testscript.TestScript, neg bool, method, path str
 	out := ts.Stdout()
 	if r.show {
 		fmt.Fprintln(out, resp.StatusCode)
-		for _, name := range []string{"Content-Type", "Retry-After", "X-Content-Type-Options", "X-Skald-Ack"} {
+		for _, name := range []string{"Content-Type", "Retry-After", "X-Content-Type-Options", "X-Elastic-Product", "X-Skald-Ack", "X-Skald-Completeness"} {
 			if v := resp.Header.Get(name); v != "" {
 				fmt.Fprintf(out, "%s: %s\n", name, v)
 			}

@@ -117,6 +117,8 @@ func (a *API) Register(r *mux.Router) {
 		route("/loki/api/v1/push", a.push(loghttp.ReadPush), http.MethodPost)
 		route("/api/prom/push", a.push(loghttp.ReadLegacyPush), http.MethodPost)
 		route("/otlp/v1/logs", a.otlp, http.MethodPost)
+		route("/skald/api/v1/jsonlines", a.jsonLines, http.MethodPost)
+		a.registerElastic(r)
 	}
 	if a.querier != nil {
 		read := func(path string, h http.HandlerFunc) {

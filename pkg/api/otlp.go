@@ -21,9 +21,9 @@ import (
 )
 
 // readOTLP reads the records of an OpenTelemetry client.
-func (a *API) readOTLP(tenant string, body loghttp.PushBody) (*loghttp.Push, string, error) {
+func (a *API) readOTLP(tenant string, body loghttp.PushBody) (decoded, error) {
 	p, err := loghttp.ReadOTLP(body, a.cfg.PushLimits, a.pusher.OTLPMapping(tenant), a.now().UnixNano())
-	return p, "otlp", err
+	return decoded{push: p, format: "otlp"}, err
 }
 
 // otlp serves /otlp/v1/logs. What a client is told is protobuf, and so is what

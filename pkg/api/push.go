@@ -20,19 +20,26 @@ const AckHeader = "X-Skald-Ack"
 // drainBytes is how much of a body that is too large is read before the answer.
 const drainBytes = 32 << 20
 
-// A pushReader reads the body of a tenant's push, and names its format for
-// metrics.
-type pushReader func(tenant string, body loghttp.PushBody) (p *loghttp.Push, format string, err error)
+// A pushReader reads the body of a tenant's push.
+type pushReader func(tenant string, body loghttp.PushBody) (decoded, error)
+
+// A decoded push is on its way to the distributor.
+type decoded struct {
+	push   *loghttp.Push
+	format string // for metrics
+	// refused is told of entries that break a limit; see [distributor.Request].
+	refused func(stream, entry, rejection int)
+}
 
 // push serves /loki/api/v1/push and, with its JSON, /api/prom/push.
 func (a *API) push(read func(loghttp.PushBody, loghttp.PushLimits) (*loghttp.Push, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		o := a.pushed(r, func(_ string, body loghttp.PushBody) (*loghttp.Push, string, error) {
+		o := a.pushed(r, func(_ string, body loghttp.PushBody) (decoded, error) {
 			p, err := read(body, a.cfg.PushLimits)
 			if strings.HasPrefix(body.ContentType, "application/json") {
-				return p, "json", err
+				return decoded{push: p, format: "json"}, err
 			}
-			return p, "protobuf", err
+			return decoded{push: p, format: "protobuf"}, err
 		})
 		if o.err != nil {
 			a.fail(w, r, o.err, true)
@@ -88,18 +95,19 @@ func (a *API) store(ctx context.Context, tenant string, ack model.Ack, body logh
 		return o
 	}
 	defer leave()
-	p, format, err := read(tenant, body)
+	d, err := read(tenant, body)
 	if err != nil {
 		o.err = err
 		return o
 	}
-	o.entries = p.Batch.Entries()
-	p.Batch.Tenant = tenant
+	o.entries = d.push.Batch.Entries()
+	d.push.Batch.Tenant = tenant
 	o.result, o.err = a.pusher.Push(ctx, &distributor.Request{
-		Batch:   &p.Batch,
-		Format:  format,
+		Batch:   &d.push.Batch,
+		Format:  d.format,
 		Ack:     ack,
-		Release: p.Release,
+		Refused: d.refused,
+		Release: d.push.Release,
 		Entered: true,
 	})
 	return o

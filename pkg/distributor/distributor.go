@@ -128,6 +128,10 @@ type Request struct {
 	Format string
 	// Ack is the level that the client asks for at least.
 	Ack model.Ack
+	// Refused, unless it is nil, is told of each entry that breaks a limit: by its
+	// stream and its number in the batch, and which of the result's rejections it
+	// counts for. What ingesters refuse is in the rejections alone.
+	Refused func(stream, entry, rejection int)
 	// Release is called once, when nothing reads the batch any more.
 	Release func()
 	// Entered says that the caller entered before it read the push, and leaves

@@ -19,6 +19,9 @@ func (d *Distributor) send(ctx context.Context, p *push) (model.PushResult, erro
 	// replicas still want the entries.
 	ctx = context.WithoutCancel(ctx)
 	g := &gathering{replies: make([]int8, len(p.batch.Streams)), refused: map[int][]model.Rejection{}, ack: model.AckDisk}
+	if p.req.Refused != nil {
+		g.origin = slices.Clone(p.origin) // p may be gone when the answers are there
+	}
 	err := ring.DoBatchWithOptions(ctx, ring.WriteNoExtend, d.ring, p.keys, func(instance ring.InstanceDesc, indexes []int) error {
 		ing, err := d.ingesters.Ingester(instance)
 		if err != nil {
@@ -50,6 +53,8 @@ func (d *Distributor) send(ctx context.Context, p *push) (model.PushResult, erro
 
 // A gathering puts the answers of several ingesters together.
 type gathering struct {
+	origin []int // by stream: its number in the request, if anybody wants to know
+
 	mu      sync.Mutex // guards the fields below
 	ack     model.Ack
 	replies []int8 // by stream: ingesters that answered
@@ -84,6 +89,9 @@ func (g *gathering) result(replicas int) model.PushResult {
 		if len(g.refused[i]) > replicas/2 {
 			r := g.refused[i][0]
 			r.Stream = i
+			if g.origin != nil {
+				r.Stream = g.origin[i]
+			}
 			out.Rejections = append(out.Rejections, r)
 		}
 	}

@@ -118,7 +118,8 @@ func (d *Distributor) validate(p *push, t *tenantRules, now time.Time) error {
 	}
 	kept := 0
 	for n, parsed := range p.streams {
-		entries := v.stream(parsed, p.req.Batch.Streams[p.origin[n]].Entries)
+		v.from = p.origin[n]
+		entries := v.stream(parsed, p.req.Batch.Streams[v.from].Entries)
 		if len(entries) == 0 {
 			continue
 		}
@@ -142,6 +143,8 @@ type validator struct {
 	rules          *tenantRules
 	now            time.Time
 	oldest, newest int64 // acceptable timestamps
+	from           int   // the stream in the request that is checked
+	last           int   // the rejection that was last counted
 }
 
 // stream returns the entries that are accepted, in the place of all.
@@ -149,6 +152,7 @@ func (v *validator) stream(s *parsedStream, entries []model.Entry) []model.Entry
 	if s.refused != nil {
 		for n := range entries {
 			v.refuse(&entries[n], s.refused.Reason, func() string { return s.refused.Text })
+			v.tell(n)
 		}
 		return nil
 	}
@@ -158,6 +162,7 @@ func (v *validator) stream(s *parsedStream, entries []model.Entry) []model.Entry
 	for n := range entries {
 		e := &entries[n]
 		if !v.entry(s, e) {
+			v.tell(n)
 			continue
 		}
 		v.entries++
@@ -283,11 +288,19 @@ func (v *validator) refuse(e *model.Entry, reason string, text func() string) bo
 		n = len(v.rejections)
 		v.rejections = append(v.rejections, model.Rejection{Class: model.Invalid, Reason: reason, Text: text()})
 	}
+	v.last = n
 	r := &v.rejections[n]
 	r.Errors++
 	r.Entries++
 	r.Bytes += e.Bytes()
 	return false
+}
+
+// tell tells of an entry that was just refused.
+func (v *validator) tell(entry int) {
+	if v.req.Refused != nil {
+		v.req.Refused(v.from, entry, v.last)
+	}
 }
 
 // truncate cuts a line to limit bytes, which the identifier at its end is part of.

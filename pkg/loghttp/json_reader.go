@@ -13,13 +13,15 @@ import (
 const maxJSONDepth = 256
 
 // A jsonReader takes a JSON text apart, in place: strings with escapes are
-// shortened where they stand, so every string is part of the buffer. It is
+// shortened where they stand, so every string is part of the buffer; one that
+// keeps its text shortens copies of them. It is
 // tolerant inside strings, where control characters and bytes that are not
 // UTF-8 pass, and strict everywhere else. The first error sticks.
 type jsonReader struct {
 	buf   []byte
 	pos   int
 	first bool // no element of the innermost object or array was read
+	keep  bool // the text
 	err   error
 }
 
@@ -184,7 +186,33 @@ func (r *jsonReader) string(what string) []byte {
 		r.pos = start + n + 1
 		return s
 	}
+	if r.keep {
+		return r.escapedCopy(start, slash)
+	}
 	return r.escaped(start, start+slash)
+}
+
+// escapedCopy is escaped for a string whose text must stay as it is.
+func (r *jsonReader) escapedCopy(start, slash int) []byte {
+	end := start + slash
+	for end < len(r.buf) && r.buf[end] != '"' {
+		if r.buf[end] == '\\' {
+			end++
+		}
+		end++
+	}
+	if end >= len(r.buf) {
+		r.fail(start-1, "a string that does not end")
+		return nil
+	}
+	own := jsonReader{buf: bytes.Clone(r.buf[start : end+1])}
+	s := own.escaped(0, slash)
+	if own.err != nil {
+		r.fail(start, "a string with an escape that is none")
+		return nil
+	}
+	r.pos = end + 1
+	return s
 }
 
 // text is string for those who want one.

@@ -64,7 +64,7 @@ func (p *Push) readOTLP(body PushBody, lim PushLimits, isJSON bool, m *OTLPMappi
 	if err != nil {
 		return err
 	}
-	b := otlpBatch{push: p, mapping: m, now: now}
+	b := otlpBatch{gatherer: newGatherer(p), mapping: m, now: now}
 	p.Batch.Streams, err = b.build(logs)
 	return err
 }
