@@ -206,9 +206,14 @@ var benchQueries = []struct{ name, query string }{
 
 // BenchmarkQuery answers: how long does a query over the whole store take, and
 // how much raw log does it get through in a second? The corpus is that of
-// BenchmarkIngest, a tenth of it, all in segments.
+// BenchmarkIngest, a tenth of it or SKALD_BENCH_MB, all in segments. With
+// SKALD_BENCH_PROFILE=FILE a CPU profile of the server is saved for each query,
+// as FILE and the name of the query.
 func BenchmarkQuery(b *testing.B) {
-	const size = 60 << 20
+	size := 60 << 20
+	if mb, err := strconv.Atoi(os.Getenv("SKALD_BENCH_MB")); err == nil {
+		size = mb << 20
+	}
 	s := newServer(b, b.TempDir(), append(slices.Clone(lifted), "-ingester.wal-disk-full-threshold=0")...)
 	s.start()
 	bodies, perBody := batches(b)
@@ -226,6 +231,11 @@ func BenchmarkQuery(b *testing.B) {
 	for _, q := range benchQueries {
 		b.Run(q.name, func(b *testing.B) {
 			form := url.Values{"query": {q.query}, "since": {"2h"}, "step": {"60"}, "limit": {"100"}}.Encode()
+			if name := os.Getenv("SKALD_BENCH_PROFILE"); name != "" {
+				var profiled sync.WaitGroup
+				defer profiled.Wait()
+				profiled.Go(func() { s.dump("/debug/pprof/profile?seconds=1", name+"."+q.name) })
+			}
 			cpu0 := s.cpu()
 			for b.Loop() {
 				resp, err := http.Get("http://" + s.http + "/loki/api/v1/query_range?" + form)
@@ -239,7 +249,7 @@ func BenchmarkQuery(b *testing.B) {
 				}
 			}
 			b.ReportMetric((s.cpu()-cpu0)*1e3/float64(b.N), "cpu-ms/op")
-			b.SetBytes(size)
+			b.SetBytes(int64(size))
 		})
 	}
 }

@@ -33,6 +33,26 @@ func (b *Bitset) trim() {
 // Len is the number of rows that the set is for.
 func (b *Bitset) Len() int { return b.n }
 
+// Words are the rows of the set, 64 in a word, from the lowest bit on. Who
+// changes them keeps the bits from Len on at zero.
+func (b *Bitset) Words() []uint64 { return b.words }
+
+// Slice is the set of rows [start, end), numbered from 0.
+func (b *Bitset) Slice(start, end int) *Bitset {
+	s := NewBitset(end-start, false)
+	first, shift := start/64, start%64
+	for i := range s.words {
+		s.words[i] = b.words[first+i] >> shift
+		if next := first + i + 1; shift > 0 && next < len(b.words) {
+			s.words[i] |= b.words[next] << (64 - shift)
+		}
+	}
+	if s.n > 0 {
+		s.trim()
+	}
+	return s
+}
+
 // Get reports whether row i is in the set.
 func (b *Bitset) Get(i int) bool { return b.words[i/64]&(1<<(i%64)) != 0 }
 

@@ -29,3 +29,24 @@ func TestBitset(t *testing.T) {
 		}
 	}
 }
+
+func TestBitsetSlice(t *testing.T) {
+	const n = 300
+	set := NewBitset(n, false)
+	for i := 0; i < n; i += 7 {
+		set.Set(i)
+	}
+	for start := range n {
+		for _, end := range []int{start, start + (n-start)/2, n} {
+			s := set.Slice(start, end)
+			for i := range end - start {
+				if s.Get(i) != set.Get(start+i) {
+					t.Fatalf("rows %d to %d: row %d is %v", start, end, i, s.Get(i))
+				}
+			}
+			if want := set.CountRange(start, end); s.Count() != want {
+				t.Fatalf("rows %d to %d: %d rows, want %d", start, end, s.Count(), want)
+			}
+		}
+	}
+}

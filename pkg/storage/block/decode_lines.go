@@ -135,16 +135,19 @@ func (d *decoder) assembleLines(want scan.Columns) error {
 // selectFound turns the rows of the block that were found into the selection of
 // the batch.
 func (d *decoder) selectFound() {
-	d.batch.Selected = scan.NewBitset(d.batch.Rows(), true)
 	if d.found == nil {
+		d.batch.Selected = scan.NewBitset(d.batch.Rows(), true)
 		return
 	}
+	if len(d.spans) == 1 {
+		d.batch.Selected = d.found.Slice(d.spans[0].start, d.spans[0].end)
+		return
+	}
+	d.batch.Selected = scan.NewBitset(d.batch.Rows(), false)
 	base := 0
 	for _, s := range d.spans {
-		for row := s.start; row < s.end; row++ {
-			if !d.found.Get(row) {
-				d.batch.Selected.Clear(base + row - s.start)
-			}
+		for row := d.found.Next(s.start); row < s.end; row = d.found.Next(row + 1) {
+			d.batch.Selected.Set(base + row - s.start)
 		}
 		base += s.end - s.start
 	}

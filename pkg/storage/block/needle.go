@@ -138,7 +138,7 @@ func (f *finder) answer(c *column, how uint8, text grep.Text, start, end int) (a
 		return f.askTemplates(c, how, start, end)
 	case c.hasWords() && f.d.keys.has(filterWords) && f.d.keys.lacksText(how, text):
 		return answer{}, nil
-	case c.kind == columnTime && c.layout.suffix == "" && hasLongWord(text.Text):
+	case c.tooLongRun(text.Text):
 		return answer{}, nil
 	case how == exactly && c.packs(text):
 		return f.equal(c, text.Text)
@@ -147,10 +147,8 @@ func (f *finder) answer(c *column, how uint8, text grep.Text, start, end int) (a
 	if err != nil {
 		return answer{}, err
 	}
-	if c.kind == columnInt && c.lo >= 0 || c.kind == columnPad {
-		if digits, ok := parseDigits(model.BorrowBytes(text.Text)); ok {
-			return v.findDigits(how, uint64(digits), len(text.Text))
-		}
+	if a, ok, err := v.findPacked(how, text); ok || err != nil {
+		return a, err
 	}
 	switch c.kind {
 	case columnDict:
@@ -232,13 +230,7 @@ func (v *values) findInDict(how uint8, text grep.Text) answer {
 	for i := range table {
 		table[i] = a.bits.Get(i)
 	}
-	found := scan.NewBitset(v.n, false)
-	for i := range v.n {
-		if table[v.id(i)] {
-			found.Set(i)
-		}
-	}
-	return some(found)
+	return some(v.rowsOf(table))
 }
 
 // render makes texts of all values of a column of numbers.
@@ -262,41 +254,6 @@ func (v *values) render() error {
 	v.rewind()
 	v.rendered, v.ends = text, ends
 	return nil
-}
-
-// findDigits finds the numbers, of which none is negative, that hold others: n
-// digits of value want.
-func (v *values) findDigits(how uint8, want uint64, n int) (answer, error) {
-	found := scan.NewBitset(v.n, false)
-	scale := uint64(powers[n])
-	for i := range v.n {
-		x, err := v.int(v.ints, i)
-		if err != nil {
-			return answer{}, err
-		}
-		have := v.width // of padded numbers
-		if v.kind == columnInt {
-			have = digitsOf(x)
-		}
-		if how == atStart {
-			for ; have > n; have-- {
-				x /= 10
-			}
-		}
-		for ; have >= n; have-- {
-			if x%scale == want {
-				found.Set(i)
-				break
-			}
-			if how != anywhere {
-				break
-			}
-			x /= 10
-		}
-	}
-	v.at = v.n // for rewind to know that ints were read
-	v.rewind()
-	return some(found), nil
 }
 
 // hasLongWord reports whether text has more letters in a row than a time has.

@@ -80,6 +80,9 @@ func (x *fitter) run(start int) {
 				most = n // and all slots behind it are empty
 			}
 			for k := min(len(s), most); k > 0; k-- {
+				if !same(s[len(s)-1], needle.Text[k-1], needle.Fold) {
+					continue
+				}
 				if holds(s, atEnd, x.f.text(start, start+k)) {
 					x.slot(i, start+k)
 				}
@@ -110,10 +113,19 @@ func (x *fitter) run(start int) {
 
 // follows is a first look at whether needle[at:] can go on with segment i.
 func (x *fitter) follows(s []byte, i, at int) bool {
-	if left := x.end - at; left <= len(s) {
+	left := x.end - at
+	if left > 0 && len(s) > 0 && !same(s[0], x.f.needle[at], x.f.fold) {
+		return false
+	}
+	if left <= len(s) {
 		return holds(model.Borrow(s), atStart, x.f.text(at, x.end))
 	}
 	return i < len(x.t.refs) && holds(model.Borrow(s), exactly, x.f.text(at, at+len(s)))
+}
+
+// same compares a byte with one of a needle.
+func same(b, want byte, fold bool) bool {
+	return b == want || fold && 'a' <= want && b == want-'a'+'A'
 }
 
 // segment goes on with needle[at:] at the beginning of static text i.
@@ -277,11 +289,38 @@ next:
 
 // match finds the values of which the match of their template holds.
 func (v *values) match(matches []match, rest answer) *scan.Bitset {
-	found := scan.NewBitset(v.n, false)
+	// Most are decided by their template.
+	table := make([]bool, len(matches)+1)
+	table[0] = rest.all
+	decided := rest.bits == nil
+	for i := range matches {
+		table[i+1] = matches[i].all
+		decided = decided && len(matches[i].alts) == 0
+	}
+	switch {
+	case !decided && v.ids == nil && oneToOne(&matches[0]):
+		return anyOf(v.n, matches[0].alts)
+	case v.ids == nil && decided:
+		return scan.NewBitset(v.n, matches[0].all)
+	}
+	var found *scan.Bitset
+	if v.ids == nil {
+		found = scan.NewBitset(v.n, false)
+	} else if found = v.rowsOf(table); decided {
+		return found
+	}
+	matters := make([]bool, len(matches)+1) // that values of the template are looked at
+	matters[0] = rest.bits != nil
+	for i := range matches {
+		matters[i+1] = len(matches[i].alts) > 0 || len(matches[i].uses) > 0
+	}
 	at := make([]int, len(v.tmpl.columns)) // the next value of each column
 	without := 0
 	for i := range v.n {
 		t := v.template(i)
+		if !matters[t] {
+			continue
+		}
 		if t == 0 {
 			if rest.has(without) {
 				found.Set(i)
@@ -290,12 +329,40 @@ func (v *values) match(matches []match, rest answer) *scan.Bitset {
 			continue
 		}
 		m := &matches[t-1]
-		if m.all || holdsAny(m.alts, at) {
+		if !m.all && holdsAny(m.alts, at) {
 			found.Set(i)
 		}
 		for _, u := range m.uses {
 			at[u.column] += u.n
 		}
+	}
+	return found
+}
+
+// oneToOne reports whether each value of the columns that matter is that of the
+// row of its number: of the one template that there is.
+func oneToOne(m *match) bool {
+	for _, u := range m.uses {
+		if u.n != 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// anyOf finds the n rows for which one of several alternatives holds, where
+// columns have one value for each row.
+func anyOf(n int, alts [][]condition) *scan.Bitset {
+	found := scan.NewBitset(n, false)
+	for _, alt := range alts {
+		all := alt[0].answer.bits
+		if len(alt) > 1 {
+			all = all.Clone()
+			for _, c := range alt[1:] {
+				all.And(c.answer.bits)
+			}
+		}
+		found.Or(all)
 	}
 	return found
 }
