@@ -1,0 +1,82 @@
+package target
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/relabel"
+
+	"github.com/skaldlogs/skald/clients/agent/entry"
+)
+
+// maxKnown is for how many sets of labels a Labeler remembers what became of them.
+const maxKnown = 10_000
+
+// A Labeler turns the labels that entries come with into those that they are
+// sent with. Entries with labels seen before cost a lookup.
+type Labeler struct {
+	base    labels.Labels
+	relabel []*relabel.Config
+
+	mu    sync.Mutex               // guards the fields below
+	known map[string]*entry.Labels // nil for what relabelling drops
+	key   []byte
+}
+
+// NewLabeler returns a labeler that adds the labels of base.
+func NewLabeler(base map[string]string, configs []*relabel.Config) *Labeler {
+	l := &Labeler{base: labels.FromMap(base), known: map[string]*entry.Labels{}}
+	for _, c := range configs {
+		own := *c
+		own.NameValidationScheme = model.LegacyValidation // servers take no other names
+		l.relabel = append(l.relabel, &own)
+	}
+	return l
+}
+
+// Base are the labels that are added to each entry.
+func (l *Labeler) Base() labels.Labels { return l.base }
+
+// Labels returns what becomes of the labels of an entry: relabelled, and
+// without those that begin with __ save the tenant's. own may be in any order,
+// and wins over base; a label without a value is none. It reports false when
+// relabelling drops the entry. What own holds is copied.
+func (l *Labeler) Labels(own []labels.Label) (_ *entry.Labels, kept bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.key = l.key[:0]
+	for _, o := range own {
+		// No name or value of labels holds this byte as UTF-8.
+		l.key = append(append(l.key, o.Name...), 0xff)
+		l.key = append(append(l.key, o.Value...), 0xff)
+	}
+	if ls, ok := l.known[string(l.key)]; ok {
+		return ls, ls != nil
+	}
+	if len(l.known) >= maxKnown {
+		clear(l.known)
+	}
+	ls := l.make(own)
+	l.known[string(l.key)] = ls
+	return ls, ls != nil
+}
+
+func (l *Labeler) make(own []labels.Label) *entry.Labels {
+	b := labels.NewBuilder(l.base)
+	for _, o := range own {
+		if o.Value != "" {
+			b.Set(strings.Clone(o.Name), strings.ToValidUTF8(strings.Clone(o.Value), "\ufffd"))
+		}
+	}
+	if !relabel.ProcessBuilder(b, l.relabel...) {
+		return nil
+	}
+	b.Range(func(lb labels.Label) {
+		if strings.HasPrefix(lb.Name, "__") && lb.Name != entry.Reserved {
+			b.Del(lb.Name)
+		}
+	})
+	return entry.NewLabels(b.Labels())
+}
