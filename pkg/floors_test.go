@@ -20,7 +20,7 @@ const floors = `
 	skald
 	api  ui
 	distributor | ingester | querier | frontend | scheduler | ruler | compactor
-	cluster  limits  rpc
+	cluster  limits  rpc  deletes
 	storage/… | logql/…
 	scan  fields  extract  grep  vfs  encbuf  compression  objstore/…  cache  iter  machine
 	model  logproto/…  loghttp  parts

@@ -80,6 +80,7 @@ type API struct {
 	querier   Querier
 	flusher   Flusher
 	compactor Compactor
+	deleter   Deleter
 	logger    log.Logger
 	now       func() time.Time
 	tails     tails
@@ -91,6 +92,7 @@ type Roles struct {
 	Querier   Querier
 	Flusher   Flusher
 	Compactor Compactor
+	Deleter   Deleter
 }
 
 // New returns the API over these roles.
@@ -102,6 +104,7 @@ func New(cfg Config, roles Roles, l *limits.Overrides, logger log.Logger) *API {
 		querier:   roles.Querier,
 		flusher:   roles.Flusher,
 		compactor: roles.Compactor,
+		deleter:   roles.Deleter,
 		logger:    log.With(logger, "component", "api"),
 		now:       time.Now,
 	}
@@ -155,6 +158,12 @@ func (a *API) Register(r *mux.Router) {
 	}
 	if a.compactor != nil {
 		route("/compact", a.compact, http.MethodPost)
+	}
+	if a.deleter != nil {
+		route("/loki/api/v1/delete", a.deleting(a.createDelete), http.MethodPost, http.MethodPut)
+		route("/loki/api/v1/delete", a.deleting(a.listDeletes), http.MethodGet)
+		route("/loki/api/v1/delete", a.deleting(a.cancelDelete), http.MethodDelete)
+		route("/loki/api/v1/cache/generation_numbers", a.deleting(a.generationNumbers), http.MethodGet)
 	}
 }
 

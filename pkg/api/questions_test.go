@@ -25,6 +25,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/querier"
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/storage"
 )
 
 // A world is a querier over entries that a test wrote down, behind the API.
@@ -100,6 +101,8 @@ type nothing struct{}
 func (nothing) Open(context.Context, *scan.Request, []scan.Generation) (scan.Snapshot, error) {
 	return emptySnapshot{}, nil
 }
+
+func (nothing) Masks(string, model.Interval) ([]*storage.Mask, []string) { return nil, nil }
 
 func (nothing) Holdings(context.Context, string, model.Interval, []scan.Generation) (scan.Holdings, error) {
 	return scan.Holdings{}, nil

@@ -21,6 +21,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/scan"
 	"github.com/skaldlogs/skald/pkg/storage"
 	"github.com/skaldlogs/skald/pkg/storage/block"
+	"github.com/skaldlogs/skald/pkg/storage/catalog"
 	"github.com/skaldlogs/skald/pkg/storage/segment"
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
@@ -32,6 +33,9 @@ type Options struct {
 	// Defaults are the values of a tenant that has none of its own, whose rules
 	// count for the others as well.
 	Defaults *limits.Limits
+	// Ingesters hold what is not in the store yet. Without them no delete request
+	// is accepted, and none is done with.
+	Ingesters Ingesters
 	// Usage tells how full the disk of the bucket is. Without it min_free_disk
 	// has no meaning.
 	Usage func() (vfs.Usage, error)
@@ -40,7 +44,10 @@ type Options struct {
 	Mine func() bool
 	// Ages say how long other processes may read what is dead. The zero value is
 	// for a bucket that only this process reads.
-	Ages       storage.Ages
+	Ages storage.Ages
+	// Fault is what [storage.Options] has, for the steps of a delete. The default
+	// goes on.
+	Fault      func(storage.Step) error
 	Logger     log.Logger
 	Registerer prometheus.Registerer
 }
@@ -52,48 +59,61 @@ type Options struct {
 type Compactor struct {
 	services.Service
 
-	cfg      Config
-	store    *storage.Store
-	limits   TenantLimits
-	defaults *limits.Limits
-	usage    func() (vfs.Usage, error)
-	mine     func() bool
-	ages     storage.Ages
-	logger   log.Logger
-	metrics  *metrics
-	pace     *rate.Limiter // nil: as fast as it goes
-	now      func() time.Time
-	slice    int64
-	encoders sync.Pool // of *block.Encoder, which are worth keeping
+	cfg       Config
+	store     *storage.Store
+	limits    TenantLimits
+	defaults  *limits.Limits
+	ingesters Ingesters
+	fault     func(storage.Step) error
+	usage     func() (vfs.Usage, error)
+	mine      func() bool
+	ages      storage.Ages
+	logger    log.Logger
+	metrics   *metrics
+	pace      *rate.Limiter // nil: as fast as it goes
+	now       func() time.Time
+	slice     int64
+	encoders  sync.Pool // of *block.Encoder, which are worth keeping
 
 	passing chan struct{} // holds an item while a pass runs, which owns the fields below
 
 	retained   time.Time               // when retention was last applied
 	judged     map[ulid.ULID]time.Time // when retention looked into a segment in vain
+	failing    map[ulid.ULID]struct{}  // segments that deletes could not be applied to in this pass
 	unreadable sync.Map                // ids of segments that merges leave alone
+	tidied     bool                    // steps of requests that are gone were removed
+
+	cleanMu sync.Mutex            // guards the field below
+	clean   map[cleanKey]struct{} // what deletes have nothing to remove from
 }
 
 // New returns a Compactor that has not started.
 func New(cfg Config, o Options) *Compactor {
+	if o.Fault == nil {
+		o.Fault = func(storage.Step) error { return nil }
+	}
 	if o.Mine == nil {
 		o.Mine = func() bool { return true }
 	}
 	o.Ages.Orphaned = max(o.Ages.Orphaned, orphanFor)
 	c := &Compactor{
-		cfg:      cfg,
-		store:    o.Store,
-		limits:   o.Limits,
-		defaults: o.Defaults,
-		usage:    o.Usage,
-		mine:     o.Mine,
-		ages:     o.Ages,
-		logger:   log.With(o.Logger, "component", "compactor"),
-		metrics:  newMetrics(o.Registerer),
-		now:      time.Now,
-		slice:    sliceBytes,
-		encoders: sync.Pool{New: func() any { return new(block.Encoder) }},
-		passing:  make(chan struct{}, 1),
-		judged:   map[ulid.ULID]time.Time{},
+		cfg:       cfg,
+		store:     o.Store,
+		limits:    o.Limits,
+		defaults:  o.Defaults,
+		ingesters: o.Ingesters,
+		fault:     o.Fault,
+		usage:     o.Usage,
+		mine:      o.Mine,
+		ages:      o.Ages,
+		logger:    log.With(o.Logger, "component", "compactor"),
+		metrics:   newMetrics(o.Registerer),
+		now:       time.Now,
+		slice:     sliceBytes,
+		encoders:  sync.Pool{New: func() any { return new(block.Encoder) }},
+		passing:   make(chan struct{}, 1),
+		judged:    map[ulid.ULID]time.Time{},
+		clean:     map[cleanKey]struct{}{},
 	}
 	if r := cfg.MaxReadRate; r > 0 {
 		c.pace = rate.NewLimiter(rate.Limit(r), max(r.Int(), block.TargetBytes))
@@ -161,6 +181,14 @@ func (c *Compactor) pass(ctx context.Context, all bool) error {
 		return err
 	}
 	var errs []error
+	c.failing = map[ulid.ULID]struct{}{}
+	if c.cfg.RetentionEnabled {
+		// First of all: what becomes of a segment that a delete begins with is
+		// written down before it happens.
+		if err := c.applyDeletes(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("apply delete requests: %w", err))
+		}
+	}
 	if c.cfg.RetentionEnabled && (all || c.now().Sub(c.retained) >= c.cfg.ApplyRetentionInterval) {
 		errs = append(errs, c.applyRetention(ctx, all))
 	}
@@ -193,14 +221,17 @@ func (c *Compactor) mergeAll(ctx context.Context, all bool) error {
 	failed := map[ulid.ULID]struct{}{} // inputs of merges that failed in this pass
 	skip := func(id ulid.ULID) bool {
 		_, failed := failed[id]
+		_, failing := c.failing[id]
 		_, unreadable := c.unreadable.Load(id)
-		return failed || unreadable
+		return failed || failing || unreadable
 	}
 	for ctx.Err() == nil {
 		p := planner{now: c.now(), maxBytes: int64(c.cfg.MaxSegmentSize.Int()), all: all, skip: skip}
 		var jobs []job
 		for _, tenant := range c.store.Catalog().Tenants() {
-			jobs = append(jobs, p.plan(tenant, c.store.Catalog().Snapshot(tenant).Entries)...)
+			snap := c.store.Catalog().Snapshot(tenant)
+			p.deletes = snap.Deletes
+			jobs = append(jobs, p.plan(tenant, snap.Entries)...)
 		}
 		if len(jobs) == 0 {
 			break
@@ -217,6 +248,9 @@ func (c *Compactor) mergeAll(ctx context.Context, all bool) error {
 				defer mu.Unlock()
 				if c.blame(err) {
 					return nil // the others are tried without the damaged one
+				}
+				if errors.Is(err, catalog.ErrMixed) {
+					return nil // a delete request came meanwhile, which the next plan knows
 				}
 				errs = append(errs, err)
 				for _, id := range jobs[i].ids() {
@@ -314,7 +348,14 @@ func (c *Compactor) count() {
 	c.metrics.segments.Reset()
 	c.metrics.storeBytes.Reset()
 	live := map[ulid.ULID]struct{}{}
+	pending, oldest := 0, c.now()
 	for _, tenant := range c.store.Catalog().Tenants() {
+		for _, d := range c.store.Catalog().Snapshot(tenant).Deletes {
+			pending++
+			if d.Created.Before(oldest) {
+				oldest = d.Created
+			}
+		}
 		for _, e := range c.store.Catalog().Snapshot(tenant).Entries {
 			live[e.ID] = struct{}{}
 			l := strconv.Itoa(e.Level)
@@ -322,9 +363,18 @@ func (c *Compactor) count() {
 			c.metrics.storeBytes.WithLabelValues(tenant, l).Add(float64(e.Size))
 		}
 	}
+	c.metrics.deletesPending.Set(float64(pending))
+	c.metrics.deletesOldest.Set(c.now().Sub(oldest).Seconds())
 	for id := range c.judged {
 		if _, ok := live[id]; !ok {
 			delete(c.judged, id)
+		}
+	}
+	c.cleanMu.Lock()
+	defer c.cleanMu.Unlock()
+	for k := range c.clean {
+		if _, ok := live[k.segment]; !ok {
+			delete(c.clean, k)
 		}
 	}
 	c.unreadable.Range(func(id, _ any) bool {

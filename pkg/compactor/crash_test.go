@@ -14,6 +14,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/storage"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
+	"github.com/skaldlogs/skald/pkg/storage/digest"
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
@@ -142,8 +143,8 @@ func TestMismatchIsNotSeen(t *testing.T) {
 	}
 	mg := newMerge(&job{tenant: "t", inputs: m.live("t"), level: 1}, held, keepFrom)
 	mg.encoder = &m.encoder
-	mg.want.add(1) // a row that is nowhere
-	if _, err := mg.run(t.Context(), m.store); !errors.Is(err, errMismatch) {
+	mg.want.Add(1) // a row that is nowhere
+	if _, err := mg.run(t.Context(), m.store); !errors.Is(err, digest.ErrMismatch) {
 		t.Errorf("run: %v, want a mismatch", err)
 	}
 	held.Close()

@@ -80,6 +80,7 @@ func (c *Compactor) retain(ctx context.Context, tenant string, all bool) error {
 	for _, e := range c.store.Catalog().Snapshot(tenant).Entries {
 		switch {
 		case e.Level == 0 && !e.Released:
+		case c.isFailing(e.ID):
 		case e.Interval.Maxt < allBefore:
 			past = append(past, e)
 		case e.Interval.Mint < someBefore:

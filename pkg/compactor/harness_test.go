@@ -2,6 +2,7 @@ package compactor
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/skaldlogs/skald/pkg/deletes"
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/objstore"
@@ -67,19 +69,51 @@ func (m *machine) on() {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	m.store = storage.New(m.bucket, c, storage.Options{Fault: func(s storage.Step) error {
+	fault := func(s storage.Step) error {
 		if m.fault != nil {
 			return m.fault(s)
 		}
 		return nil
-	}})
+	}
+	m.store = storage.New(m.bucket, c, storage.Options{Compile: deletes.Compile, Fault: fault})
 	m.compactor = New(m.cfg, Options{
-		Store: m.store, Limits: m, Defaults: &m.limits, Logger: log.NewLogfmtLogger(log.NewSyncWriter(&m.log)), Registerer: prometheus.NewRegistry(),
+		Store: m.store, Ingesters: m, Fault: fault, Limits: m, Defaults: &m.limits, Logger: log.NewLogfmtLogger(log.NewSyncWriter(&m.log)), Registerer: prometheus.NewRegistry(),
 	})
 	m.compactor.now = func() time.Time { return m.clock }
 	if m.slice > 0 {
 		m.compactor.slice = m.slice
 	}
+}
+
+// Cover implements [Ingesters]: nothing is in memory.
+func (m *machine) Cover(context.Context) (last []scan.Generation, _ error) {
+	for ingester, id := range m.next {
+		last = append(last, scan.Generation{Ingester: ingester, ID: id})
+	}
+	return last, nil
+}
+
+// Oldest implements [Ingesters]: what is not released is in a log.
+func (m *machine) Oldest(context.Context) (oldest []scan.Generation, _ error) {
+	c := m.store.Catalog()
+	for ingester, id := range m.next {
+		first := id + 1
+		for _, e := range c.Unreleased(ingester) {
+			first = min(first, e.Sources[0].ID)
+		}
+		oldest = append(oldest, scan.Generation{Ingester: ingester, ID: first})
+	}
+	return oldest, nil
+}
+
+// deleteRows asks for a delete, of all times where none are given.
+func (m *machine) deleteRows(tenant, query string, iv model.Interval) ulid.ULID {
+	m.t.Helper()
+	id, err := m.compactor.Delete(m.t.Context(), tenant, query, iv)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return id
 }
 
 // A row is what a test puts and expects back.
@@ -91,6 +125,9 @@ type row struct {
 }
 
 func (r row) String() string { return fmt.Sprintf("%s %d %q %v", r.labels, r.ts, r.line, r.meta) }
+
+// derived is the metadata that does not make an entry another one.
+const derived = "detected_level"
 
 // identity is what makes a row a duplicate of another.
 func (r row) identity() string {

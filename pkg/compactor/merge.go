@@ -15,6 +15,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/storage"
 	"github.com/skaldlogs/skald/pkg/storage/block"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
+	"github.com/skaldlogs/skald/pkg/storage/digest"
 	"github.com/skaldlogs/skald/pkg/storage/segment"
 )
 
@@ -22,12 +23,8 @@ import (
 // lie together in blocks of their own kind.
 const sliceBytes = 32 << 20
 
-var (
-	// errMismatch says that a merge did not write what it read.
-	errMismatch = errors.New("the merged segment does not hold the rows of its inputs")
-	// errNothingLeft ends a merge of which all rows are past retention.
-	errNothingLeft = errors.New("all rows are past retention")
-)
+// errNothingLeft ends a merge of which no row is left.
+var errNothingLeft = errors.New("no row is left")
 
 // A merge is one job under way.
 type merge struct {
@@ -42,10 +39,26 @@ type merge struct {
 	slice  int64      // sliceBytes, less in tests
 	pace   *rate.Limiter
 
-	hasher     hasher
+	masks   []*storage.Mask // what deletes rows
+	deletes []bool          // by stream: whether one of them may
+	removed []digest.Digest // by mask: the rows that it deleted
+	gone    []goneRow       // of the slice at hand
+	// check, unless nil, is called before the merged segment becomes visible, once
+	// it was found to hold what it should.
+	check func(context.Context, *segment.Reader) error
+
+	hasher     digest.Hasher
 	encoder    *block.Encoder
-	want       digest // of the rows that were read and are kept
-	duplicates int64  // rows that were dropped because an equal one was there
+	all        digest.Digest // of the rows that were read
+	want       digest.Digest // of the rows that were read and are kept
+	duplicates int64         // rows that were dropped because an equal one was there
+}
+
+// A goneRow is a row that a mask deletes.
+type goneRow struct {
+	ts   int64
+	hash uint64
+	mask int
 }
 
 // A part is a block of an input.
@@ -120,7 +133,12 @@ func (m *merge) run(ctx context.Context, store *storage.Store) (*catalog.Entry, 
 		Level:    m.job.level,
 		Sources:  storage.LastSources(m.job.inputs),
 		Replaces: m.job.ids(),
-		Check:    func(ctx context.Context, r *segment.Reader) error { return m.want.check(ctx, r) },
+		Check: func(ctx context.Context, r *segment.Reader) error {
+			if err := m.want.Check(ctx, r); err != nil || m.check == nil {
+				return err
+			}
+			return m.check(ctx, r)
+		},
 	}, func(w *segment.Writer) error { return m.write(ctx, w) })
 	if errors.Is(err, errNothingLeft) {
 		return nil, nil
@@ -142,7 +160,7 @@ func (m *merge) write(ctx context.Context, w *segment.Writer) error {
 			}
 		}
 	}
-	if m.want.rows == 0 {
+	if m.want.Rows == 0 {
 		return errNothingLeft
 	}
 	return nil
@@ -160,6 +178,7 @@ func (m *merge) writePack(ctx context.Context, w *segment.Writer, key string, pa
 		if err != nil {
 			return err
 		}
+		m.countGone(last)
 		if err := m.writeSlice(ctx, w, key, rows); err != nil {
 			return err
 		}
@@ -244,8 +263,12 @@ func (m *merge) readPart(ctx context.Context, p part, iv model.Interval, to *row
 	}
 	for _, run := range b.Runs {
 		stream := numbers[run.Stream]
+		selects := m.selectors(stream)
 		for n := run.Start; n < run.End; n++ {
-			if b.Timestamps[n] >= m.cutoff[stream] {
+			switch {
+			case b.Timestamps[n] < m.cutoff[stream]:
+			case selects != nil && m.deletesRow(stream, selects, b, n):
+			default:
 				to.add(stream, b, n)
 			}
 		}
@@ -255,7 +278,10 @@ func (m *merge) readPart(ctx context.Context, p part, iv model.Interval, to *row
 
 // expired is how many rows were past retention, once the merge has run.
 func (m *merge) expired() int64 {
-	n := -m.want.rows - m.duplicates
+	n := -m.want.Rows - m.duplicates
+	for _, d := range m.removed {
+		n -= d.Rows
+	}
 	for _, r := range m.held.Segments {
 		n += r.Summary().Rows
 	}
@@ -307,10 +333,11 @@ func (m *merge) expect(got []block.Row) {
 	seen := make(map[uint64]struct{}, len(got))
 	for i := range got {
 		r := &got[i]
-		whole, identity := m.hasher.hash(m.hashes[r.Stream], r.Timestamp, r.Line, r.Metadata)
+		whole, identity := m.hasher.Hash(m.hashes[r.Stream], r.Timestamp, r.Line, r.Metadata)
+		m.all.Add(whole)
 		if _, again := seen[identity]; !again {
 			seen[identity] = struct{}{}
-			m.want.add(whole)
+			m.want.Add(whole)
 		}
 	}
 }

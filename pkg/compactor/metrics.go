@@ -18,6 +18,11 @@ type metrics struct {
 	retentionSeconds prometheus.Histogram
 	retentionLast    prometheus.Gauge
 
+	deletesReceived, deletesProcessed, deletesCancelled *prometheus.CounterVec
+	deletesPending, deletesOldest                       prometheus.Gauge
+	deletedLines, deleteRuns                            *prometheus.CounterVec
+	deleteSeconds                                       prometheus.Histogram
+
 	merges               *prometheus.CounterVec
 	mergeSeconds         prometheus.Histogram
 	mergedSegments       prometheus.Counter
@@ -61,9 +66,42 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "compactor_apply_retention_last_successful_run_timestamp_seconds",
 			Help: "When retention was last applied to all tenants without an error, in Unix seconds.",
 		}),
+		deletesReceived: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "compactor_delete_requests_received_total",
+			Help: "Delete requests that were accepted, by tenant.",
+		}, []string{"user"}),
+		deletesProcessed: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "compactor_delete_requests_processed_total",
+			Help: "Delete requests of which everything was removed, by tenant.",
+		}, []string{"user"}),
+		deletesCancelled: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "compactor_delete_requests_cancelled_total",
+			Help: "Delete requests that were taken back, by tenant.",
+		}, []string{"user"}),
+		deletesPending: f.NewGauge(prometheus.GaugeOpts{
+			Name: "compactor_pending_delete_requests_count",
+			Help: "Delete requests that are not processed: those that can be cancelled, and those being removed.",
+		}),
+		deletesOldest: f.NewGauge(prometheus.GaugeOpts{
+			Name: "compactor_oldest_pending_delete_request_age_seconds",
+			Help: "How long ago the oldest of them was accepted.",
+		}),
+		deletedLines: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "compactor_deleted_lines",
+			Help: "Entries that delete requests removed, by tenant.",
+		}, []string{"user"}),
+		deleteRuns: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "compactor_load_pending_requests_attempts_total",
+			Help: "How often delete requests were applied to all tenants, by how it ended: success or failure.",
+		}, []string{"status"}),
+		deleteSeconds: f.NewHistogram(prometheus.HistogramOpts{
+			Name:    "compactor_apply_deletes_duration_seconds",
+			Help:    "How long it took to apply delete requests to all tenants.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 4, 10),
+		}),
 		merges: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "compactor_merges_total",
-			Help: "Merges of segments, by why (hours, day, retention) and how they ended (success or failure).",
+			Help: "Merges of segments, by why (hours, day, retention, delete) and how they ended (success or failure).",
 		}, []string{"reason", "status"}),
 		mergeSeconds: f.NewHistogram(prometheus.HistogramOpts{
 			Name:    "compactor_merge_duration_seconds",
@@ -96,7 +134,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"tenant", "reason"}),
 		droppedRows: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "compactor_dropped_entries_total",
-			Help: "Entries that went, in whole segments or out of those that stay, by tenant and reason.",
+			Help: "Entries that went, in whole segments or out of those that stay, by tenant and reason, which may be delete as well.",
 		}, []string{"tenant", "reason"}),
 		segments: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "compactor_segments",

@@ -54,11 +54,32 @@ type planner struct {
 	all bool
 	// skip says which segments to leave alone.
 	skip func(ulid.ULID) bool
+	// deletes are the delete requests that count: what one of them deletes is not
+	// merged with what came after it.
+	deletes []*catalog.Delete
+}
+
+// A place is what segments must have in common to be merged: the window, and
+// which delete requests touch them.
+type place struct {
+	window  int64
+	touched string // a letter for each request
+}
+
+func (p *planner) place(e *catalog.Entry, span time.Duration) place {
+	touched := make([]byte, len(p.deletes))
+	for n, d := range p.deletes {
+		touched[n] = '-'
+		if d.Touches(e) {
+			touched[n] = 'x'
+		}
+	}
+	return place{window(e.Interval.Maxt, span), string(touched)}
 }
 
 // plan returns the merges for the live segments of a tenant, which share no inputs.
 func (p *planner) plan(tenant string, live []*catalog.Entry) []job {
-	days, halves := map[int64][]*catalog.Entry{}, map[int64][]*catalog.Entry{}
+	days, halves := map[place][]*catalog.Entry{}, map[place][]*catalog.Entry{}
 	for _, e := range live {
 		// What has reached half of what a merge may take cannot be merged with its like.
 		if e.Level == 0 && !e.Released || e.Size > p.maxBytes/2 || p.skip(e.ID) {
@@ -66,17 +87,17 @@ func (p *planner) plan(tenant string, live []*catalog.Entry) []job {
 		}
 		switch maxt := e.Interval.Maxt; {
 		case p.over(maxt, day):
-			w := window(maxt, day)
+			w := p.place(e, day)
 			days[w] = append(days[w], e)
 		case e.Level <= 1:
-			w := window(maxt, hours)
+			w := p.place(e, hours)
 			halves[w] = append(halves[w], e)
 		}
 	}
 	var jobs []job
-	add := func(windows map[int64][]*catalog.Entry, level int, span time.Duration, reason string) {
+	add := func(windows map[place][]*catalog.Entry, level int, span time.Duration, reason string) {
 		for _, w := range sortedKeys(windows) {
-			over := p.over(w*int64(span), span)
+			over := p.over(w.window*int64(span), span)
 			for _, batch := range p.batches(windows[w], live) {
 				if !p.worthIt(batch, over) {
 					continue
@@ -185,11 +206,13 @@ type arrival struct {
 	interval   model.Interval
 }
 
-func sortedKeys(m map[int64][]*catalog.Entry) []int64 {
-	var keys []int64
+func sortedKeys(m map[place][]*catalog.Entry) []place {
+	keys := make([]place, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)
 	}
-	slices.Sort(keys)
+	slices.SortFunc(keys, func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.window, b.window), cmp.Compare(a.touched, b.touched))
+	})
 	return keys
 }

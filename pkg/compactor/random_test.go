@@ -14,7 +14,9 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/skaldlogs/skald/pkg/deletes"
 	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/storage"
 )
 
@@ -28,13 +30,28 @@ type history struct {
 	rows   map[string][]row // by tenant, as they arrived
 	exact  map[string]bool  // retention was applied to the row and nothing came since
 	copies bool             // rows may be there twice
+
+	requests []*historyDelete
+	receipts int // that were verified
+}
+
+// A historyDelete is a delete request in the plain words of a model.
+type historyDelete struct {
+	id       ulid.ULID
+	tenant   string
+	accepted time.Time
+	hides    map[int]bool // places in rows
+	// cancelled says that it was taken back, forced that it was when some of the
+	// rows may have been removed.
+	cancelled, forced bool
 }
 
 var historyTenants = []string{"a", "b"}
 
-// Whatever is put, merged and dropped in whatever order, and wherever the
+// Whatever is put, merged, deleted and dropped in whatever order, and wherever the
 // process dies: at every step of it a query finds each row once, in the order of
-// arrival, and misses none that retention keeps.
+// arrival, misses none that retention keeps, and finds none that was deleted;
+// what is pushed after a delete request is found, and no request gets stuck.
 func TestHistories(t *testing.T) {
 	seeds := uint64(40) // SKALD_SEEDS runs as many more as one has time for
 	if text := os.Getenv("SKALD_SEEDS"); text != "" {
@@ -61,6 +78,7 @@ func runHistory(t *testing.T, seed uint64) error {
 	if rnd.IntN(2) == 0 {
 		h.limits.RetentionStream = []limits.StreamRetention{{Selector: `{env="dev"}`, Period: limits.Duration(24 * time.Hour)}}
 	}
+	h.cfg.DeleteRequestCancelPeriod = []time.Duration{0, 3 * time.Hour}[rnd.IntN(2)]
 	h.on()
 	for n := range 40 {
 		if err := h.step(); err != nil {
@@ -75,7 +93,11 @@ func runHistory(t *testing.T, seed uint64) error {
 
 func (h *history) step() error {
 	tenant := historyTenants[h.rnd.IntN(len(historyTenants))]
-	switch n := h.rnd.IntN(10); {
+	switch n := h.rnd.IntN(12); {
+	case n >= 11:
+		return h.cancel()
+	case n >= 10:
+		h.delete(tenant)
 	case n < 4:
 		rows := h.someRows(tenant)
 		h.rows[tenant] = append(h.rows[tenant], rows...)
@@ -116,6 +138,89 @@ func (h *history) someRows(tenant string) []row {
 		})
 	}
 	return rows
+}
+
+// delete asks for a delete, whose meaning the model knows by itself.
+func (h *history) delete(tenant string) {
+	from := h.clock.Add(-time.Duration(h.rnd.IntN(40*60)) * time.Minute)
+	iv := model.Interval{Mint: from.UnixNano(), Maxt: from.Add(time.Duration(1+h.rnd.IntN(40*60)) * time.Minute).UnixNano()}
+	stream := testStreams[h.rnd.IntN(len(testStreams))]
+	name := []string{"app", "env", "pod"}[h.rnd.IntN(3)]
+	query := fmt.Sprintf("{%s=%q}", name, stream.Get(name))
+	contains := ""
+	if h.rnd.IntN(2) == 0 {
+		contains = []string{"level=error", "again 1", "xxxx", "7"}[h.rnd.IntN(4)]
+		query += fmt.Sprintf(" |= %q", contains)
+	}
+	d := &historyDelete{id: h.deleteRows(tenant, query, iv), tenant: tenant, accepted: h.clock, hides: map[int]bool{}}
+	for n, r := range h.rows[tenant] {
+		if iv.Contains(r.ts) && r.labels.Get(name) == stream.Get(name) && strings.Contains(r.line, contains) {
+			d.hides[n] = true
+		}
+	}
+	h.requests = append(h.requests, d)
+}
+
+// cancel takes a request back, in time or with force.
+func (h *history) cancel() error {
+	if len(h.requests) == 0 {
+		return nil
+	}
+	d := h.requests[h.rnd.IntN(len(h.requests))]
+	late := !h.clock.Before(d.accepted.Add(h.cfg.DeleteRequestCancelPeriod))
+	// Which of several copies was removed decides about the order of those that
+	// are left: the model does not know.
+	force := late && !h.copies && h.rnd.IntN(2) == 0
+	err := h.compactor.CancelDelete(h.t.Context(), d.tenant, d.id, force)
+	switch {
+	case err == nil && d.cancelled:
+		return fmt.Errorf("request %s was cancelled twice", d.id)
+	case err == nil && late && !force:
+		return fmt.Errorf("request %s was cancelled when its period was over", d.id)
+	case err == nil:
+		d.cancelled, d.forced = true, force
+	case errors.Is(err, ErrNoRequest) && d.cancelled, errors.Is(err, ErrTooLate) && late:
+	default:
+		return fmt.Errorf("cancel request %s: %w", d.id, err)
+	}
+	return nil
+}
+
+// hidden says of a row whether a request deletes it, and whether one that was
+// cancelled may have removed it.
+func (h *history) hidden(tenant string, row int) (deleted, maybe bool) {
+	for _, d := range h.requests {
+		if d.tenant == tenant && d.hides[row] {
+			deleted = deleted || !d.cancelled
+			maybe = maybe || d.forced
+		}
+	}
+	return deleted, maybe
+}
+
+// checkRequests makes sure, after everything that can be done was done, that no
+// request waits which is due, and that the receipts are true.
+func (h *history) checkRequests() error {
+	for _, d := range h.requests {
+		if d.cancelled || h.clock.Before(d.accepted.Add(h.cfg.DeleteRequestCancelPeriod)) {
+			continue
+		}
+		r, err := deletes.ReadReceipt(h.t.Context(), h.bucket, d.tenant, d.id)
+		if err != nil {
+			return fmt.Errorf("request %s is due, and is not finished: %w", d.id, err)
+		}
+		findings, err := deletes.Verify(h.t.Context(), h.bucket, h.store.Catalog(), r)
+		if err != nil {
+			return err
+		}
+		for _, f := range findings {
+			if f.Wrong {
+				return fmt.Errorf("receipt of request %s: %s", d.id, f.Text)
+			}
+		}
+		h.receipts++
+	}
+	return nil
 }
 
 func (h *history) releaseSome() {
@@ -193,9 +298,17 @@ func (h *history) compact(all bool) error {
 		return fmt.Errorf("a query that is older than the pass: %w", err)
 	}
 	if all && released {
+		if h.cfg.RetentionEnabled {
+			if err := h.checkRequests(); err != nil {
+				return err
+			}
+		}
 		for _, tenant := range historyTenants {
 			h.exact[tenant] = true
-			p := planner{now: h.clock, maxBytes: int64(h.cfg.MaxSegmentSize.Int()), all: true, skip: func(ulid.ULID) bool { return false }}
+			p := planner{
+				now: h.clock, maxBytes: int64(h.cfg.MaxSegmentSize.Int()), all: true, skip: func(ulid.ULID) bool { return false },
+				deletes: h.store.Catalog().Snapshot(tenant).Deletes,
+			}
 			if jobs := p.plan(tenant, h.live(tenant)); len(jobs) > 0 {
 				return fmt.Errorf("tenant %s still has %d merges ahead", tenant, len(jobs))
 			}
@@ -243,8 +356,14 @@ func (h *history) judge(tenant string, got []string, stored int) error {
 		}
 	}
 	var may []row
-	for _, r := range h.rows[tenant] {
-		if past := r.ts < rules.cutoff(h.clock, r.labels); !past || there[r.String()] && !h.exact[tenant] {
+	for n, r := range h.rows[tenant] {
+		past := r.ts < rules.cutoff(h.clock, r.labels)
+		deleted, maybe := h.hidden(tenant, n)
+		switch {
+		case deleted:
+		case maybe && !there[r.String()]:
+		case past && (!there[r.String()] || h.exact[tenant]):
+		default:
 			may = append(may, r)
 		}
 	}

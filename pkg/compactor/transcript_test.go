@@ -12,7 +12,9 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/skaldlogs/skald/pkg/deletes"
 	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/storage"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
 	"github.com/skaldlogs/skald/pkg/vfs"
@@ -22,13 +24,14 @@ import (
 // are first shown.
 type script struct {
 	*machine
-	numbers map[ulid.ULID]int
-	free    uint64
+	numbers  map[ulid.ULID]int
+	requests []ulid.ULID // delete requests, in the order of their acceptance
+	free     uint64
 }
 
 // TestTranscripts runs the states of a bucket as scripts. Verbs, one a block:
 //
-//	config [retention] [segment=n] [store=n] [free=n]   settings; what is not named is off; n in bytes,
+//	config [retention] [cancel=d] [segment=n] [store=n] [free=n]   settings; what is not named is off; n in bytes,
 //	                                                    the store's in hundredths of what it has now
 //	limits [tenant=…] [period=…]                        retention_period, and on each line below: selector priority period
 //	flush tenant=… at=… [span=…] [rows=n] [pod=…] [ingester=…] [held]
@@ -36,6 +39,10 @@ type script struct {
 //	                                                    in h, m, s from its start; held: not released
 //	release                                             releases all
 //	wait d                                              moves the clock
+//	delete [tenant=…] [from=…] [to=…]                   accepts the delete request on the line below, of the times from…to
+//	cancel n [force]                                    takes the n-th request back
+//	deletes [tenant=…]                                  the requests and how far they are, and what each receipt says
+//	restart                                             ends the process and starts it again
 //	pass, compact                                       what the interval does, and POST /compact
 //	sweep                                               what the store does by itself, an hour and more after death
 //	disk free=n                                         how much of the disk is free
@@ -64,6 +71,19 @@ func (s *script) step(t *testing.T, d *datadriven.TestData) string {
 	case "wait":
 		s.clock = s.clock.Add(s.duration(d.CmdArgs[0].Key))
 		return s.clock.Format("Jan 2 15:04")
+	case "delete":
+		return s.delete(d, tenant)
+	case "cancel":
+		n := 0
+		if _, err := fmt.Sscan(d.CmdArgs[0].Key, &n); err != nil {
+			t.Fatal(err)
+		}
+		return s.outcome(s.compactor.CancelDelete(t.Context(), tenant, s.requests[n-1], d.HasArg("force")))
+	case "deletes":
+		return s.showDeletes(tenant)
+	case "restart":
+		s.on()
+		return "ok"
 	case "pass":
 		return s.outcome(s.compactor.pass(t.Context(), false))
 	case "compact":
@@ -97,6 +117,9 @@ func (s *script) duration(text string) time.Duration {
 
 func (s *script) configure(d *datadriven.TestData) string {
 	s.cfg.RetentionEnabled = d.HasArg("retention")
+	cancel := "24h"
+	d.MaybeScanArgs(s.t, "cancel", &cancel)
+	s.cfg.DeleteRequestCancelPeriod = s.duration(cancel)
 	size, store, free := uint64(512<<20), uint64(0), uint64(0)
 	d.MaybeScanArgs(s.t, "segment", &size)
 	if d.MaybeScanArgs(s.t, "store", &store); store > 0 {
@@ -168,11 +191,20 @@ func (s *script) number(id ulid.ULID) int {
 	return n
 }
 
+// known is the number of a segment, or one beyond all for one that was not shown yet.
+func (s *script) known(id ulid.ULID) int {
+	if n, ok := s.numbers[id]; ok {
+		return n
+	}
+	return len(s.numbers) + 1
+}
+
 func (s *script) show(tenant string) string {
 	var b strings.Builder
 	entries := slices.Clone(s.live(tenant))
 	slices.SortFunc(entries, func(a, b *catalog.Entry) int {
-		return cmp.Or(cmp.Compare(a.Interval.Mint, b.Interval.Mint), cmp.Compare(a.Interval.Maxt, b.Interval.Maxt))
+		return cmp.Or(cmp.Compare(a.Interval.Mint, b.Interval.Mint), cmp.Compare(a.Interval.Maxt, b.Interval.Maxt),
+			cmp.Compare(s.known(a.ID), s.known(b.ID)), cmp.Compare(a.Stats.Rows, b.Stats.Rows))
 	})
 	for _, e := range entries {
 		fmt.Fprintf(&b, "segment %d: level %d, %s to %s, %d entries", s.number(e.ID), e.Level, clock(e.Interval.Mint), clock(e.Interval.Maxt), e.Stats.Rows)
@@ -198,6 +230,61 @@ func (s *script) show(tenant string) string {
 		fmt.Fprintf(&b, "answer: %v\n", err)
 	} else {
 		fmt.Fprintf(&b, "answer: %d entries\n", len(rows))
+	}
+	return b.String()
+}
+
+func (s *script) delete(d *datadriven.TestData, tenant string) string {
+	from, to := "0s", "1000h"
+	d.MaybeScanArgs(s.t, "from", &from)
+	d.MaybeScanArgs(s.t, "to", &to)
+	id, err := s.compactor.Delete(s.t.Context(), tenant, strings.TrimSpace(d.Input), model.Interval{
+		Mint: epoch.Add(s.duration(from)).UnixNano(), Maxt: epoch.Add(s.duration(to)).UnixNano(),
+	})
+	if err != nil {
+		return err.Error()
+	}
+	s.requests = append(s.requests, id)
+	return fmt.Sprintf("request %d", len(s.requests))
+}
+
+func (s *script) showDeletes(tenant string) string {
+	var b strings.Builder
+	states, err := s.compactor.Deletes(s.t.Context(), tenant)
+	if err != nil {
+		return err.Error()
+	}
+	if len(states) == 0 {
+		return "none"
+	}
+	number := func(id ulid.ULID) int { return slices.Index(s.requests, id) + 1 }
+	slices.SortFunc(states, func(a, b DeleteState) int { return cmp.Compare(number(a.ID), number(b.ID)) })
+	for _, state := range states {
+		fmt.Fprintf(&b, "request %d: %s: %s\n", number(state.ID), state.Query, state.Status(s.clock))
+		if state.Finished.IsZero() {
+			continue
+		}
+		r, err := deletes.ReadReceipt(s.t.Context(), s.bucket, tenant, state.ID)
+		if err != nil {
+			return err.Error()
+		}
+		slices.SortFunc(r.Steps, func(a, b deletes.Step) int { return cmp.Compare(s.number(a.Before.ID), s.number(b.Before.ID)) })
+		for _, step := range r.Steps {
+			left := int64(0)
+			if step.After != nil {
+				left = step.After.Rows.Rows
+			}
+			fmt.Fprintf(&b, "  segment %d: %d of %d entries removed, %d left\n", s.number(step.Before.ID), step.Removed.Rows, step.Before.Rows.Rows, left)
+		}
+		findings, err := deletes.Verify(s.t.Context(), s.bucket, s.store.Catalog(), r)
+		if err != nil {
+			return err.Error()
+		}
+		for _, f := range findings {
+			if f.Wrong {
+				fmt.Fprintf(&b, "  wrong: %s\n", f.Text)
+			}
+		}
 	}
 	return b.String()
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/logql/engine"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/storage"
 )
 
 // A Source answers scans, and questions about the labels of its streams. The
@@ -48,6 +49,9 @@ type Store interface {
 	Open(ctx context.Context, req *scan.Request, exclude []scan.Generation) (scan.Snapshot, error)
 	// Holdings names what Open would read of an interval.
 	Holdings(ctx context.Context, tenant string, interval model.Interval, exclude []scan.Generation) (scan.Holdings, error)
+	// Masks are what hides rows of a tenant, as far as the store has heard; what is
+	// to be said to users Open says as well.
+	Masks(tenant string, interval model.Interval) ([]*storage.Mask, []string)
 	LabelNames(ctx context.Context, req *scan.Request) ([]string, error)
 	LabelValues(ctx context.Context, req *scan.Request, name string) ([]string, error)
 	Series(ctx context.Context, req *scan.Request) ([]labels.Labels, error)
@@ -95,8 +99,12 @@ func New(cfg Config, o Options) *Querier {
 	return q
 }
 
-// Open implements [scan.Source] over ingesters and store together.
+// Open implements [scan.Source] over ingesters and store together. Rows that a
+// delete request hides are left out.
 func (q *Querier) Open(ctx context.Context, req *scan.Request) (scan.Snapshot, error) {
+	// Requests that are done with before the store is looked at may have rows in
+	// the memory that was looked at earlier.
+	masks, _ := q.store.Masks(req.Tenant, req.Interval)
 	snaps, err := fromIngesters(ctx, q, func(ctx context.Context, s Source) (scan.Snapshot, error) {
 		return s.Open(ctx, req)
 	}, func(s scan.Snapshot) { _ = s.Close() })
@@ -114,8 +122,29 @@ func (q *Querier) Open(ctx context.Context, req *scan.Request) (scan.Snapshot, e
 		}
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
+	later, _ := q.store.Masks(req.Tenant, req.Interval)
+	for _, m := range later {
+		if !slices.ContainsFunc(masks, func(o *storage.Mask) bool { return o.ID == m.ID }) {
+			masks = append(masks, m)
+		}
+	}
+	for n, s := range snaps {
+		snaps[n] = hide(s, masks)
+	}
 	// The store is older than memory, so its blocks come first.
 	return scan.Join(append([]scan.Snapshot{stored}, snaps...)...), nil
+}
+
+// hide hides what is deleted of an ingester's memory.
+func hide(s scan.Snapshot, masks []*storage.Mask) scan.Snapshot {
+	dir := s.Directory()
+	if len(masks) == 0 || len(dir.Generations) == 0 {
+		return s
+	}
+	ingester := dir.Generations[0].Ingester // all are of one
+	return storage.Hide(s, masks, func(m *storage.Mask, b *scan.Block) bool {
+		return m.CoversGeneration(scan.Generation{Ingester: ingester, ID: b.Order.Generation})
+	})
 }
 
 // labelNames asks for one tenant.

@@ -19,6 +19,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/storage"
 )
 
 // A part is a source or store with one block a stream, and the calls it got.
@@ -108,6 +109,8 @@ func (s *snapshot) Read(_ context.Context, n int, _ scan.Want) (*scan.Batch, err
 
 // A store is a part that remembers what it was told to leave out.
 type store struct{ part }
+
+func (*store) Masks(string, model.Interval) ([]*storage.Mask, []string) { return nil, nil }
 
 func (s *store) Holdings(context.Context, string, model.Interval, []scan.Generation) (scan.Holdings, error) {
 	return scan.Holdings{}, nil

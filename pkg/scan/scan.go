@@ -163,8 +163,9 @@ type Run struct {
 	// MetadataBytes is the length of all names and values of the run's metadata.
 	MetadataBytes int64
 	// Unsorted marks a run whose counts may include exact duplicates of its own
-	// rows: the tail of memory, which is sorted only when it is read. It says
-	// nothing about a batch, whose runs are always sorted and distinct.
+	// rows, as the tail of memory does, which is sorted only when it is read, or
+	// rows that a delete request hides. It says nothing about a batch, whose runs
+	// are always sorted and distinct.
 	Unsorted bool
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/grafana/dskit/services"
 
 	"github.com/skaldlogs/skald/pkg/compactor"
+	"github.com/skaldlogs/skald/pkg/deletes"
 	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/objstore/backend"
 	"github.com/skaldlogs/skald/pkg/storage"
@@ -50,7 +51,7 @@ func (s *Skald) initStore() (services.Service, error) {
 		_ = closer.Close()
 		return nil, err
 	}
-	s.store = storage.New(bucket, c, storage.Options{Logger: s.logger, Registerer: s.reg})
+	s.store = storage.New(bucket, c, storage.Options{Compile: deletes.Compile, Fault: killAt(), Logger: s.logger, Registerer: s.reg})
 	sweep := func(ctx context.Context) error {
 		if !s.compacts() {
 			return nil
@@ -132,6 +133,7 @@ func (s *Skald) initCompactor() (services.Service, error) {
 		Limits:     s.overrides,
 		Defaults:   &s.cfg.Limits,
 		Mine:       s.compacts,
+		Fault:      killAt(),
 		Logger:     s.logger,
 		Registerer: s.reg,
 	}
@@ -142,6 +144,9 @@ func (s *Skald) initCompactor() (services.Service, error) {
 		}
 	} else {
 		o.Usage = func() (vfs.Usage, error) { return vfs.OS.Usage(s.bucketDir()) }
+	}
+	if s.ingests && s.cfg.Ingester.Ring.Alone() {
+		o.Ingesters = onlyIngester{s}
 	}
 	s.compactor = compactor.New(s.cfg.Compactor, o)
 	return s.compactor, nil

@@ -111,10 +111,10 @@ var honoured = []section{
 		block_ingestion_until block_ingestion_status_code max_streams_per_user max_global_streams_per_user
 		max_entries_limit_per_query max_query_series max_query_lookback max_query_length max_query_range enable_multi_variant_queries
 		query_timeout split_queries_by_interval max_cache_freshness_per_query volume_enabled volume_max_series max_concurrent_tail_requests retention_period
-		retention_stream`},
+		retention_stream deletion_mode`},
 	{verdict: Honoured, under: "compactor", keys: `
 		compaction_interval max_compaction_parallelism max_segment_size max_read_rate retention_enabled
-		apply_retention_interval retention_delete_delay max_store_size min_free_disk`},
+		apply_retention_interval retention_delete_delay delete_request_cancel_period max_store_size min_free_disk`},
 	{verdict: Honoured, under: "memberlist", keys: `
 		node_name randomize_node_name stream_timeout retransmit_factor pull_push_interval gossip_interval
 		gossip_nodes gossip_to_dead_nodes_time dead_node_reclaim_time compression_enabled notify_interval

@@ -276,11 +276,10 @@ var ignored = []section{
 		compactor_grpc_client -compactor.grpc-client.*
 		- -overrides-exporter.*
 	`},
-	{verdict: Ignored, why: notServed, under: "compactor", keys: `
+	{verdict: Ignored, why: "happens by itself: delete requests lie in the bucket, and are applied to it segment by segment", under: "compactor", keys: `
 		delete_request_store             -compactor.delete-request-store
 		delete_request_store_key_prefix  -compactor.delete-request-store.key-prefix
 		delete_request_store_db_type     -compactor.delete-request-store.db-type
-		delete_request_cancel_period     -compactor.delete-request-cancel-period
 		delete_batch_size                -compactor.delete-batch-size
 		delete_max_interval              -compactor.delete-max-interval
 	`},
@@ -397,7 +396,6 @@ var ignored = []section{
 		max_stats_cache_freshness
 		max_queriers_per_tenant
 		max_query_capacity
-		deletion_mode
 		ruler_max_rules_per_rule_group
 		ruler_max_rule_groups_per_tenant
 		ruler_tenant_shard_size

@@ -22,6 +22,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/machine"
 	"github.com/skaldlogs/skald/pkg/querier"
 	"github.com/skaldlogs/skald/pkg/rpc"
+	"github.com/skaldlogs/skald/pkg/scan"
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
@@ -166,6 +167,22 @@ func (r reader) Query(ctx context.Context, tenants []string, expr syntax.Expr, p
 	return r.frontend.Query(ctx, tenants, expr, p)
 }
 
+// onlyIngester is the ingester of this process, where no other writes the bucket.
+// It may be built after the compactor that asks it.
+type onlyIngester struct{ s *Skald }
+
+// Cover implements [compactor.Ingesters].
+func (o onlyIngester) Cover(ctx context.Context) ([]scan.Generation, error) {
+	g, err := o.s.ingester.Cover(ctx)
+	return []scan.Generation{g}, err
+}
+
+// Oldest implements [compactor.Ingesters].
+func (o onlyIngester) Oldest(ctx context.Context) ([]scan.Generation, error) {
+	g, err := o.s.ingester.Oldest(ctx)
+	return []scan.Generation{g}, err
+}
+
 // minPushBudget is how much memory the bodies of pushes may take at least: one of
 // the largest that agents send, compressed and not.
 const minPushBudget = 256 << 20
@@ -184,6 +201,9 @@ func (s *Skald) registerAPI() {
 	}
 	if s.compactor != nil {
 		roles.Compactor = s.compactor
+		if s.cfg.Compactor.RetentionEnabled {
+			roles.Deleter = s.compactor
+		}
 	}
 	a := api.New(api.Config{
 		MultiTenancy:       s.cfg.AuthEnabled,

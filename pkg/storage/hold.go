@@ -37,7 +37,7 @@ func (s *Store) Hold(ctx context.Context, tenant string, ids []ulid.ULID) (*Held
 
 	h := &Held{pinned: &pinned{store: s, tenant: tenant, entries: entries}}
 	for _, e := range entries {
-		r, err := openSegment(ctx, s.bucket, e)
+		r, err := OpenSegment(ctx, s.bucket, e)
 		if err != nil {
 			h.Close()
 			return nil, &SegmentError{Tenant: tenant, ID: e.ID, Err: damaged(err)}

@@ -20,6 +20,9 @@ func (s *Store) Holdings(ctx context.Context, tenant string, interval model.Inte
 	for i, e := range p.entries {
 		out.Stored[i] = scan.Held{ID: tenant + "/" + e.ID.String(), Interval: e.Interval}
 	}
+	for _, m := range p.masks {
+		out.Stored = append(out.Stored, scan.Held{ID: tenant + "/" + m.ID.String() + " deletes", Interval: m.Interval})
+	}
 	for _, w := range p.warnings {
 		// What cannot be read now may be readable later: a name of its own.
 		out.Stored = append(out.Stored, scan.Held{ID: w, Interval: model.Ever})

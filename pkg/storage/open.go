@@ -7,12 +7,14 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/scan"
 	"github.com/skaldlogs/skald/pkg/storage/block"
+	"github.com/skaldlogs/skald/pkg/storage/catalog"
 	"github.com/skaldlogs/skald/pkg/storage/segment"
 )
 
 // Open fixes what a request sees of the store: the segments that are live now,
 // without those of level 0 that were made from the generations in exclude,
-// which the caller reads from memory.
+// which the caller reads from memory, and without the rows that a delete request
+// hides.
 //
 // The directory names no generations: those whose rows are in segments are the
 // store's.
@@ -23,8 +25,11 @@ func (s *Store) Open(ctx context.Context, req *scan.Request, exclude []scan.Gene
 	}
 	filters := block.NewFilters(req.Filters)
 	snaps := make([]scan.Snapshot, len(p.entries))
-	err = p.each(ctx, func(i int, r *segment.Reader) (err error) {
-		snaps[i], err = r.Snapshot(req, filters)
+	err = p.each(ctx, func(i int, r *segment.Reader) error {
+		snap, err := r.Snapshot(req, filters)
+		if err == nil {
+			snaps[i] = p.hide(p.entries[i], snap)
+		}
 		return err
 	})
 	there := snaps[:0]
@@ -43,6 +48,17 @@ func (s *Store) Open(ctx context.Context, req *scan.Request, exclude []scan.Gene
 	dir.Generations = nil
 	dir.Warnings = append(p.warnings, dir.Warnings...)
 	return &snapshot{Snapshot: joined, dir: dir, pinned: p}, nil
+}
+
+// hide hides what is deleted of a segment.
+func (p *pinned) hide(e *catalog.Entry, snap scan.Snapshot) scan.Snapshot {
+	var touching []*Mask
+	for _, m := range p.masks {
+		if m.Touches(e) {
+			touching = append(touching, m)
+		}
+	}
+	return Hide(snap, touching, func(*Mask, *scan.Block) bool { return true })
 }
 
 // A snapshot is several segments as one, pinned.

@@ -26,6 +26,7 @@ type pinned struct {
 	store    *Store
 	tenant   string
 	entries  []*catalog.Entry
+	masks    []*Mask  // what is hidden of them
 	warnings []string // what an answer has to do without
 }
 
@@ -55,7 +56,11 @@ func (s *Store) pin(ctx context.Context, tenant string, interval model.Interval,
 		s.pins[e.ID]++
 		p.entries = append(p.entries, e)
 	}
+	p.masks, p.warnings = s.masks(snap, interval)
 	for _, d := range snap.Damaged {
+		if d.Delete {
+			continue
+		}
 		p.warnings = append(p.warnings, fmt.Sprintf("the answer may be incomplete: %s cannot be read: %v", d.Object, d.Err))
 	}
 	return p, nil

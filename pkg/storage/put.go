@@ -21,7 +21,8 @@ import (
 // segmentsRoot is where the objects of segments are in the bucket.
 const segmentsRoot = "segments/"
 
-func objectName(tenant string, id ulid.ULID) string {
+// ObjectName is the name of the object of a segment.
+func ObjectName(tenant string, id ulid.ULID) string {
 	return segmentsRoot + objstore.EncodeTenant(tenant) + "/" + id.String()
 }
 
@@ -66,7 +67,7 @@ func (s *Store) put(ctx context.Context, n NewSegment, build func(*segment.Write
 	if err != nil {
 		return nil, err
 	}
-	object := objectName(n.Tenant, id)
+	object := ObjectName(n.Tenant, id)
 	summary, err := s.putObject(ctx, object, id, n, build)
 	if err != nil {
 		return nil, err
@@ -99,7 +100,7 @@ func (s *Store) put(ctx context.Context, n NewSegment, build func(*segment.Write
 // check reads a segment back that nobody knows of yet. One that is not as it
 // should be is deleted.
 func (s *Store) check(ctx context.Context, e *catalog.Entry, check func(context.Context, *segment.Reader) error) error {
-	r, err := openSegment(ctx, s.bucket, e)
+	r, err := OpenSegment(ctx, s.bucket, e)
 	if err == nil {
 		err = check(ctx, r)
 	}

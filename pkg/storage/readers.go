@@ -76,7 +76,7 @@ func (r *readers) get(ctx context.Context, e *catalog.Entry) (*segment.Reader, e
 
 // open opens c for all who wait. A failure is not kept.
 func (r *readers) open(ctx context.Context, c *cachedReader, e *catalog.Entry) {
-	c.reader, c.err = openSegment(ctx, r.bucket, e)
+	c.reader, c.err = OpenSegment(ctx, r.bucket, e)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer close(c.opened)
@@ -109,8 +109,8 @@ func (r *readers) dropLocked(c *cachedReader) {
 	r.bytes -= c.bytes
 }
 
-// openSegment opens the segment of an entry, and makes sure that it is the one.
-func openSegment(ctx context.Context, b objstore.Bucket, e *catalog.Entry) (*segment.Reader, error) {
+// OpenSegment opens the segment of an entry, and makes sure that it is the one.
+func OpenSegment(ctx context.Context, b objstore.Bucket, e *catalog.Entry) (*segment.Reader, error) {
 	r, err := segment.Open(ctx, object{b, e.Object}, e.Size)
 	if err != nil {
 		return nil, err

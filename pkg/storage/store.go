@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/go-kit/log"
@@ -22,6 +23,9 @@ type Options struct {
 	Logger log.Logger
 	// Registerer takes the metrics. The default registers none.
 	Registerer prometheus.Registerer
+	// Compile understands the query of a delete request. The default understands
+	// none: answers then say that they may hold what was deleted.
+	Compile func(query string) (Deletion, error)
 	// Fault is called as each step of a change is done, for tests of crashes. An
 	// error of its ends the change there, as a crash would. The default goes on.
 	Fault func(Step) error
@@ -47,6 +51,7 @@ type Store struct {
 	readers *readers
 	logger  log.Logger
 	metrics *metrics
+	compile func(query string) (Deletion, error)
 	fault   func(Step) error
 
 	sweeping sync.Mutex // held by the one sweep at a time
@@ -55,6 +60,8 @@ type Store struct {
 	mu   sync.Mutex        // guards the field below; held while a snapshot of the catalog is pinned
 	pins map[ulid.ULID]int // how many open snapshots use a segment
 }
+
+var errNoCompiler = errors.New("this store was opened without a language for queries")
 
 // New returns the store of a bucket whose catalog is open.
 func New(bucket objstore.Bucket, c *catalog.Catalog, o Options) *Store {
@@ -67,6 +74,9 @@ func New(bucket objstore.Bucket, c *catalog.Catalog, o Options) *Store {
 	if o.Fault == nil {
 		o.Fault = func(Step) error { return nil }
 	}
+	if o.Compile == nil {
+		o.Compile = func(string) (Deletion, error) { return Deletion{}, errNoCompiler }
+	}
 	m := newMetrics(o.Registerer)
 	return &Store{
 		bucket:  bucket,
@@ -74,10 +84,14 @@ func New(bucket objstore.Bucket, c *catalog.Catalog, o Options) *Store {
 		readers: newReaders(bucket, o.IndexCacheBytes, m),
 		logger:  log.With(o.Logger, "component", "store"),
 		metrics: m,
+		compile: o.Compile,
 		fault:   o.Fault,
 		pins:    map[ulid.ULID]int{},
 	}
 }
+
+// Bucket is the bucket of the store, for what lies beside its segments.
+func (s *Store) Bucket() objstore.Bucket { return s.bucket }
 
 // Catalog is the catalog that the store works with.
 func (s *Store) Catalog() *catalog.Catalog { return s.catalog }

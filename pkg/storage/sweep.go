@@ -114,7 +114,7 @@ func (s *Store) sweepOrphans(ctx context.Context, before time.Time) error {
 		folder, name, _ := strings.Cut(strings.TrimPrefix(i.Name, segmentsRoot), "/")
 		tenant, err := objstore.DecodeTenant(folder)
 		id, idErr := ulid.ParseStrict(name)
-		if err == nil && idErr == nil && id.Timestamp().Before(before) && objectName(tenant, id) == i.Name {
+		if err == nil && idErr == nil && id.Timestamp().Before(before) && ObjectName(tenant, id) == i.Name {
 			old = append(old, orphan{tenant, i.Name, id})
 		}
 		return nil

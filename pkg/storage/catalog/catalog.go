@@ -66,13 +66,16 @@ type Catalog struct {
 type Snapshot struct {
 	// Entries are the live ones that have a segment, by their ids.
 	Entries []*Entry
-	// Damaged are the entries that cannot be read, by their objects' names.
+	// Deletes are the delete requests that count, in the order of their ids.
+	Deletes []*Delete
+	// Damaged are the entries and requests that cannot be read, by their objects' names.
 	Damaged []Damage
 }
 
-// Damage says which entry cannot be read, and why.
+// Damage says which entry or delete request cannot be read, and why.
 type Damage struct {
 	Object string
+	Delete bool // it is a delete request
 	Err    error
 }
 
@@ -90,7 +93,7 @@ func Open(ctx context.Context, bucket objstore.Bucket, o Options) (*Catalog, err
 		logger: o.Logger,
 		damaged: promauto.With(o.Registerer).NewGauge(prometheus.GaugeOpts{
 			Name: "catalog_damaged_entries",
-			Help: "Entries of the catalog that cannot be read: answers over their time are incomplete.",
+			Help: "Entries and delete requests of the catalog that cannot be read: answers are incomplete, or have what was deleted.",
 		}),
 		tenants: map[string]*tenant{},
 	}
@@ -108,7 +111,7 @@ func (c *Catalog) Snapshot(tenant string) *Snapshot {
 	return &Snapshot{}
 }
 
-// Tenants are those with an entry, be it dead or damaged; sorted.
+// Tenants are those with an entry or a delete request, be it dead or damaged; sorted.
 func (c *Catalog) Tenants() []string {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -183,7 +186,7 @@ type tenant struct {
 	name     string
 	changing chan struct{} // holds one token; who has it may change the catalog and the fields below
 	snapshot atomic.Pointer[Snapshot]
-	inUse    atomic.Bool // an entry is there, be it dead or damaged
+	inUse    atomic.Bool // an entry or a delete request is there, be it dead or damaged
 
 	refreshes struct {
 		sync.Mutex
@@ -192,7 +195,8 @@ type tenant struct {
 
 	mu      sync.RWMutex // guards the fields below; held for no I/O
 	entries map[ulid.ULID]*Entry
-	damaged map[ulid.ULID]Damage
+	deletes map[ulid.ULID]*Delete
+	damaged map[ulid.ULID]Damage   // of either kind: no two objects share an id
 	marked  map[ulid.ULID]struct{} // released, whether the entry is there or not
 }
 
@@ -201,6 +205,7 @@ func newTenant(name string) *tenant {
 		name:     name,
 		changing: make(chan struct{}, 1),
 		entries:  map[ulid.ULID]*Entry{},
+		deletes:  map[ulid.ULID]*Delete{},
 		damaged:  map[ulid.ULID]Damage{},
 		marked:   map[ulid.ULID]struct{}{},
 	}
@@ -240,12 +245,16 @@ func (t *tenant) update(change func()) {
 		}
 	}
 	slices.SortFunc(s.Entries, byID)
+	for _, d := range t.deletes {
+		s.Deletes = append(s.Deletes, d)
+	}
+	slices.SortFunc(s.Deletes, func(a, b *Delete) int { return a.ID.Compare(b.ID) })
 	for _, d := range t.damaged {
 		s.Damaged = append(s.Damaged, d)
 	}
 	slices.SortFunc(s.Damaged, func(a, b Damage) int { return strings.Compare(a.Object, b.Object) })
 	t.snapshot.Store(s)
-	t.inUse.Store(len(t.entries)+len(t.damaged) > 0)
+	t.inUse.Store(len(t.entries)+len(t.deletes)+len(t.damaged) > 0)
 }
 
 func byID(a, b *Entry) int { return a.ID.Compare(b.ID) }
@@ -324,5 +333,9 @@ func (t *tenant) dead() []*Entry {
 // report tells of damage, once.
 func (c *Catalog) report(t *tenant, d Damage) {
 	c.damaged.Inc()
+	if d.Delete {
+		level.Error(c.logger).Log("msg", "delete request cannot be read; answers may hold what it deleted", "err", d.Err, "tenant", t.name, "object", d.Object)
+		return
+	}
 	level.Error(c.logger).Log("msg", "entry of the catalog cannot be read; answers are incomplete", "err", d.Err, "tenant", t.name, "object", d.Object)
 }

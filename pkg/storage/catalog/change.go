@@ -15,7 +15,8 @@ import (
 // step. Its object must be durable.
 //
 // What e replaces must be live, released entries: [ErrNotLive] and
-// [ErrUnreleased] say that it is not. A (generation, tenant) pair has one entry of
+// [ErrUnreleased] say that it is not. [ErrMixed] says that a delete request
+// covers some of them only. A (generation, tenant) pair has one entry of
 // level 0; [ErrHas] says that it has one. When Add fails the entry is not visible
 // here, and is removed from the bucket as far as that can be done.
 func (c *Catalog) Add(ctx context.Context, e Entry) error {
@@ -26,6 +27,12 @@ func (c *Catalog) Add(ctx context.Context, e Entry) error {
 }
 
 func (c *Catalog) add(ctx context.Context, e Entry) error {
+	if len(e.Replaces) > 1 {
+		// Another process may have accepted a delete request.
+		if err := c.Refresh(ctx, e.Tenant); err != nil {
+			return err
+		}
+	}
 	t := c.tenant(e.Tenant)
 	if err := t.lock(ctx); err != nil {
 		return err
@@ -43,6 +50,7 @@ func (c *Catalog) add(ctx context.Context, e Entry) error {
 			return fmt.Errorf("generation %d of %s: %w", g.ID, g.Ingester, ErrHas)
 		}
 	}
+	var replaced []*Entry
 	for _, id := range e.Replaces {
 		old, ok := t.live(id)
 		switch {
@@ -54,6 +62,13 @@ func (c *Catalog) add(ctx context.Context, e Entry) error {
 		// Should this entry be the only one that can be read of a chain, the
 		// whole chain stays dead.
 		e.Replaces = append(e.Replaces, t.standing(old.Replaces)...)
+		replaced = append(replaced, old)
+	}
+	for _, d := range t.snapshot.Load().Deletes {
+		// A tombstone joins nothing.
+		if !e.Tombstone() && d.mixes(replaced) {
+			return fmt.Errorf("delete request %s: %w", d.ID, ErrMixed)
+		}
 	}
 	slices.SortFunc(e.Replaces, ulid.ULID.Compare)
 	e.Replaces = slices.Compact(e.Replaces)

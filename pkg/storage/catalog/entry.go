@@ -1,11 +1,9 @@
 package catalog
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -63,8 +61,7 @@ const (
 	magic       = "skald-catalog"
 	version     = 1
 
-	maxEntrySize  = 8 << 20 // bytes: some 250,000 replaced segments
-	maxHeaderSize = 64
+	maxEntrySize = 8 << 20 // bytes: some 250,000 replaced segments
 )
 
 func folderOf(tenant string) string { return root + objstore.EncodeTenant(tenant) + "/" }
@@ -114,33 +111,18 @@ func (e *Entry) encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	object := slices.Concat([]byte(headerOf(body)), []byte("\n"), body)
+	object := encbuf.Frame(magic, version, body)
 	if len(object) > maxEntrySize {
 		return nil, fmt.Errorf("entry of %d bytes, the limit is %d", len(object), maxEntrySize)
 	}
 	return object, nil
 }
 
-func headerOf(body []byte) string {
-	return fmt.Sprintf("%s %d %d %08x", magic, version, len(body), encbuf.Checksum(body))
-}
-
 // decode returns the entry whose object is data. All of its errors are damage.
 func decode(data []byte) (Entry, error) {
-	header, body, ok := bytes.Cut(data, []byte("\n"))
-	if !ok || len(header) > maxHeaderSize {
-		return Entry{}, errors.New("no header")
-	}
-	var v, length int
-	if _, err := fmt.Sscanf(string(header), magic+" %d %d", &v, &length); err != nil {
-		return Entry{}, fmt.Errorf("header: %w", err)
-	}
-	if v != version {
-		return Entry{}, fmt.Errorf("version %d, this program knows version %d", v, version)
-	}
-	// Scanning is lenient where a checksum is not.
-	if want := headerOf(body); string(header) != want {
-		return Entry{}, fmt.Errorf("header is %q, what follows it makes %q", header, want)
+	body, err := encbuf.Unframe(magic, version, data)
+	if err != nil {
+		return Entry{}, err
 	}
 	var j entryJSON
 	if err := json.Unmarshal(body, &j); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"pgregory.net/rapid"
 
+	"github.com/skaldlogs/skald/pkg/encbuf"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
 )
@@ -50,7 +51,7 @@ func TestDecodeRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	header, body, _ := strings.Cut(string(good), "\n")
-	reheader := func(body string) string { return headerOf([]byte(body)) + "\n" + body }
+	reheader := func(body string) string { return string(encbuf.Frame(magic, version, []byte(body))) }
 	for _, tc := range []struct{ name, data, want string }{
 		{"nothing", "", "no header"},
 		{"no line", header, "no header"},
@@ -118,7 +119,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("skald-catalog 1 2 8229b43f\n{}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		// The checksum keeps a fuzzer out: give it what it would never find.
-		for _, object := range [][]byte{data, append([]byte(headerOf(data)+"\n"), data...)} {
+		for _, object := range [][]byte{data, encbuf.Frame(magic, version, data)} {
 			e, err := decode(object)
 			if err != nil {
 				continue

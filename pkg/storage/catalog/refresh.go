@@ -120,24 +120,22 @@ func (c *Catalog) list(ctx context.Context) (map[string]*listing, error) {
 // A listing is the names of one tenant's objects, understood.
 type listing struct {
 	entries map[ulid.ULID]struct{}
+	deletes map[ulid.ULID]struct{}
 	marked  map[ulid.ULID]struct{}
 }
 
 func newListing() *listing {
-	return &listing{entries: map[ulid.ULID]struct{}{}, marked: map[ulid.ULID]struct{}{}}
+	return &listing{entries: map[ulid.ULID]struct{}{}, deletes: map[ulid.ULID]struct{}{}, marked: map[ulid.ULID]struct{}{}}
 }
 
 // add takes the last element of an object's name. Names that are not ours mean
 // nothing.
 func (l *listing) add(name string) {
-	set := l.entries
-	text, ok := strings.CutSuffix(name, entrySuffix)
-	if !ok {
-		set = l.marked
-		text, ok = strings.CutSuffix(name, markSuffix)
-	}
-	if id, err := ulid.ParseStrict(text); ok && err == nil && id.String() == text {
-		set[id] = struct{}{}
+	for suffix, set := range map[string]map[ulid.ULID]struct{}{entrySuffix: l.entries, deleteSuffix: l.deletes, markSuffix: l.marked} {
+		text, ok := strings.CutSuffix(name, suffix)
+		if id, err := ulid.ParseStrict(text); ok && err == nil && id.String() == text {
+			set[id] = struct{}{}
+		}
 	}
 }
 
@@ -146,28 +144,51 @@ func (c *Catalog) apply(ctx context.Context, t *tenant, l *listing) error {
 	var (
 		mu      sync.Mutex // guards the maps below
 		entries = map[ulid.ULID]*Entry{}
+		deletes = map[ulid.ULID]*Delete{}
 		damaged = map[ulid.ULID]Damage{}
 	)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(readers)
-	for id := range l.entries {
+	// try reads an object unless that was done, and notes damage.
+	try := func(id ulid.ULID, d Damage, read func() error) {
 		if t.tried(id) {
-			continue
+			return
 		}
 		g.Go(func() error {
-			e, err := c.read(gctx, t.name, id)
-			mu.Lock()
-			defer mu.Unlock()
+			err := read()
 			switch damage := (*damageError)(nil); {
-			case err == nil:
-				entries[id] = e
-			case errors.Is(err, objstore.ErrNotFound): // removed since the listing
+			case err == nil, errors.Is(err, objstore.ErrNotFound): // removed since the listing
 			case errors.As(err, &damage):
-				damaged[id] = Damage{Object: entryName(t.name, id), Err: damage.err}
+				d.Err = damage.err
+				mu.Lock()
+				defer mu.Unlock()
+				damaged[id] = d
 			default:
 				return err
 			}
 			return nil
+		})
+	}
+	for id := range l.deletes {
+		try(id, Damage{Object: deleteName(t.name, id), Delete: true}, func() error {
+			d, err := c.readDelete(gctx, t.name, id)
+			if err == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				deletes[id] = d
+			}
+			return err
+		})
+	}
+	for id := range l.entries {
+		try(id, Damage{Object: entryName(t.name, id)}, func() error {
+			e, err := c.read(gctx, t.name, id)
+			if err == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				entries[id] = e
+			}
+			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -179,14 +200,26 @@ func (c *Catalog) apply(ctx context.Context, t *tenant, l *listing) error {
 				delete(t.entries, id)
 			}
 		}
-		for id := range t.damaged {
-			if _, there := l.entries[id]; !there {
+		for id := range t.deletes {
+			if _, there := l.deletes[id]; !there {
+				delete(t.deletes, id)
+			}
+		}
+		for id, d := range t.damaged {
+			_, there := l.entries[id]
+			if d.Delete {
+				_, there = l.deletes[id]
+			}
+			if !there {
 				delete(t.damaged, id)
 				c.damaged.Dec()
 			}
 		}
 		for id, e := range entries {
 			t.entries[id] = e
+		}
+		for id, d := range deletes {
+			t.deletes[id] = d
 		}
 		for id, d := range damaged {
 			t.damaged[id] = d
@@ -197,15 +230,14 @@ func (c *Catalog) apply(ctx context.Context, t *tenant, l *listing) error {
 	return nil
 }
 
-// tried reports whether the entry of that id was read before, or found damaged.
+// tried reports whether the object of that id was read before, or found damaged.
 func (t *tenant) tried(id ulid.ULID) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	_, ok := t.entries[id]
-	if !ok {
-		_, ok = t.damaged[id]
-	}
-	return ok
+	_, entry := t.entries[id]
+	_, request := t.deletes[id]
+	_, damaged := t.damaged[id]
+	return entry || request || damaged
 }
 
 // A damageError says that an entry was reached and is not what was written.

@@ -1,0 +1,219 @@
+package compactor
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-kit/log/level"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/skaldlogs/skald/pkg/deletes"
+	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/objstore"
+	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/storage/catalog"
+)
+
+// Ingesters are all that may hold rows which are not in the store yet.
+type Ingesters interface {
+	// Cover returns a generation of each such that all that was acknowledged
+	// before the call is in that or an earlier one, and all that is pushed
+	// after it is in a later one.
+	Cover(ctx context.Context) ([]scan.Generation, error)
+	// Oldest returns the first generation of each that it holds in memory or in
+	// its log.
+	Oldest(ctx context.Context) ([]scan.Generation, error)
+}
+
+// Errors of delete requests that are the client's.
+var (
+	// ErrNoRequest says that there is no request of that id.
+	ErrNoRequest = errors.New("could not find delete request with given id")
+	// ErrTooLate says that a request cannot be cancelled any more.
+	ErrTooLate = errors.New("the delete request can no longer be cancelled")
+	// ErrNoIngesters says that nobody here knows what is not in the store yet.
+	ErrNoIngesters = errors.New("delete requests need an ingester in this process")
+)
+
+// A DeleteState is how far a request is.
+type DeleteState struct {
+	catalog.Delete
+	// Finished is when all that it covers was removed; zero before that.
+	Finished time.Time
+	// Due is when removing begins.
+	Due time.Time
+	// Done and Left are how many segments were rewritten, and how many may have to be.
+	Done, Left int
+	// Removed is how many rows it has removed; known once it is finished.
+	Removed int64
+}
+
+// Status is the state in the words of the API.
+func (s *DeleteState) Status(now time.Time) string {
+	switch {
+	case !s.Finished.IsZero():
+		return "processed"
+	case now.Before(s.Due):
+		return "received"
+	}
+	percent := 0
+	if all := s.Done + s.Left; all > 0 {
+		percent = min(99, 100*s.Done/all) // it is done when its receipt is there
+	}
+	return fmt.Sprintf("%d%% Complete", percent)
+}
+
+// Delete accepts a request: when it returns, no query that begins finds what
+// the request selects of all that was acknowledged before. What is pushed later
+// is found, even if it is the same.
+func (c *Compactor) Delete(ctx context.Context, tenant, query string, interval model.Interval) (ulid.ULID, error) {
+	id, err := c.accept(ctx, tenant, query, interval)
+	if err != nil {
+		return id, fmt.Errorf("accept a delete request of tenant %s: %w", tenant, err)
+	}
+	return id, nil
+}
+
+func (c *Compactor) accept(ctx context.Context, tenant, query string, interval model.Interval) (ulid.ULID, error) {
+	if _, err := deletes.Compile(query); err != nil {
+		return ulid.ULID{}, err
+	}
+	if c.ingesters == nil {
+		return ulid.ULID{}, ErrNoIngesters
+	}
+	now := c.now()
+	id, err := ulid.New(ulid.Timestamp(now), rand.Reader)
+	if err != nil {
+		return id, err
+	}
+	d := &catalog.Delete{ID: id, Tenant: tenant, Query: query, Interval: interval, Created: now.UTC()}
+	if err := c.store.Catalog().AddDelete(ctx, d, c.ingesters.Cover); err != nil {
+		return id, err
+	}
+	c.metrics.deletesReceived.WithLabelValues(tenant).Inc()
+	level.Info(c.logger).Log("msg", "accepted a delete request", "tenant", tenant, "request", id, "query", query,
+		"from", time.Unix(0, interval.Mint).UTC(), "to", time.Unix(0, interval.Maxt).UTC(), "removed_from", c.due(d))
+	return id, nil
+}
+
+// due is when removing begins.
+func (c *Compactor) due(d *catalog.Delete) time.Time {
+	return d.Created.Add(c.cfg.DeleteRequestCancelPeriod)
+}
+
+// CancelDelete takes a request back: what it has hidden is found again. Once
+// its period is over that takes force, and what was removed by then is gone.
+func (c *Compactor) CancelDelete(ctx context.Context, tenant string, id ulid.ULID, force bool) error {
+	if err := c.store.Catalog().Refresh(ctx, tenant); err != nil {
+		return err
+	}
+	found := c.request(tenant, id)
+	if found != nil && !c.now().Before(c.due(found).Add(-time.Minute)) {
+		// A pass may be at work on it, or begin with it any moment.
+		select {
+		case c.passing <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		defer func() { <-c.passing }()
+		found = c.request(tenant, id)
+	}
+	switch {
+	case found == nil:
+		_, err := deletes.ReadReceipt(ctx, c.store.Bucket(), tenant, id)
+		if errors.Is(err, objstore.ErrNotFound) {
+			return ErrNoRequest
+		}
+		return fmt.Errorf("%w: it is processed", ErrTooLate)
+	case !force && !c.now().Before(c.due(found)):
+		return fmt.Errorf("%w: it was accepted at %s, and its %s are over (delete_request_cancel_period); force=true keeps what is not removed yet",
+			ErrTooLate, found.Created.Format(time.RFC3339), c.cfg.DeleteRequestCancelPeriod)
+	}
+	if err := c.store.Catalog().RemoveDelete(ctx, tenant, id); err != nil {
+		return err
+	}
+	if err := c.removeSteps(ctx, tenant, id); err != nil {
+		// They mean nothing without their request.
+		level.Warn(c.logger).Log("msg", "steps of a cancelled delete request could not be removed", "err", err, "tenant", tenant, "request", id)
+	}
+	c.metrics.deletesCancelled.WithLabelValues(tenant).Inc()
+	level.Info(c.logger).Log("msg", "cancelled a delete request", "tenant", tenant, "request", id, "force", force)
+	return nil
+}
+
+// request returns the request of that id if it counts.
+func (c *Compactor) request(tenant string, id ulid.ULID) *catalog.Delete {
+	for _, d := range c.store.Catalog().Snapshot(tenant).Deletes {
+		if d.ID == id {
+			return d
+		}
+	}
+	return nil
+}
+
+// Deletes returns the requests of a tenant, the oldest first.
+func (c *Compactor) Deletes(ctx context.Context, tenant string) ([]DeleteState, error) {
+	states, err := c.deleteStates(ctx, tenant)
+	if err != nil {
+		return nil, fmt.Errorf("list the delete requests of tenant %s: %w", tenant, err)
+	}
+	return states, nil
+}
+
+func (c *Compactor) deleteStates(ctx context.Context, tenant string) ([]DeleteState, error) {
+	if err := c.store.Catalog().Refresh(ctx, tenant); err != nil {
+		return nil, err
+	}
+	bucket := c.store.Bucket()
+	snap := c.store.Catalog().Snapshot(tenant)
+	var states []DeleteState
+	known := map[ulid.ULID]bool{}
+	finished, err := deletes.Receipts(ctx, bucket, tenant)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range finished {
+		known[id] = true
+		r, err := deletes.ReadReceipt(ctx, bucket, tenant, id)
+		if err != nil {
+			level.Error(c.logger).Log("msg", "receipt of a delete request cannot be read", "err", err, "tenant", tenant, "request", id)
+			continue
+		}
+		states = append(states, DeleteState{Delete: r.Request, Finished: r.Finished, Due: c.due(&r.Request), Done: len(r.Steps), Removed: r.Removed()})
+	}
+	for _, d := range snap.Deletes {
+		if known[d.ID] {
+			continue // its object is about to go
+		}
+		s := DeleteState{Delete: *d, Due: c.due(d)}
+		steps, err := deletes.Steps(ctx, bucket, tenant, d.ID)
+		if err != nil {
+			return nil, err
+		}
+		live := map[ulid.ULID]bool{}
+		for _, e := range snap.Entries {
+			live[e.ID] = true
+			if d.Touches(e) && !c.isClean(d.ID, e.ID) {
+				s.Left++
+			}
+		}
+		for _, segment := range steps {
+			if !live[segment] {
+				s.Done++
+			}
+		}
+		states = append(states, s)
+	}
+	slices.SortFunc(states, func(a, b DeleteState) int { return a.ID.Compare(b.ID) })
+	return states, nil
+}
+
+// DeleteVersion changes whenever what is deleted of a tenant does, without new
+// rows or segments.
+func (c *Compactor) DeleteVersion(tenant string) string {
+	return c.store.Catalog().Snapshot(tenant).DeleteVersion()
+}

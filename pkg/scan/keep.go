@@ -1,0 +1,52 @@
+package scan
+
+// Keep returns the batch with only the rows of keep, as if the others had never
+// been: they neither count nor have copies. b does not change; the two share
+// memory where all rows stay.
+func (b *Batch) Keep(keep *Bitset) *Batch {
+	rows := b.Rows()
+	left := keep.Count()
+	if left == rows {
+		return b
+	}
+	out := *b
+	out.Runs = nil
+	out.Timestamps = kept(b.Timestamps, keep, left)
+	out.Lines = kept(b.Lines, keep, left)
+	out.Metadata = kept(b.Metadata, keep, left)
+	out.Sizes = kept(b.Sizes, keep, left)
+	if b.Selected != nil {
+		out.Selected = NewBitset(left, false)
+	}
+	at := 0
+	for _, run := range b.Runs {
+		start := at
+		for n := run.Start; n < run.End; n++ {
+			if !keep.Get(n) {
+				continue
+			}
+			if b.Selected != nil && b.Selected.Get(n) {
+				out.Selected.Set(at)
+			}
+			at++
+		}
+		if at > start {
+			out.Runs = append(out.Runs, BatchRun{Stream: run.Stream, Start: start, End: at})
+		}
+	}
+	return &out
+}
+
+// kept returns the items of a column whose rows stay.
+func kept[T any](column []T, keep *Bitset, left int) []T {
+	if column == nil {
+		return nil
+	}
+	out := make([]T, 0, left)
+	for n := range column {
+		if keep.Get(n) {
+			out = append(out, column[n])
+		}
+	}
+	return out
+}
