@@ -3,6 +3,7 @@ package target
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-kit/log/level"
@@ -20,50 +21,52 @@ const stopTime = 5 * time.Second
 // when that is due.
 type Feed struct {
 	opts Options
+	next atomic.Int64 // offset of the next line
 
 	mu    sync.Mutex // guards the fields below, and the chain
 	ctx   context.Context
-	next  int64 // offset of the next line
 	timer *time.Timer
 	due   time.Time // when timer fires; zero when it is not set
 }
 
-// NewFeed returns a feed whose flushes end with ctx.
+// NewFeed returns a feed whose flushes end with ctx. Offsets go on from where
+// the track resumes.
 func NewFeed(ctx context.Context, opts Options) *Feed {
-	return &Feed{opts: opts, ctx: ctx, next: opts.Track.Low()}
+	f := &Feed{opts: opts, ctx: ctx}
+	first, _ := opts.Track.Resume()
+	f.next.Store(first)
+	return f
 }
 
-// Put marks entries as lines of the source, counts them, and passes them on. It
-// blocks while there is no room. It keeps nothing of entries but their labels.
-//
-// After an error some of them may have been passed on.
+// Next counts a line that was read, and returns its mark. Whoever asks for it
+// puts an entry with it, or drops it.
+func (f *Feed) Next() entry.Mark {
+	end := f.next.Add(1)
+	f.opts.Track.Read(1)
+	return entry.Mark{Track: f.opts.Track, Range: position.Range{Start: end - 1, End: end}, Lines: 1}
+}
+
+// Drop counts a line that goes no further than here.
+func (f *Feed) Drop(reason string) {
+	m := f.Next()
+	m.Drop(reason)
+}
+
+// Offset is that of the next line.
+func (f *Feed) Offset() int64 { return f.next.Load() }
+
+// Put passes entries on, whose marks are set. It blocks while there is no room,
+// and keeps nothing of entries but their labels and marks. After an error some
+// of them may have been passed on.
 func (f *Feed) Put(ctx context.Context, entries []entry.Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for i := range entries {
-		entries[i].Mark = entry.Mark{
-			Track: f.opts.Track,
-			Range: position.Range{Start: f.next, End: f.next + 1},
-			Lines: 1,
-		}
-		f.next++
-	}
-	f.opts.Track.Read(int64(len(entries)))
 	err := f.opts.Chain.Put(ctx, entries)
 	f.arm()
 	return err
-}
-
-// Drop counts lines that go no further than here.
-func (f *Feed) Drop(reason string, lines int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.opts.Track.Read(lines)
-	f.opts.Track.Drop(reason, lines, position.Range{Start: f.next, End: f.next + lines})
-	f.next += lines
 }
 
 // arm sets the timer to when the chain has something to flush.
@@ -94,14 +97,22 @@ func (f *Feed) flush() {
 	f.arm()
 }
 
-// Close passes on all that stages hold back, as a source does that will not
-// come again. Nobody may put entries any more.
-func (f *Feed) Close() error {
+// Stop ends the flushes. What stages hold back is forgotten: it is not settled,
+// and read again after the next start.
+func (f *Feed) Stop() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.timer != nil {
 		f.timer.Stop()
 	}
+}
+
+// Close passes on all that stages hold back, as a source does that will not
+// come again. Nobody may put entries any more.
+func (f *Feed) Close() error {
+	f.Stop()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(f.ctx), stopTime)
 	defer cancel()
 	return f.opts.Chain.Flush(ctx, time.Time{})

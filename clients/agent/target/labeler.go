@@ -14,11 +14,19 @@ import (
 // maxKnown is for how many sets of labels a Labeler remembers what became of them.
 const maxKnown = 10_000
 
+// ReasonRelabel is the reason under which entries are dropped that relabelling
+// does not keep.
+const ReasonRelabel = "relabel"
+
 // A Labeler turns the labels that entries come with into those that they are
 // sent with. Entries with labels seen before cost a lookup.
 type Labeler struct {
 	base    labels.Labels
 	relabel []*relabel.Config
+	// looked are the names that relabelling may look at; maps are the expressions
+	// of labelmap, which look at any that they match.
+	looked map[string]bool
+	maps   []relabel.Regexp
 
 	mu    sync.Mutex               // guards the fields below
 	known map[string]*entry.Labels // nil for what relabelling drops
@@ -27,11 +35,18 @@ type Labeler struct {
 
 // NewLabeler returns a labeler that adds the labels of base.
 func NewLabeler(base map[string]string, configs []*relabel.Config) *Labeler {
-	l := &Labeler{base: labels.FromMap(base), known: map[string]*entry.Labels{}}
+	l := &Labeler{base: labels.FromMap(base), looked: map[string]bool{}, known: map[string]*entry.Labels{}}
 	for _, c := range configs {
 		own := *c
 		own.NameValidationScheme = model.LegacyValidation // servers take no other names
 		l.relabel = append(l.relabel, &own)
+		for _, name := range own.SourceLabels {
+			l.looked[string(name)] = true
+		}
+		l.looked[own.TargetLabel] = true // keepequal and dropequal look at it
+		if own.Action == relabel.LabelMap {
+			l.maps = append(l.maps, own.Regex)
+		}
 	}
 	return l
 }
@@ -48,6 +63,9 @@ func (l *Labeler) Labels(own []labels.Label) (_ *entry.Labels, kept bool) {
 	defer l.mu.Unlock()
 	l.key = l.key[:0]
 	for _, o := range own {
+		if !l.matters(o.Name) {
+			continue
+		}
 		// No name or value of labels holds this byte as UTF-8.
 		l.key = append(append(l.key, o.Name...), 0xff)
 		l.key = append(append(l.key, o.Value...), 0xff)
@@ -63,10 +81,24 @@ func (l *Labeler) Labels(own []labels.Label) (_ *entry.Labels, kept bool) {
 	return ls, ls != nil
 }
 
+// matters reports whether the result may depend on a label. Most of what sources
+// know of an entry matters to nobody, and is different each time.
+func (l *Labeler) matters(name string) bool {
+	if !strings.HasPrefix(name, "__") || name == entry.Reserved || l.looked[name] {
+		return true
+	}
+	for _, m := range l.maps {
+		if m.MatchString(name) {
+			return true
+		}
+	}
+	return false
+}
+
 func (l *Labeler) make(own []labels.Label) *entry.Labels {
 	b := labels.NewBuilder(l.base)
 	for _, o := range own {
-		if o.Value != "" {
+		if o.Value != "" && l.matters(o.Name) {
 			b.Set(strings.Clone(o.Name), strings.ToValidUTF8(strings.Clone(o.Value), "\ufffd"))
 		}
 	}

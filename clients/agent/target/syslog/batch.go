@@ -37,12 +37,12 @@ func (b *batch) add(raw []byte, cut int) {
 	switch {
 	case err != nil:
 		t.metrics.errors.Inc()
-		b.feed.Drop("syslog_malformed", 1)
+		b.feed.Drop("syslog_malformed")
 		level.Debug(t.opts.Logger).Log("msg", "a message is not of its format", "err", err, "format", t.cfg.SyslogFormat, "peer", b.peer.address)
 		return
 	case m.text == "" && !t.cfg.UseRFC5424Message:
 		t.metrics.empty.Inc()
-		b.feed.Drop("syslog_empty", 1)
+		b.feed.Drop("syslog_empty")
 		return
 	case cut > 0:
 		level.Warn(t.opts.Logger).Log("msg", "a message was cut", "max_message_length", t.cfg.MaxMessageLength, "left_out", cut, "peer", b.peer.address)
@@ -50,10 +50,10 @@ func (b *batch) add(raw []byte, cut int) {
 	b.labels = t.label(b.labels[:0], m, b.peer)
 	ls, kept := t.labeler.Labels(b.labels)
 	if !kept {
-		b.feed.Drop("relabel", 1)
+		b.feed.Drop(target.ReasonRelabel)
 		return
 	}
-	e := entry.Entry{Labels: ls, Line: m.text}
+	e := entry.Entry{Labels: ls, Line: m.text, Mark: b.feed.Next()}
 	if t.cfg.UseRFC5424Message {
 		e.Line = text
 	}
