@@ -194,6 +194,9 @@ var benchQueries = []struct{ name, query string }{
 	{"latest", `{env="prod"}`},
 	{"needle", `{env="prod"} |= "00000000deadbeef"`},
 	{"contains", `count_over_time({env="prod"} |= "error" [1h])`},
+	{"contains_by", `sum by (app) (count_over_time({env="prod"} |= "error" [1m]))`},
+	{"substring", `{env="prod"} |= "3fa9c4"`},
+	{"regex_lines", `{env="prod"} |~ "(?i)timeout|reset"`},
 	{"regex", `count_over_time({env="prod"} |~ "(?i)timeout|reset" [1h])`},
 	{"count", `sum by (app) (count_over_time({env="prod"}[5m]))`},
 	{"bytes", `sum by (app) (bytes_over_time({env="prod"}[5m]))`},
@@ -206,7 +209,8 @@ var benchQueries = []struct{ name, query string }{
 
 // BenchmarkQuery answers: how long does a query over the whole store take, and
 // how much raw log does it get through in a second? The corpus is that of
-// BenchmarkIngest, a tenth of it or SKALD_BENCH_MB, all in segments. With
+// BenchmarkIngest, a tenth of it or SKALD_BENCH_MB, all in segments, and no
+// answer comes from the result cache. With
 // SKALD_BENCH_PROFILE=FILE a CPU profile of the server is saved for each query,
 // as FILE and the name of the query.
 func BenchmarkQuery(b *testing.B) {
@@ -214,7 +218,7 @@ func BenchmarkQuery(b *testing.B) {
 	if mb, err := strconv.Atoi(os.Getenv("SKALD_BENCH_MB")); err == nil {
 		size = mb << 20
 	}
-	s := newServer(b, b.TempDir(), append(slices.Clone(lifted), "-ingester.wal-disk-full-threshold=0")...)
+	s := newServer(b, b.TempDir(), append(slices.Clone(lifted), "-ingester.wal-disk-full-threshold=0", "-querier.cache-results=false")...)
 	s.start()
 	bodies, perBody := batches(b)
 	for n := 0; n*perBody < size; n++ {

@@ -189,6 +189,7 @@ func (s *snapshot) Read(ctx context.Context, n int, want scan.Want) (*scan.Batch
 	want.Interval = want.Interval.Intersect(s.req.Interval)
 	p := &s.parts[n]
 	if p.sealed == nil {
+		want.Columns = want.Columns.Settled(len(s.req.Filters) == 0)
 		return p.readRows(want), nil
 	}
 	batch, err := p.readSealed(want, s.filters)

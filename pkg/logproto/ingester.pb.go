@@ -564,7 +564,7 @@ type ReadCommand struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`            // chosen by the client, and repeated in the reply
 	Block         uint32                 `protobuf:"varint,2,opt,name=block,proto3" json:"block,omitempty"`      // its number in the directory
-	Columns       uint32                 `protobuf:"varint,3,opt,name=columns,proto3" json:"columns,omitempty"`  // bits: 1 lines, 2 metadata, 4 sizes
+	Columns       uint32                 `protobuf:"varint,3,opt,name=columns,proto3" json:"columns,omitempty"`  // bits: 1 lines, 2 metadata, 4 sizes, 8 lines if some filter is not answered
 	Interval      *Interval              `protobuf:"bytes,4,opt,name=interval,proto3" json:"interval,omitempty"` // rows are wanted that lie in it and in the request's
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

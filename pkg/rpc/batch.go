@@ -110,7 +110,7 @@ func decodeBatch(b *logproto.Batch, streams, filters int) (*scan.Batch, error) {
 	}
 
 	columns := b.GetColumns()
-	if columns&^uint32(allColumns) != 0 {
+	if columns&^uint32(allColumns&^scan.LinesToFilter) != 0 {
 		return nil, malformedf("columns %b are not known", columns)
 	}
 	var err error

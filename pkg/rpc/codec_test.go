@@ -98,7 +98,7 @@ func TestReadsTravel(t *testing.T) {
 	})
 	for name, c := range map[string]*logproto.ReadCommand{
 		"a block too many":  encodeRead(1, 10, scan.Want{}),
-		"an unknown column": encodeRead(1, 0, scan.Want{Columns: 8}),
+		"an unknown column": encodeRead(1, 0, scan.Want{Columns: 16}),
 		"no interval":       {},
 	} {
 		if _, want, err := decodeRead(c, 10); !errors.Is(err, logproto.ErrMalformed) {

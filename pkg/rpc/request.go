@@ -11,7 +11,7 @@ import (
 )
 
 // allColumns are the columns that this version knows.
-const allColumns = scan.Lines | scan.Metadata | scan.Sizes
+const allColumns = scan.Lines | scan.Metadata | scan.Sizes | scan.LinesToFilter
 
 func malformedf(format string, args ...any) error {
 	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), logproto.ErrMalformed)

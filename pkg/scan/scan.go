@@ -88,7 +88,19 @@ const (
 	Lines    Columns = 1 << iota // the text of the line
 	Metadata                     // the structured metadata
 	Sizes                        // the length of the line in bytes, without the line
+	// LinesToFilter are the lines, but not where the source answers all filters of
+	// the request.
+	LinesToFilter
 )
+
+// Settled is c with LinesToFilter made Lines or nothing, by whether all filters
+// are answered.
+func (c Columns) Settled(answered bool) Columns {
+	if c.Has(LinesToFilter) && !answered {
+		c |= Lines
+	}
+	return c &^ LinesToFilter
+}
 
 // Has reports whether all of want are in c.
 func (c Columns) Has(want Columns) bool { return c&want == want }
@@ -173,7 +185,7 @@ type Run struct {
 type Batch struct {
 	Runs       []BatchRun
 	Timestamps []int64
-	Lines      []string         // nil unless wanted
+	Lines      []string         // nil unless wanted, or LinesToFilter and not all filters were answered
 	Metadata   []model.Metadata // nil unless wanted, or when no row has any
 	Sizes      []uint32         // nil unless wanted
 	// Selected has a bit for each row that passed the filters in Answered; nil

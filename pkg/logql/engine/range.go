@@ -70,13 +70,17 @@ func (run *rangeRun) measuresBytes() bool {
 // always are the columns that the range needs of every row that is read.
 func (run *rangeRun) always() scan.Columns {
 	r := run.plan
-	if plan.ReadsLine(r.Stages) {
+	if plan.ReadsLine(r.Rest) {
 		return scan.Lines
 	}
-	if run.measuresBytes() {
-		return scan.Sizes
+	columns := scan.Columns(0)
+	if len(r.Filters) > 0 {
+		columns |= scan.LinesToFilter
 	}
-	return 0
+	if run.measuresBytes() {
+		columns |= scan.Sizes
+	}
+	return columns
 }
 
 // need says what to read of a block.

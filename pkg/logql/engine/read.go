@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"github.com/skaldlogs/skald/pkg/model"
@@ -263,6 +264,7 @@ func findRuns(block *scan.Block, b *scan.Batch) []int {
 // error and not a panic.
 func checkBatch(b *scan.Batch, dir *scan.Directory, columns scan.Columns) error {
 	rows := b.Rows()
+	columns = columns.Settled(b.Answered != nil && !slices.Contains(b.Answered, false))
 	bad := rows > 0 && (columns.Has(scan.Lines) && b.Lines == nil || columns.Has(scan.Sizes) && b.Sizes == nil) ||
 		b.Lines != nil && len(b.Lines) != rows || b.Metadata != nil && len(b.Metadata) != rows ||
 		b.Sizes != nil && len(b.Sizes) != rows || b.Selected != nil && b.Selected.Len() != rows

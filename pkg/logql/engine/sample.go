@@ -141,6 +141,9 @@ func (sm *sampler) measure(p *piece, start, end int) (rows int, bytes int64) {
 	if all && !sizes {
 		return end - start, 0
 	}
+	if p.keep == nil && !sizes {
+		return p.batch.Selected.CountRange(start, end), 0
+	}
 	for i := start; i < end; i++ {
 		if !all && !p.selected(i) {
 			continue

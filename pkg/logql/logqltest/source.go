@@ -268,6 +268,7 @@ func (s *snapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch
 	b := &scan.Batch{}
 	var kept []bool
 	anyMetadata := false
+	want.Columns = want.Columns.Settled(s.source.layout.Answer || len(s.filters) == 0)
 	for _, r := range distinct(s.source.blocks[at].rows) {
 		n := s.numbers[r.stream]
 		if n < 0 || !in.Contains(r.Timestamp) {

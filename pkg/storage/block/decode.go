@@ -2,6 +2,7 @@ package block
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 
@@ -107,6 +108,8 @@ type decoder struct {
 	batch *scan.Batch
 	runs  []Run
 
+	columns scan.Columns // that are wanted back
+
 	// Of layout 1.
 	opened    map[*column]*values
 	picked    []span       // rows of the runs that are asked for
@@ -124,7 +127,8 @@ func (d *decoder) decode(read ReadFunc, runs []Run, q *Question) error {
 		return err
 	}
 	filter := newLineFilter(q.Filters, &d.lines)
-	need := q.Columns
+	d.columns = q.Columns.Settled(!slices.Contains(filter.answered, false))
+	need := d.columns
 	if filter.reads() {
 		need |= scan.Lines
 	}
@@ -161,11 +165,11 @@ func (d *decoder) decode(read ReadFunc, runs []Run, q *Question) error {
 	switch {
 	case !need.Has(scan.Lines) && !need.Has(scan.Sizes):
 	case d.layout == layoutTemplates:
-		if err := d.assembleLines(q.Columns & (scan.Lines | scan.Sizes)); err != nil {
+		if err := d.assembleLines(d.columns & (scan.Lines | scan.Sizes)); err != nil {
 			return fmt.Errorf("lines: %w", err)
 		}
 	default:
-		if err := d.decodeLines(need, q.Columns, filter); err != nil {
+		if err := d.decodeLines(need, d.columns, filter); err != nil {
 			return fmt.Errorf("lines: %w", err)
 		}
 	}
