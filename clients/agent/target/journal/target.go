@@ -118,7 +118,7 @@ func (r *reading) follow(ctx context.Context) error {
 	cancel()
 	// What is left in the pipe is read again, by its successor.
 	waited := cmd.Wait()
-	if err == nil || errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) && waited != nil {
 		err = waited
 	}
 	if text := strings.TrimSpace(string(said.text)); text != "" {

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"net"
 	"path"
+	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/grafana/dskit/flagext"
 	"github.com/grafana/dskit/server"
@@ -58,6 +61,26 @@ func (c *Config) Validate() error {
 		return errors.New("loki_push_api: max_send_msg_size: want more than nothing")
 	}
 	return nil
+}
+
+// served are the keys of the server block that have an effect here.
+var served = []string{
+	"http_listen_network", "http_listen_address", "http_listen_port", "http_listen_conn_limit", "http_tls_config",
+	"http_path_prefix", "http_server_read_timeout", "http_server_read_header_timeout", "http_server_idle_timeout",
+	"graceful_shutdown_timeout",
+}
+
+// unused are the keys of the server block that are set and have no effect.
+func (c *Config) unused() []string {
+	var keys []string
+	v := reflect.ValueOf(c.Server)
+	for f := range v.Type().Fields() {
+		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if key != "" && key != "-" && !slices.Contains(served, key) && !v.FieldByIndex(f.Index).IsZero() {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // listen opens the port.

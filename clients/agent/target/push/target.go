@@ -32,6 +32,9 @@ func Listen(cfg Config, opts target.Options) (*Target, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	for _, key := range cfg.unused() {
+		level.Warn(opts.Logger).Log("msg", "setting is ignored", "setting", "loki_push_api.server."+key, "why", "pushes have no use for it", "job", opts.Job)
+	}
 	l, err := cfg.listen()
 	if err != nil {
 		return nil, fmt.Errorf("loki_push_api: %w", err)

@@ -147,6 +147,16 @@ func TestClientIsToldWhenEntriesAreNotTaken(t *testing.T) {
 	}
 }
 
+func TestUnusedKeysAreNamed(t *testing.T) {
+	cfg := Config{}
+	cfg.Server.HTTPListenPort = 1
+	cfg.Server.GRPCListenPort = 2
+	cfg.Server.LogSourceIPs = true
+	if got := strings.Join(cfg.unused(), " "); got != "grpc_listen_port log_source_ips_enabled" {
+		t.Errorf("unused keys are %q", got)
+	}
+}
+
 func TestOwnLabelsGiveWay(t *testing.T) {
 	tg := &Target{cfg: Config{Labels: map[string]string{"job": "x"}}}
 	if got := tg.own(labels.FromStrings("app", "a", "job", "y")); len(got) != 1 || got[0].Name != "app" {
