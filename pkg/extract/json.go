@@ -9,6 +9,9 @@ import (
 	"github.com/skaldlogs/skald/pkg/model"
 )
 
+// ErrJSON is the error of a line that is no object of JSON.
+const ErrJSON = "JSONParserErr"
+
 // MaxDepth is how deep objects may lie in each other.
 const MaxDepth = 256
 

@@ -207,6 +207,9 @@ func (p *part) readRows(want scan.Want) *scan.Batch {
 		return ok && want.Interval.Contains(r.ts)
 	})
 	rows, _ = block.Sort(rows)
+	if want.Fields != nil {
+		want.Columns |= scan.Lines | scan.Metadata
+	}
 	b := &scan.Batch{}
 	for n := range rows {
 		r := &rows[n]
@@ -287,7 +290,10 @@ func (p *part) readSealed(want scan.Want, filters *block.Filters) (*scan.Batch, 
 	if err != nil {
 		return nil, err
 	}
-	q := &block.Question{Interval: want.Interval, Columns: want.Columns, Filters: filters}
+	q := &block.Question{
+		Interval: want.Interval, Columns: want.Columns, Filters: filters,
+		Fields: want.Fields, Limit: want.Limit, Oldest: want.Oldest,
+	}
 	for n, r := range p.sealed.Runs {
 		if number, ok := p.streams[r.Stream]; ok && r.Interval.Overlaps(want.Interval) {
 			q.Picks = append(q.Picks, block.Pick{Run: n, Stream: number})

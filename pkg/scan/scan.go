@@ -78,6 +78,17 @@ type Want struct {
 	// Interval narrows that of the request: rows are returned that lie in both.
 	// model.Ever wants all of the request's.
 	Interval model.Interval
+	// Fields are asked about, if not nil. A source that does not answer (with a
+	// batch whose Answer is nil) returns Lines and Metadata of all rows that pass the
+	// filters it answers, and one that does returns them of the rows that it is unsure
+	// about, whatever the columns.
+	Fields *Fields
+	// Limit, if not 0, is how many rows are wanted: those with the latest times of
+	// all selected rows that are not unsure, or with the earliest where Oldest is set.
+	// A source may leave others out of the selection, but none with the same time as a
+	// row that it keeps.
+	Limit  int
+	Oldest bool
 }
 
 // Columns says which columns of the rows are wanted. Timestamps always are.
@@ -188,13 +199,15 @@ type Batch struct {
 	Lines      []string         // nil unless wanted, or LinesToFilter and not all filters were answered
 	Metadata   []model.Metadata // nil unless wanted, or when no row has any
 	Sizes      []uint32         // nil unless wanted
-	// Selected has a bit for each row that passed the filters in Answered; nil
-	// when all rows did. A batch of which no row passed may have no rows at all.
+	// Selected has a bit for each row that passed the filters in Answered and, if
+	// there is an Answer, the predicate on fields, or may pass it; nil when all rows did. A batch of which no row passed may have no rows at all.
 	Selected *Bitset
 	// Answered says for each filter of the request whether Selected takes it
 	// into account. Nil means none is.
 	Answered []bool
-	// How says what it took to answer them.
+	// Answer is what the source knows of the wanted fields; nil when it does not say.
+	Answer *Answer
+	// How says what it took to answer filters and fields.
 	How How
 	// ReadBytes is how much was read of the bucket or memory, before
 	// decompression; DecodedBytes after it.

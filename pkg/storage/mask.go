@@ -178,6 +178,11 @@ func (m *masked) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch, 
 	if !b.touched {
 		return m.Snapshot.Read(ctx, b.number, want)
 	}
+	want.Limit = 0 // rows may be hidden of those that it would leave
+	if want.Fields != nil {
+		want.Fields = nil
+		want.Columns |= scan.Lines | scan.Metadata
+	}
 	columns := want.Columns
 	if b.lines {
 		want.Columns |= scan.Lines | scan.Metadata
@@ -187,6 +192,7 @@ func (m *masked) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch, 
 		return nil, err
 	}
 	out := *batch
+	columns = columns.Settled(batch.Answered != nil && !slices.Contains(batch.Answered, false))
 	if !columns.Has(scan.Lines) {
 		out.Lines = nil
 	}

@@ -304,12 +304,15 @@ func TestColumns(t *testing.T) {
 		{`count_over_time({job="j"}[5s])`, tagged, blocks(5), scan.Metadata},
 		{`sum(count_over_time({job="j"}[5s]))`, tagged, blocks(5), 0},
 		{`sum by (app) (count_over_time({job="j"}[5s]))`, tagged, blocks(5), 0},
-		{`sum by (pod) (count_over_time({job="j"}[5s]))`, tagged, blocks(5), scan.Metadata},
+		{`sum by (pod) (count_over_time({job="j"}[5s]))`, tagged, blocks(5), 0}, // it asks for fields
+		{`count_over_time({job="j"} | pod="p" [5s])`, tagged, blocks(5), scan.Metadata},
 		{`sum(bytes_over_time({job="j"}[5s]))`, tagged, blocks(5), scan.Sizes},
 		{`sum(count_over_time({job="j"} |= "n" [5s]))`, tagged, blocks(5), scan.LinesToFilter},
 		{`sum(count_over_time({job="j"} | logfmt [5s]))`, tagged, blocks(5), 0},
-		{`sum(count_over_time({job="j"} | pod="p" [5s]))`, tagged, blocks(5), scan.Metadata},
-		{`sum(sum_over_time({job="j"} | logfmt | unwrap n [5s]))`, plain, blocks(5), scan.Lines},
+		{`sum(count_over_time({job="j"} | pod="p" [5s]))`, tagged, blocks(5), 0},
+		{`sum(bytes_over_time({job="j"} | pod="p" [5s]))`, tagged, blocks(5), scan.Sizes},
+		{`sum(sum_over_time({job="j"} | logfmt | unwrap n [5s]))`, plain, blocks(5), 0},
+		{`sum without (n) (count_over_time({job="j"} | logfmt [5s]))`, plain, blocks(5), scan.Lines},
 		{`sum(count_over_time({job="j"}[5s]))`, plain, copies, scan.Lines | scan.Metadata},
 		{`{job="j"}`, plain, blocks(5), scan.Lines | scan.Metadata},
 	} {

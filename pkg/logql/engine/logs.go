@@ -27,6 +27,10 @@ func (q *query) logs(ctx context.Context, e *syntax.LogSelector) (*Result, error
 		return &Result{Data: Streams{}}, nil
 	}
 	run := &logRun{query: q, full: full, rest: left, stages: len(e.Stages) > 0, filters: len(filters)}
+	run.pushed = pushLogs(rest)
+	if p.Interval == 0 && plan.PushFields(rest).Filters {
+		run.limit = p.Limit
+	}
 	run.want = model.Interval{Mint: p.Start, Maxt: p.End - 1}
 	req := &scan.Request{Tenant: q.tenant, Matchers: e.Matchers, Interval: run.want, Filters: filters}
 	snap, err := q.open(ctx, req)
@@ -50,6 +54,8 @@ type logRun struct {
 	full, rest *pipeline.Pipeline
 	stages     bool // there are some
 	filters    int  // of the request
+	pushed     *pushed
+	limit      int // of the rows of a block that may matter, 0 for none
 	dir        *scan.Directory
 	ranks      []int // by stream: its place in the order of labels
 	picker     *picker
@@ -95,6 +101,13 @@ func (run *logRun) scan(ctx context.Context, snap scan.Snapshot) (Streams, error
 		need: func(b int) need {
 			n := lay.need(b, scan.Lines|scan.Metadata)
 			n.first.Interval = n.first.Interval.Intersect(run.picker.open())
+			fields := run.pushed.of(run.dir, b, &lay.blocks[b])
+			if fields != nil {
+				n.ask(fields, lay.shares(b))
+			}
+			if run.limit > 0 && (run.pushed == nil || n.first.Fields != nil) {
+				n.first.Limit, n.first.Oldest = run.limit, !backward
+			}
 			return n
 		},
 		enough: func(next int) bool { return run.picker.enough(bound(order[next])) },

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
 )
@@ -48,6 +50,11 @@ func (l *layout) need(block int, columns scan.Columns) need {
 		n.copies = scan.Want{Columns: columns | compared, Interval: shared}
 	}
 	return n
+}
+
+// shares reports whether some rows of a block may have copies in others.
+func (l *layout) shares(block int) bool {
+	return slices.ContainsFunc(l.blocks[block].runs, func(r runLayout) bool { return r.spans != nil })
 }
 
 // length is how long an interval is. As a float: the whole of time is more

@@ -21,6 +21,7 @@ func (q *query) rangeAggregation(ctx context.Context, r *plan.Range) ([]series, 
 	if run.windows.buckets() == 0 {
 		return nil, nil
 	}
+	run.pushed = pushRange(r)
 	req := &scan.Request{Tenant: q.tenant, Matchers: r.Matchers, Interval: run.windows.interval(), Filters: r.Filters}
 	snap, err := q.open(ctx, req)
 	if err != nil {
@@ -58,6 +59,7 @@ type rangeRun struct {
 	plan       *plan.Range
 	windows    *windows
 	full, rest *pipeline.Pipeline // all stages, and those that the scan does not answer
+	pushed     *pushed            // nil when nothing is asked of fields
 	dir        *scan.Directory
 	layout     *layout
 }
@@ -85,6 +87,18 @@ func (run *rangeRun) always() scan.Columns {
 
 // need says what to read of a block.
 func (run *rangeRun) need(b int) need {
+	fields := run.pushed.of(run.dir, b, &run.layout.blocks[b])
+	if fields != nil && run.pushed.whole {
+		columns := scan.Columns(0)
+		if run.measuresBytes() {
+			columns = scan.Sizes
+		}
+		n := run.layout.need(b, columns)
+		n.ask(fields, run.layout.shares(b))
+		if n.first.Fields != nil {
+			return n
+		}
+	}
 	columns := run.always()
 	runs := run.dir.Blocks[b].Runs
 	for i := range runs {
@@ -92,7 +106,11 @@ func (run *rangeRun) need(b int) need {
 			columns |= scan.Metadata
 		}
 	}
-	return run.layout.need(b, columns)
+	n := run.layout.need(b, columns)
+	if fields != nil && !run.pushed.whole {
+		n.ask(fields, run.layout.shares(b))
+	}
+	return n
 }
 
 // fixed reports whether all entries of a stream are in one series, which does

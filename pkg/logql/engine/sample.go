@@ -17,6 +17,7 @@ type rangeSink struct {
 	partial *partial
 	streams []*sampler // by stream; nil where there was no row yet
 	live    []*sampler // that have a pipeline
+	keys    groupKeys
 	stats   Stats
 }
 
@@ -70,10 +71,12 @@ func (s *rangeSink) add(ctx context.Context, p piece) error {
 	answered := allAnswered(p.batch, len(s.run.plan.Filters))
 	var err error
 	switch {
+	case s.run.answers(&p, answered):
+		err = sm.fields(ctx, &p)
 	case answered && len(s.run.plan.Rest) == 0 && s.run.plan.Unwrap == nil && (p.batch.Metadata == nil || s.run.fixed(p.stream)):
 		sm.whole(&p)
 	default:
-		err = sm.rows(ctx, &p, answered)
+		err = sm.rows(ctx, &p, answered, nil)
 	}
 	if err != nil {
 		return err
@@ -163,8 +166,8 @@ func rowSize(b *scan.Batch, row int) int {
 	return len(b.Lines[row])
 }
 
-// rows runs the pipeline over the rows of a piece.
-func (sm *sampler) rows(ctx context.Context, p *piece, answered bool) error {
+// rows runs the pipeline over the rows of a piece that are in a set, nil for all.
+func (sm *sampler) rows(ctx context.Context, p *piece, answered bool, of *scan.Bitset) error {
 	run, b, sp := sm.sink.run, p.batch, sm.pipeline(answered)
 	defer sp.Release()
 	c := run.windows.cursor()
@@ -175,7 +178,7 @@ func (sm *sampler) rows(ctx context.Context, p *piece, answered bool) error {
 		}
 		ts := b.Timestamps[row]
 		bucket := c.at(ts)
-		if bucket < 0 || !p.selected(row) {
+		if bucket < 0 || !p.selected(row) || of != nil && !of.Get(row) {
 			continue
 		}
 		if b.Lines != nil {

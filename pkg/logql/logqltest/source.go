@@ -265,6 +265,9 @@ func (s *snapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch
 		return nil, fmt.Errorf("read block %d: checksum: %w", at, scan.ErrDamaged)
 	}
 	in := s.req.Interval.Intersect(want.Interval)
+	if want.Fields != nil {
+		want.Columns |= scan.Lines | scan.Metadata
+	}
 	b := &scan.Batch{}
 	var kept []bool
 	anyMetadata := false

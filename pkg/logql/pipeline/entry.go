@@ -3,6 +3,7 @@ package pipeline
 import (
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/skaldlogs/skald/pkg/extract"
 	"github.com/skaldlogs/skald/pkg/model"
 )
 
@@ -12,7 +13,7 @@ const (
 	ErrorDetailsLabel  = "__error_details__"
 	PreserveErrorLabel = "__preserve_error__"
 
-	ErrJSON             = "JSONParserErr"
+	ErrJSON             = extract.ErrJSON
 	ErrLogfmt           = "LogfmtParserErr"
 	ErrSampleExtraction = "SampleExtractionErr"
 	ErrLabelFilter      = "LabelFilterErr"

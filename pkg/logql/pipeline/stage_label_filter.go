@@ -19,7 +19,7 @@ func newLabelFilter(f syntax.LabelFilter) (stage, error) {
 	case *syntax.DurationFilter:
 		return &quantityFilter{label: f.Label, op: f.Op, want: f.Value.Seconds(), convert: extract.Duration}, nil
 	case *syntax.BytesFilter:
-		return &quantityFilter{label: f.Label, op: f.Op, want: writtenBytes(f.Value), convert: extract.Bytes}, nil
+		return &quantityFilter{label: f.Label, op: f.Op, want: WrittenBytes(f.Value), convert: extract.Bytes}, nil
 	case *syntax.IPFilter:
 		set, err := newAddressSet(f.Text)
 		if err != nil {
@@ -79,10 +79,10 @@ func (f *quantityFilter) need(n *needs) {
 	n.label(ErrorLabel)
 }
 
-// writtenBytes is the size that is compared with. Loki's frontend writes a query
+// WrittenBytes is the size that is compared with. Loki's frontend writes a query
 // anew for its queriers, with sizes in two digits of powers of 1000, so that
 // 64KiB is compared as 66kB; dashboards have been tuned to that.
-func writtenBytes(n uint64) float64 {
+func WrittenBytes(n uint64) float64 {
 	written, err := humanize.ParseBytes(humanize.Bytes(n))
 	if err != nil { // too large to be written
 		return float64(n)

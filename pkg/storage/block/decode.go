@@ -35,7 +35,10 @@ type Question struct {
 	Picks    []Pick // in ascending order of Run
 	Interval model.Interval
 	Columns  scan.Columns
-	Filters  *Filters // nil for none
+	Filters  *Filters     // nil for none
+	Fields   *scan.Fields // nil when nothing is asked of them
+	Limit    int          // see scan.Want
+	Oldest   bool
 }
 
 // scratch holds the buffers of one Decode that do not end up in the batch.
@@ -117,6 +120,7 @@ type decoder struct {
 	look      []*lineTest  // those that found does not know of
 	allTimes  []int64      // of all rows of the block
 	mostBytes int          // that a line can have
+	asked     *asked       // nil when fields are not answered
 }
 
 // A span is rows [start, end) of the block that go to the batch together.
@@ -127,7 +131,12 @@ func (d *decoder) decode(read ReadFunc, runs []Run, q *Question) error {
 		return err
 	}
 	filter := newLineFilter(q.Filters, &d.lines)
-	d.columns = q.Columns.Settled(!slices.Contains(filter.answered, false))
+	answers := !slices.Contains(filter.answered, false)
+	d.columns = q.Columns.Settled(answers)
+	asks := q.Fields != nil && answers && d.layout == layoutTemplates
+	if q.Fields != nil && !asks {
+		d.columns |= scan.Lines | scan.Metadata
+	}
 	need := d.columns
 	if filter.reads() {
 		need |= scan.Lines
@@ -137,7 +146,7 @@ func (d *decoder) decode(read ReadFunc, runs []Run, q *Question) error {
 		d.s.small = d.f.small
 		d.batch.ReadBytes = d.f.read
 	}()
-	if !filter.never && (d.layout == layoutRows || !filter.reads()) {
+	if !filter.never && (d.layout == layoutRows || !filter.reads() && !asks) {
 		if err := d.f.fetch(d.wants(need)); err != nil {
 			return err
 		}
@@ -156,25 +165,47 @@ func (d *decoder) decode(read ReadFunc, runs []Run, q *Question) error {
 	if filter.never {
 		return nil
 	}
+	if asks {
+		if err := d.ask(q); err != nil {
+			return fmt.Errorf("fields: %w", err)
+		}
+		if need |= d.columns; d.asked != nil && d.asked.never {
+			return nil
+		}
+	}
 	if err := d.decodeTimestamps(runs, q); err != nil {
 		return fmt.Errorf("timestamps: %w", err)
 	}
 	if d.batch.Rows() == 0 {
 		return nil
 	}
+	limit := func() {
+		if q.Limit > 0 && (q.Fields == nil || d.asked != nil) && answers {
+			d.limit(q.Limit, q.Oldest)
+		}
+	}
+	unsure := d.answer()
 	switch {
-	case !need.Has(scan.Lines) && !need.Has(scan.Sizes):
 	case d.layout == layoutTemplates:
-		if err := d.assembleLines(d.columns & (scan.Lines | scan.Sizes)); err != nil {
+		if err := d.assembleLines(d.columns&(scan.Lines|scan.Sizes), unsure, limit); err != nil {
+			return fmt.Errorf("lines: %w", err)
+		}
+	case need.Has(scan.Lines) || need.Has(scan.Sizes):
+		if err := d.decodeLines(need, d.columns, filter, limit); err != nil {
 			return fmt.Errorf("lines: %w", err)
 		}
 	default:
-		if err := d.decodeLines(need, d.columns, filter); err != nil {
-			return fmt.Errorf("lines: %w", err)
-		}
+		limit()
 	}
-	if need.Has(scan.Metadata) && d.meta != nil {
-		if err := d.decodeMetadata(); err != nil {
+	of := d.batch.Selected
+	if unsure != nil && of != nil {
+		unsure.And(of)
+	}
+	if !need.Has(scan.Metadata) {
+		of = unsure
+	}
+	if (need.Has(scan.Metadata) || unsure != nil) && d.meta != nil {
+		if err := d.decodeMetadata(of); err != nil {
 			return fmt.Errorf("metadata: %w", err)
 		}
 	}
@@ -290,7 +321,7 @@ func appendTimes(dst []int64, r *intsReader, run *Run, first int) ([]int64, erro
 }
 
 // decodeLines fills in sizes, lines and the selection.
-func (d *decoder) decodeLines(need, want scan.Columns, filter *lineFilter) error {
+func (d *decoder) decodeLines(need, want scan.Columns, filter *lineFilter, limit func()) error {
 	if err := d.decodeEnds(); err != nil {
 		return err
 	}
@@ -304,6 +335,7 @@ func (d *decoder) decodeLines(need, want scan.Columns, filter *lineFilter) error
 		}
 	}
 	if !need.Has(scan.Lines) {
+		limit()
 		return nil
 	}
 	wanted := 0 // bytes
@@ -330,6 +362,7 @@ func (d *decoder) decodeLines(need, want scan.Columns, filter *lineFilter) error
 		d.batch.Selected = scan.NewBitset(d.batch.Rows(), true)
 		filter.run(text, ends, d.spans, d.batch.Selected)
 	}
+	limit()
 	if want.Has(scan.Lines) {
 		d.appendLines(text, own)
 	}

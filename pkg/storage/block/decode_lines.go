@@ -101,11 +101,17 @@ func (d *decoder) findText(text grep.Text) (answer, error) {
 
 // assembleLines fills in the selection, the lines and the sizes of a block of
 // layout 1.
-func (d *decoder) assembleLines(want scan.Columns) error {
+//
+// Unsure are rows of which the lines are needed even when those of others are
+// not; limit may leave rows out of the selection once it is known.
+func (d *decoder) assembleLines(want scan.Columns, unsure *scan.Bitset, limit func()) error {
 	if d.found != nil || len(d.look) > 0 {
 		d.selectFound()
 	}
-	if want == 0 && len(d.look) == 0 {
+	if len(d.look) == 0 {
+		limit()
+	}
+	if want == 0 && len(d.look) == 0 && unsure == nil {
 		return nil
 	}
 	if want.Has(scan.Lines) && (d.batch.Selected == nil || d.batch.Selected.Count() > 0) {
@@ -123,13 +129,29 @@ func (d *decoder) assembleLines(want scan.Columns) error {
 			return err
 		}
 	}
-	if want.Has(scan.Lines) {
-		err = d.buildLines(lines)
+	if len(d.look) > 0 {
+		limit()
+	}
+	switch {
+	case want.Has(scan.Lines):
+		err = d.buildLines(lines, d.batch.Selected)
+	case unsure != nil:
+		err = d.buildLines(lines, both(unsure, d.batch.Selected))
 	}
 	if err == nil && want.Has(scan.Sizes) {
 		err = d.measureLines(lines)
 	}
 	return err
+}
+
+// both is the rows of a that are in b too, where nil has all.
+func both(a, b *scan.Bitset) *scan.Bitset {
+	if b == nil {
+		return a
+	}
+	out := a.Clone()
+	out.And(b)
+	return out
 }
 
 // selectFound turns the rows of the block that were found into the selection of
@@ -153,13 +175,13 @@ func (d *decoder) selectFound() {
 	}
 }
 
-// eachRow calls fn for each selected row: its number in the batch. Lines stand
-// at its value.
-func (d *decoder) eachRow(lines *values, fn func(i int) error) error {
+// eachRow calls fn for each row of a set, nil for all: its number in the batch.
+// Lines stand at its value.
+func (d *decoder) eachRow(lines *values, of *scan.Bitset, fn func(i int) error) error {
 	i := 0
 	for _, s := range d.spans {
 		for row := s.start; row < s.end; row++ {
-			if d.batch.Selected == nil || d.batch.Selected.Get(i) {
+			if of == nil || of.Get(i) {
 				lines.skip(row - lines.at)
 				if err := fn(i); err != nil {
 					return err
@@ -175,19 +197,19 @@ func (d *decoder) eachRow(lines *values, fn func(i int) error) error {
 // their total is not known.
 const arenaSize = 32 << 10
 
-// buildLines makes the lines of the selected rows.
-func (d *decoder) buildLines(lines *values) error {
+// buildLines makes the lines of a set of rows, nil for all.
+func (d *decoder) buildLines(lines *values, of *scan.Bitset) error {
 	lines.rewind()
 	d.batch.Lines = make([]string, d.batch.Rows())
 	var arena []byte
-	whole := d.batch.Selected == nil && d.batch.Rows() == d.rows
+	whole := of == nil && d.batch.Rows() == d.rows
 	if whole {
 		// More than all lines have, by the metadata.
 		arena = make([]byte, 0, d.lineBytes())
 	}
 	total := 0
 	buf := d.s.lines[:0]
-	err := d.eachRow(lines, func(i int) error {
+	err := d.eachRow(lines, of, func(i int) error {
 		var err error
 		start := len(arena)
 		if whole {
@@ -229,14 +251,14 @@ func (d *decoder) lineBytes() int64 {
 // measureLines fills in the sizes of the selected rows.
 func (d *decoder) measureLines(lines *values) error {
 	d.batch.Sizes = make([]uint32, d.batch.Rows())
-	if d.batch.Lines != nil {
+	if d.batch.Lines != nil && (d.asked == nil || d.asked.unsure == nil) {
 		for i, line := range d.batch.Lines {
 			d.batch.Sizes[i] = uint32(len(line))
 		}
 		return nil
 	}
 	lines.rewind()
-	return d.eachRow(lines, func(i int) error {
+	return d.eachRow(lines, d.batch.Selected, func(i int) error {
 		n, err := lines.size()
 		if err == nil && n > d.mostBytes {
 			err = damagedf("a line of %d bytes, more than %d", n, d.mostBytes)
@@ -250,7 +272,7 @@ func (d *decoder) measureLines(lines *values) error {
 func (d *decoder) filterRows(lines *values, t *lineTest) error {
 	lines.rewind()
 	buf := d.s.lines[:0]
-	err := d.eachRow(lines, func(i int) error {
+	err := d.eachRow(lines, d.batch.Selected, func(i int) error {
 		var err error
 		if buf, err = lines.next(buf[:0]); err != nil {
 			return err

@@ -2,15 +2,18 @@ package block
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/skaldlogs/skald/pkg/encbuf"
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/scan"
 )
 
-// decodeMetadata fills in the metadata of the batch.
-func (d *decoder) decodeMetadata() error {
+// decodeMetadata fills in the metadata of a set of rows of the batch, nil for all.
+func (d *decoder) decodeMetadata(of *scan.Bitset) error {
 	shapes, err := d.rowShapes()
 	if err != nil {
 		return fmt.Errorf("shapes: %w", err)
@@ -45,12 +48,20 @@ func (d *decoder) decodeMetadata() error {
 			size += len(d.meta.shapes[shape])
 		}
 	}
+	if of != nil {
+		size = size * of.Count() / max(1, of.Len())
+	}
 	arena := make([]labels.Label, 0, size)
 	d.batch.Metadata = make([]model.Metadata, 0, d.batch.Rows())
 	row := 0
 	for _, s := range d.spans {
 		d.meta.skip(columns, &pairs, shapes[row:s.start])
 		for _, shape := range shapes[s.start:s.end] {
+			if of != nil && !of.Get(len(d.batch.Metadata)) {
+				d.meta.skip(columns, &pairs, []uint16{shape})
+				d.batch.Metadata = append(d.batch.Metadata, nil)
+				continue
+			}
 			if shape == 0 {
 				md, err := decodePairs(pairs.next())
 				if err != nil {
@@ -100,6 +111,11 @@ func (d *decoder) rowShapes() ([]uint16, error) {
 	}
 	d.s.shapes = shapes
 	return shapes, nil
+}
+
+// hasReserved reports whether metadata may have a name that stages use themselves.
+func (m *metaSchema) hasReserved() bool {
+	return m != nil && slices.ContainsFunc(m.names, func(n string) bool { return strings.HasPrefix(n, "__") })
 }
 
 // check makes sure that the columns have as many values as the shapes of the

@@ -29,6 +29,10 @@ type Block struct {
 	lines      column
 	keys       filter      // of the columns of the lines, nil when there is none
 	meta       *metaSchema // nil when no row has metadata
+
+	cache   viewCache
+	scalars columnCache // all values are numbers, true, false or null
+	strings columnCache // all escapes of JSON mean something
 }
 
 // A metaSchema is where the metadata of a block is.

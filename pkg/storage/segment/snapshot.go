@@ -85,6 +85,9 @@ func (s *snapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch
 		Interval: s.req.Interval.Intersect(want.Interval),
 		Columns:  want.Columns,
 		Filters:  s.filter,
+		Fields:   want.Fields,
+		Limit:    want.Limit,
+		Oldest:   want.Oldest,
 	})
 }
 

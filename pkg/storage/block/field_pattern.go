@@ -1,0 +1,88 @@
+package block
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/skaldlogs/skald/pkg/scan"
+)
+
+// patternView reads a template as the pattern stage reads a line: each literal at its
+// first place behind the one before. That place is known where the literal is in
+// static text, and what is in the slots before cannot hold it, nor be a part of it.
+func patternView(t *template, columns []column, parts []scan.PatternPart) view {
+	var v view
+	at := 0
+	for i, p := range parts {
+		if !p.Capture {
+			if i > 0 {
+				continue // taken with the capture before it
+			}
+			static := t.segment(0)
+			if !bytes.HasPrefix(static, []byte(p.Text)) {
+				// Behind static text that is like it there may be a slot that goes on like it.
+				return view{unknown: len(t.marks) > 0 && strings.HasPrefix(p.Text, string(static))}
+			}
+			at = len(p.Text)
+			continue
+		}
+		end, next, found := len(t.text), len(t.text), false
+		if i+1 < len(parts) {
+			literal := parts[i+1].Text
+			if literal == "" || strings.IndexByte(literal, 0) >= 0 {
+				return view{unknown: true}
+			}
+			until := len(t.text)
+			if n := bytes.Index(t.text[at:], []byte(literal)); n >= 0 {
+				end, next, found = at+n, at+n+len(literal), true
+				until = next - 1
+			}
+			if t.mayHold(columns, at, until, literal) {
+				return view{unknown: true}
+			}
+		}
+		if p.Text != "" {
+			v.add(member{p.Text, t.between(at, end)})
+		}
+		if !found {
+			break
+		}
+		at = next
+	}
+	return v
+}
+
+// between is the place of the value text[start:end].
+func (t *template) between(start, end int) place {
+	text := t.text[start:end]
+	slot := bytes.Count(t.text[:start], []byte{0})
+	switch bytes.Count(text, []byte{0}) {
+	case 0:
+		return place{kind: placeText, text: string(text)}
+	case 1:
+		if len(text) == 1 {
+			return place{kind: placeSlot, slot: slot}
+		}
+	}
+	return place{kind: placeUnknown}
+}
+
+// mayHold reports whether, by what the schema knows, values may hold a literal
+// within text[start:end].
+func (t *template) mayHold(columns []column, start, end int, literal string) bool {
+	if start >= end {
+		return false
+	}
+	part := template{text: t.text[start:end]}
+	for i, mark := range t.marks {
+		if start <= int(mark) && int(mark) < end {
+			part.marks = append(part.marks, mark-uint16(start))
+			part.refs = append(part.refs, t.refs[i])
+		}
+	}
+	f := &finder{needle: literal}
+	x := &f.fitter
+	*x = fitter{f: f, t: &part, of: columns, how: anywhere, end: len(literal)}
+	x.run(0)
+	return x.all || len(x.fits) > 0 || x.steps > maxSteps
+}

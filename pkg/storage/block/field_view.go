@@ -1,0 +1,320 @@
+package block
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/skaldlogs/skald/pkg/extract"
+	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/scan"
+)
+
+// A view is what a parser makes of one template: where in it each field is.
+type view struct {
+	// unknown says that the template does not tell: what is in its slots may be
+	// read in more than one way.
+	unknown bool
+	// failed says that the parser cannot read any line of the template, and finds
+	// nothing in it.
+	failed  bool
+	members []member
+	// guards are the slots that must hold a number, true, false or null, or else the
+	// line is broken.
+	guards []int
+	// texts are the slots that hold strings, of which the escapes must mean something
+	// where all members are looked at; garbled says that static text has others.
+	texts   []int
+	garbled bool
+}
+
+// A member is a field of a template.
+type member struct {
+	name string
+	place
+}
+
+// The kinds of places.
+const (
+	placeNone    = iota // the field is not there
+	placeText           // it is static text
+	placeSlot           // it is in a slot
+	placeUnknown        // it cannot be told
+)
+
+// A place is where the value of a field is in a template.
+type place struct {
+	kind uint8
+	form form
+	slot int
+	text string // static text
+}
+
+// A form is how the text of a value becomes the text of a field.
+type form uint8
+
+// The forms, which may be combined.
+const (
+	formJSON  form = 1 << iota // a string of JSON, where a backslash begins an escape
+	formBare                   // a bare value of JSON, where null is no field
+	formPair                   // a quoted value of logfmt: escapes, and none at all if they mean nothing
+	formWord                   // a bare value of logfmt: none at all with a quote or = in it
+	formEmpty                  // an empty one is no field
+)
+
+// find returns where the field of that name is.
+func (v *view) find(name string) place {
+	for i := range v.members {
+		if v.members[i].name == name {
+			return v.members[i].place
+		}
+	}
+	return place{}
+}
+
+// add notes a member. Which of two of one name counts depends on their values.
+func (v *view) add(m member) {
+	for i := range v.members {
+		if v.members[i].name == m.name {
+			v.members[i].place = place{kind: placeUnknown}
+			return
+		}
+	}
+	v.members = append(v.members, m)
+}
+
+// A viewCache keeps the views of the templates of a block, which are the same for
+// every question.
+type viewCache struct {
+	json, logfmt atomic.Pointer[[]view]
+}
+
+// viewsFor returns the views of the templates of the lines, nil when the parser is
+// not known here.
+func (d *decoder) viewsFor(ask *scan.Fields) []view {
+	t := d.lines.tmpl
+	switch ask.Parser {
+	case scan.NoParser:
+		return make([]view, len(t.templates))
+	case scan.JSON:
+		return cachedViews(&d.cache.json, t, jsonView)
+	case scan.Logfmt:
+		return cachedViews(&d.cache.logfmt, t, logfmtView)
+	case scan.Pattern:
+		views := make([]view, len(t.templates))
+		for i := range t.templates {
+			views[i] = patternView(&t.templates[i], t.columns, ask.Parts)
+		}
+		return views
+	}
+	return nil
+}
+
+func cachedViews(at *atomic.Pointer[[]view], t *templateColumn, parse func(*template, []column) view) []view {
+	if v := at.Load(); v != nil {
+		return *v
+	}
+	views := make([]view, len(t.templates))
+	for i := range views {
+		views[i] = parse(&t.templates[i], t.columns)
+	}
+	at.Store(&views)
+	return views
+}
+
+// A columnCache remembers columns of the lines of which something was found out
+// by looking at all their values.
+type columnCache struct {
+	mu    sync.Mutex // guards the field below
+	known *scan.Bitset
+}
+
+func (s *columnCache) sure(ref uint16) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known != nil && s.known.Get(int(ref))
+}
+
+func (s *columnCache) learn(ref uint16, columns int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known == nil {
+		s.known = scan.NewBitset(columns, false)
+	}
+	s.known.Set(int(ref))
+}
+
+// isScalar reports whether text can be a value of JSON that is no string, object or
+// array.
+func isScalar(text string) bool {
+	return text == "true" || text == "false" || text == "null" || extract.IsNumber(text)
+}
+
+// jsonView reads a template as the json stage reads a line.
+//
+// Only what the tokeniser makes of a line that is one object is read: there, a slot
+// is either all that stands between the quotes of a string, escapes included, or a
+// run of letters, digits and the signs of numbers outside of strings. So no value of
+// a slot ends a string, or begins one, and the quotes of the template are all there are.
+func jsonView(t *template, columns []column) view {
+	text := t.text
+	if first, sure := firstByte(t, columns); first != '{' {
+		return view{unknown: !sure, failed: sure}
+	}
+	if text[0] != '{' || text[len(text)-1] != '}' {
+		return view{unknown: true}
+	}
+	// With a digit for each bare slot, a valid template is a valid object.
+	filled := []byte(string(text))
+	slots := make(map[int]int, len(t.marks)) // by place in the text
+	bare := make([]bool, len(t.marks))
+	quoted := false
+	for i, slot := 0, 0; i < len(filled); i++ {
+		switch c := filled[i]; {
+		case c == 0:
+			slots[i] = slot
+			if !quoted {
+				filled[i], bare[slot] = '0', true
+			}
+			slot++
+		case c == '"':
+			quoted = !quoted
+		case c == '\\' && quoted:
+			i++
+			if i < len(filled) && filled[i] == 0 {
+				return view{unknown: true}
+			}
+		}
+	}
+	var scratch []byte
+	w := jsonViewer{
+		r:     extract.JSON{Text: string(filled), Scratch: &scratch},
+		slots: slots, bare: bare,
+	}
+	w.object(1, 0)
+	if w.r.Fault != "" || w.unknown {
+		return view{unknown: true}
+	}
+	return w.view
+}
+
+// firstByte is the first byte of the values of t that is no white space; what
+// it is instead, if it is not '{', is not told. It is sure if all values agree.
+func firstByte(t *template, columns []column) (first byte, sure bool) {
+	for _, c := range t.text {
+		switch c {
+		case ' ', '\t', '\n', '\r':
+			continue
+		case 0:
+			col := &columns[t.refs[0]]
+			if int(t.marks[0]) == 0 && col.min > 0 && !col.charset.has('{') && !col.charset.has(' ') &&
+				!col.charset.has('\t') && !col.charset.has('\n') && !col.charset.has('\r') {
+				return 'x', true
+			}
+			return 0, false
+		}
+		return c, true
+	}
+	return 'x', true
+}
+
+// A jsonViewer walks over the members of a template.
+type jsonViewer struct {
+	r       extract.JSON
+	slots   map[int]int
+	bare    []bool
+	path    []byte
+	view    view
+	unknown bool
+}
+
+// slotIn returns the slot that text[start:end] is, -1 when it holds none, and
+// whether it is one of both.
+func (w *jsonViewer) slotIn(start, end int) (slot int, ok bool) {
+	slot = -1
+	for i := start; i < end; i++ {
+		if s, is := w.slots[i]; is {
+			if end-start != 1 {
+				return 0, false
+			}
+			slot = s
+		}
+	}
+	return slot, true
+}
+
+// object goes over the members of the object whose brace is before i, and
+// returns the place behind it.
+func (w *jsonViewer) object(i, depth int) int {
+	r := &w.r
+	if depth >= extract.MaxDepth {
+		return r.Fail(i, "objects lie too deep in each other")
+	}
+	outer := len(w.path)
+	for first := true; ; first = false {
+		key, at, ok := r.Member(i, first)
+		if !ok {
+			return at
+		}
+		if strings.IndexByte(key, 0) >= 0 {
+			w.unknown = true
+		}
+		i = at
+		switch {
+		case key == "" && r.At(i, '{'), r.At(i, '['):
+			i = r.Skip(i)
+		case r.At(i, '{'):
+			w.path = append(append(w.path, key...), '_')
+			i = w.object(i+1, depth+1)
+			w.path = w.path[:outer]
+		case r.At(i, '"'):
+			raw, escaped, end := r.Quoted(i)
+			if key != "" {
+				w.add(key, raw, i+1, escaped)
+			}
+			i = end
+		default:
+			text, end := r.Scalar(i)
+			slot, ok := w.slotIn(i, end)
+			switch {
+			case !ok:
+				w.unknown = true
+			case slot >= 0:
+				w.view.guards = append(w.view.guards, slot)
+				if key != "" {
+					w.view.add(member{w.name(key), place{kind: placeSlot, slot: slot, form: formBare}})
+				}
+			case key != "" && text != "null":
+				w.view.add(member{w.name(key), place{kind: placeText, text: text}})
+			}
+			i = end
+		}
+	}
+}
+
+// add notes a string that begins at start.
+func (w *jsonViewer) add(key, raw string, start int, escaped bool) {
+	slot, ok := w.slotIn(start, start+len(raw))
+	switch {
+	case !ok:
+		w.unknown = true
+	case slot >= 0:
+		w.view.texts = append(w.view.texts, slot)
+		w.view.add(member{w.name(key), place{kind: placeSlot, slot: slot, form: formJSON}})
+	default:
+		if escaped {
+			u := extract.JSON{Scratch: new([]byte)}
+			if raw = u.Unescape(raw, 0); u.Fault != "" {
+				w.view.add(member{w.name(key), place{kind: placeUnknown}})
+				w.view.garbled = true
+				return
+			}
+		}
+		w.view.add(member{w.name(key), place{kind: placeText, text: raw}})
+	}
+}
+
+// name is the name of the label of a member of the object at w.path.
+func (w *jsonViewer) name(key string) string {
+	return extract.Name(model.Borrow(append([]byte(string(w.path)), key...)))
+}
