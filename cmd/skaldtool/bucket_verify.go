@@ -73,7 +73,7 @@ func (v *verification) damage(format string, args ...any) {
 // dead one meanwhile.
 func (v *verification) segment(ctx context.Context, e *catalog.Entry, live bool) error {
 	v.known[e.Object] = true
-	r, err := segment.Open(ctx, objectFile{v.bucket, e.Object}, e.Size)
+	r, err := segment.Open(ctx, objectFile{v.bucket, e.Object}, e.Size, e.IndexSize)
 	if errors.Is(err, objstore.ErrNotFound) {
 		entered, statErr := v.stillThere(ctx, e)
 		switch {

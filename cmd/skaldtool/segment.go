@@ -111,7 +111,7 @@ func withSegment(name string, fn func(*segment.Reader) error) error {
 	if err != nil {
 		return err
 	}
-	r, err := segment.Open(context.Background(), file{f}, info.Size())
+	r, err := segment.Open(context.Background(), file{f}, info.Size(), 0)
 	if err != nil {
 		return err
 	}

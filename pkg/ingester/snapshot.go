@@ -301,8 +301,16 @@ func (p *part) readSealed(want scan.Want, filters *block.Filters) (*scan.Batch, 
 	}
 	read := block.Bytes(p.sealed.Data)
 	if p.sealed.Data == nil {
-		read = func(off int64, n int) ([]byte, error) {
-			return p.gen.spilled(spillRef{off: p.sealed.spilled.off + off, n: n})
+		read = func(ranges []block.Range) ([]block.Piece, error) {
+			pieces := make([]block.Piece, len(ranges))
+			for i, r := range ranges {
+				data, err := p.gen.spilled(spillRef{off: p.sealed.spilled.off + r.Off, n: r.N})
+				if err != nil {
+					return nil, err
+				}
+				pieces[i] = block.Piece{Off: r.Off, Data: data}
+			}
+			return pieces, nil
 		}
 	}
 	return b.Decode(read, p.sealed.Runs, q)

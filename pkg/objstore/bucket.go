@@ -80,6 +80,9 @@ func ReadRange(ctx context.Context, b Bucket, name string, p []byte, off int64) 
 	if len(p) == 0 {
 		return nil
 	}
+	if rr, ok := b.(rangeReader); ok {
+		return rr.readRange(ctx, name, p, off)
+	}
 	r, err := b.GetRange(ctx, name, off, int64(len(p)))
 	if err != nil {
 		return err
@@ -95,6 +98,11 @@ func ReadRange(ctx context.Context, b Bucket, name string, p []byte, off int64) 
 		return fmt.Errorf("read %d bytes of object %s at %d: %w", len(p), name, off, err)
 	}
 	return nil
+}
+
+// A rangeReader is a bucket that fills a buffer by a shorter way than GetRange.
+type rangeReader interface {
+	readRange(ctx context.Context, name string, p []byte, off int64) error
 }
 
 // A sizedReader holds the reader of a put to the size that was announced. It

@@ -231,6 +231,33 @@ func (f *Folder) GetRange(ctx context.Context, name string, off, n int64) (io.Re
 	return fileReader{contextReader{ctx, io.NewSectionReader(file, off, n)}, file}, nil
 }
 
+// readRange implements [rangeReader].
+func (f *Folder) readRange(ctx context.Context, name string, p []byte, off int64) (err error) {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return readError(name, err)
+	}
+	file, err := f.fs.Open(f.path(name))
+	if err != nil {
+		return readError(name, err)
+	}
+	defer func() {
+		if cerr := file.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	n, err := file.ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return readError(name, err)
+}
+
 func (f *Folder) openFile(ctx context.Context, name string) (vfs.File, error) {
 	if _, err := f.Stat(ctx, name); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package skald
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/deletes"
 	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/objstore/backend"
+	"github.com/skaldlogs/skald/pkg/objstore/pagecache"
 	"github.com/skaldlogs/skald/pkg/storage"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
 	"github.com/skaldlogs/skald/pkg/vfs"
@@ -32,7 +34,7 @@ const (
 // remote store that it shares with others.
 func (s *Skald) initStore() (services.Service, error) {
 	var err error
-	if s.remote, err = backend.Choose(&s.cfg.Storage, s.cfg.Schema); err != nil {
+	if s.remote, err = backend.Choose(&s.cfg.Storage.Config, s.cfg.Schema); err != nil {
 		return nil, err
 	}
 	if err := s.checkFolder(); err != nil {
@@ -51,7 +53,17 @@ func (s *Skald) initStore() (services.Service, error) {
 		_ = closer.Close()
 		return nil, err
 	}
-	s.store = storage.New(bucket, c, storage.Options{Compile: deletes.Compile, Fault: killAt(), Logger: s.logger, Registerer: s.reg})
+	var pages *pagecache.Cache
+	if s.remote.Remote() {
+		if pages, err = s.openCache(bucket); err != nil {
+			_ = closer.Close()
+			return nil, err
+		}
+	}
+	s.store = storage.New(bucket, c, storage.Options{
+		IndexCacheBytes: int64(s.cfg.Storage.IndexCache), Cache: pages,
+		Compile: deletes.Compile, Fault: killAt(), Logger: s.logger, Registerer: s.reg,
+	})
 	sweep := func(ctx context.Context) error {
 		if !s.compacts() {
 			return nil
@@ -61,7 +73,21 @@ func (s *Skald) initStore() (services.Service, error) {
 		}
 		return nil
 	}
-	return services.NewTimerService(sweepEvery, nil, sweep, func(error) error { return closer.Close() }), nil
+	stop := func(error) error {
+		err := closer.Close()
+		if pages != nil {
+			err = errors.Join(err, pages.Close())
+		}
+		return err
+	}
+	return services.NewTimerService(sweepEvery, nil, sweep, stop), nil
+}
+
+// openCache opens the cache that queries read a remote bucket through.
+func (s *Skald) openCache(bucket objstore.Bucket) (*pagecache.Cache, error) {
+	return pagecache.Open(vfs.OS, filepath.Join(s.cfg.Common.PathPrefix, "cache", "pages"), bucket, pagecache.Options{
+		Memory: int64(s.cfg.Storage.CacheMemory), Disk: int64(s.cfg.Storage.CacheDisk), Logger: s.logger, Registerer: s.reg,
+	})
 }
 
 // openBucket opens the bucket, counted.

@@ -43,7 +43,7 @@ type Config struct {
 	QueryRange      frontend.RangeConfig  `yaml:"query_range"`
 	PatternIngester querier.PatternConfig `yaml:"pattern_ingester"`
 	Limits          limits.Limits         `yaml:"limits_config"`
-	Storage         backend.Config        `yaml:"storage_config"`
+	Storage         StorageConfig         `yaml:"storage_config"`
 	Schema          backend.Schema        `yaml:"schema_config"`
 	Memberlist      memberlist.KVConfig   `yaml:"memberlist"`
 	RuntimeConfig   runtimeconfig.Config  `yaml:"runtime_config"`
@@ -58,6 +58,26 @@ type CommonConfig struct {
 	Ring          cluster.Config `yaml:"ring"`
 	// Storage is the remote store of what components keep.
 	Storage backend.Common `yaml:"storage"`
+}
+
+// StorageConfig says where segments are kept, and what of them is kept near.
+type StorageConfig struct {
+	backend.Config `yaml:",inline"`
+	// IndexCache is how much memory the indexes of segments may take while no
+	// query uses them.
+	IndexCache limits.Bytes `yaml:"index_cache"`
+	// The pages of a remote bucket that are kept in memory and in common.path_prefix.
+	CacheMemory limits.Bytes `yaml:"cache_memory"`
+	CacheDisk   limits.Bytes `yaml:"cache_disk"`
+}
+
+// RegisterFlags adds the settings of c to f, each with its default.
+func (c *StorageConfig) RegisterFlags(f *flag.FlagSet) {
+	c.Config.RegisterFlags(f)
+	c.IndexCache, c.CacheMemory, c.CacheDisk = 128<<20, 64<<20, 4<<30
+	f.Var(&c.IndexCache, "store.index-cache", "How much memory the indexes of segments may take while no query uses them.")
+	f.Var(&c.CacheMemory, "store.cache-memory", "How much of a remote bucket is kept in memory.")
+	f.Var(&c.CacheDisk, "store.cache-disk", "How much of a remote bucket is kept on the local disk, in cache/pages of common.path_prefix. 0 for nothing.")
 }
 
 // RegisterFlags adds the settings of c to f, each with its default.
@@ -162,7 +182,7 @@ func (c *Config) Validate() error {
 	wrong("querier", c.Querier.Validate())
 	wrong("compactor", c.Compactor.Validate())
 	wrong("common.storage", c.Common.Storage.Validate())
-	_, err := backend.Choose(&c.Storage, c.Schema)
+	_, err := backend.Choose(&c.Storage.Config, c.Schema)
 	wrong("storage_config", err)
 	wrong("frontend", c.Frontend.Validate())
 	wrong("query_range", c.QueryRange.Validate())

@@ -18,7 +18,7 @@ import (
 // and then kept for as long as there is room: the least recently used go first.
 // One that went out of the cache serves on for whoever has it.
 type readers struct {
-	bucket  objstore.Bucket
+	source  func(*catalog.Entry) segment.Source
 	limit   int64
 	metrics *metrics
 
@@ -38,8 +38,8 @@ type cachedReader struct {
 	place  *list.Element
 }
 
-func newReaders(bucket objstore.Bucket, limit int64, m *metrics) *readers {
-	return &readers{bucket: bucket, limit: limit, metrics: m, byID: map[ulid.ULID]*cachedReader{}, recent: list.New()}
+func newReaders(source func(*catalog.Entry) segment.Source, limit int64, m *metrics) *readers {
+	return &readers{source: source, limit: limit, metrics: m, byID: map[ulid.ULID]*cachedReader{}, recent: list.New()}
 }
 
 // get returns the reader of a segment. Several that want the same one wait for
@@ -76,7 +76,7 @@ func (r *readers) get(ctx context.Context, e *catalog.Entry) (*segment.Reader, e
 
 // open opens c for all who wait. A failure is not kept.
 func (r *readers) open(ctx context.Context, c *cachedReader, e *catalog.Entry) {
-	c.reader, c.err = OpenSegment(ctx, r.bucket, e)
+	c.reader, c.err = openSegment(ctx, r.source(e), e)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer close(c.opened)
@@ -109,9 +109,9 @@ func (r *readers) dropLocked(c *cachedReader) {
 	r.bytes -= c.bytes
 }
 
-// OpenSegment opens the segment of an entry, and makes sure that it is the one.
-func OpenSegment(ctx context.Context, b objstore.Bucket, e *catalog.Entry) (*segment.Reader, error) {
-	r, err := segment.Open(ctx, object{b, e.Object}, e.Size)
+// openSegment opens the segment of an entry, and makes sure that it is the one.
+func openSegment(ctx context.Context, src segment.Source, e *catalog.Entry) (*segment.Reader, error) {
+	r, err := segment.Open(ctx, src, e.Size, e.IndexSize)
 	if err != nil {
 		return nil, err
 	}
@@ -121,16 +121,7 @@ func OpenSegment(ctx context.Context, b objstore.Bucket, e *catalog.Entry) (*seg
 	return r, nil
 }
 
-// An object is the bytes of a segment in its bucket.
-type object struct {
-	bucket objstore.Bucket
-	name   string
-}
-
-// ReadAt implements [segment.Source].
-func (o object) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
-	if err := objstore.ReadRange(ctx, o.bucket, o.name, p, off); err != nil {
-		return 0, err
-	}
-	return len(p), nil
+// OpenSegment does the same, and reads the bucket itself.
+func OpenSegment(ctx context.Context, b objstore.Bucket, e *catalog.Entry) (*segment.Reader, error) {
+	return openSegment(ctx, object{b, e.Object}, e)
 }

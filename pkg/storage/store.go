@@ -9,7 +9,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/skaldlogs/skald/pkg/objstore"
+	"github.com/skaldlogs/skald/pkg/objstore/pagecache"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
+	"github.com/skaldlogs/skald/pkg/storage/segment"
 )
 
 // Options tune a [Store]. The zero value is ready to use.
@@ -19,6 +21,9 @@ type Options struct {
 	//
 	// The default is 128 MiB.
 	IndexCacheBytes int64
+	// Cache, unless nil, is what queries read segments through. Merges do not: what
+	// they read once would take the place of what is asked often.
+	Cache *pagecache.Cache
 	// Logger hears of damaged segments. The default is silence.
 	Logger log.Logger
 	// Registerer takes the metrics. The default registers none.
@@ -78,10 +83,14 @@ func New(bucket objstore.Bucket, c *catalog.Catalog, o Options) *Store {
 		o.Compile = func(string) (Deletion, error) { return Deletion{}, errNoCompiler }
 	}
 	m := newMetrics(o.Registerer)
+	source := func(e *catalog.Entry) segment.Source { return object{bucket, e.Object} }
+	if o.Cache != nil {
+		source = func(e *catalog.Entry) segment.Source { return cachedObject{o.Cache, e.Object, e.Size} }
+	}
 	return &Store{
 		bucket:  bucket,
 		catalog: c,
-		readers: newReaders(bucket, o.IndexCacheBytes, m),
+		readers: newReaders(source, o.IndexCacheBytes, m),
 		logger:  log.With(o.Logger, "component", "store"),
 		metrics: m,
 		compile: o.Compile,

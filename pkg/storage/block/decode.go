@@ -10,17 +10,43 @@ import (
 	"github.com/skaldlogs/skald/pkg/scan"
 )
 
-// A ReadFunc returns n bytes of a data part from offset off. The block only
-// looks at them until it has decoded them.
-type ReadFunc func(off int64, n int) ([]byte, error)
+// A Range is N bytes of a data part from Off.
+type Range struct {
+	Off int64
+	N   int
+}
+
+// A Piece is bytes of a data part from Off. It may begin before the data part and
+// end behind it.
+type Piece struct {
+	Off  int64
+	Data []byte
+	// Checks, unless nil, remembers which streams in Data have been found to have
+	// the checksum that they should have, by their offsets in Data.
+	Checks Checks
+}
+
+// Checks is told what has a good checksum, and asked before it is looked at again.
+// It is used by several goroutines at once.
+type Checks interface {
+	Checked(off int) bool
+	Check(off int)
+}
+
+// A ReadFunc returns pieces of a data part that hold the ranges, which ascend and
+// do not overlap. A range may lie in several pieces that follow each other. The
+// block only looks at them until it has decoded them.
+type ReadFunc func(ranges []Range) ([]Piece, error)
 
 // Bytes reads from a data part that is in memory.
 func Bytes(data []byte) ReadFunc {
-	return func(off int64, n int) ([]byte, error) {
-		if off < 0 || n < 0 || off > int64(len(data)) || n > len(data)-int(off) {
-			return nil, damagedf("bytes %d to %d of a data part of %d", off, off+int64(n), len(data))
+	return func(ranges []Range) ([]Piece, error) {
+		for _, r := range ranges {
+			if r.Off < 0 || r.N < 0 || r.Off > int64(len(data)) || r.N > len(data)-int(r.Off) {
+				return nil, damagedf("bytes %d to %d of a data part of %d", r.Off, r.Off+int64(r.N), len(data))
+			}
 		}
-		return data[off : off+int64(n)], nil
+		return []Piece{{Data: data}}, nil
 	}
 }
 

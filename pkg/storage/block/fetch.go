@@ -9,37 +9,31 @@ import (
 
 // fetched is the part of a data part that was read.
 type fetched struct {
-	block *Block
-	from  ReadFunc
-	parts []part
-	read  int64
+	block  *Block
+	from   ReadFunc
+	pieces []Piece
+	ranges []Range // that were asked for, in no order
+	read   int64
 
 	small     []byte // raw bytes of the small frame
 	haveSmall bool
 }
 
-// A part is bytes [off, end) of a data part.
-type part struct {
-	off, end int
-	data     []byte
-}
-
 // fetch reads what holds the given streams, which are in the order of the data
-// part, in as few ranges as they lie in. What it leaves out is read when bytes
-// asks for it.
+// part, all at once. What it leaves out is read when bytes asks for it.
 func (f *fetched) fetch(streams []*stream) error {
 	small := false
 	for _, s := range streams {
 		small = small || s.place == placeSmall && s.raw > 0
 	}
-	var wanted []part
+	var wanted []Range
 	add := func(off, n int) {
 		switch last := len(wanted) - 1; {
-		case n == 0 || f.find(off, n) != nil:
-		case last >= 0 && wanted[last].end == off:
-			wanted[last].end += n
+		case n == 0 || f.has(off, n):
+		case last >= 0 && wanted[last].Off+int64(wanted[last].N) == int64(off):
+			wanted[last].N += n
 		default:
-			wanted = append(wanted, part{off: off, end: off + n})
+			wanted = append(wanted, Range{int64(off), n})
 		}
 	}
 	if small && !f.haveSmall {
@@ -50,10 +44,8 @@ func (f *fetched) fetch(streams []*stream) error {
 			add(s.off, s.stored)
 		}
 	}
-	for _, p := range wanted {
-		if err := f.readPart(p); err != nil {
-			return err
-		}
+	if err := f.take(wanted); err != nil {
+		return err
 	}
 	if small && !f.haveSmall {
 		return f.openSmall()
@@ -61,17 +53,20 @@ func (f *fetched) fetch(streams []*stream) error {
 	return nil
 }
 
-func (f *fetched) readPart(p part) error {
-	data, err := f.from(int64(p.off), p.end-p.off)
+// take reads ranges.
+func (f *fetched) take(wanted []Range) error {
+	if len(wanted) == 0 {
+		return nil
+	}
+	pieces, err := f.from(wanted)
 	if err != nil {
 		return err
 	}
-	if len(data) != p.end-p.off {
-		return damagedf("%d bytes at %d of the data part, want %d", len(data), p.off, p.end-p.off)
+	f.pieces = append(f.pieces, pieces...)
+	f.ranges = append(f.ranges, wanted...)
+	for _, r := range wanted {
+		f.read += int64(r.N)
 	}
-	p.data = data
-	f.parts = append(f.parts, p)
-	f.read += int64(len(data))
 	return nil
 }
 
@@ -81,32 +76,83 @@ const readAhead = 64 << 10
 
 // ahead reads n bytes from off, and what lies behind them.
 func (f *fetched) ahead(off, n int) error {
-	return f.readPart(part{off: off, end: min(off+max(n, readAhead), max(f.block.data, off+n))})
+	end := min(off+max(n, readAhead), max(f.block.data, off+n))
+	return f.take([]Range{{int64(off), end - off}})
 }
 
-// find returns n bytes of the data part from off, nil if they were not read.
-func (f *fetched) find(off, n int) []byte {
-	for i := range f.parts {
-		if p := &f.parts[i]; p.off <= off && off+n <= p.end {
-			return p.data[off-p.off:][:n]
+// has reports whether n bytes from off were read.
+func (f *fetched) has(off, n int) bool {
+	for _, r := range f.ranges {
+		if r.Off <= int64(off) && int64(off+n) <= r.Off+int64(r.N) {
+			return true
+		}
+	}
+	return false
+}
+
+// find returns n bytes of the data part from off, which were read, and where they
+// are if that is in one piece.
+func (f *fetched) find(off, n int) ([]byte, *Piece, error) {
+	var joined []byte
+	for at := int64(off); ; {
+		p := f.pieceAt(at)
+		if p == nil {
+			return nil, nil, damagedf("nothing at %d of the data part, where %d bytes were wanted at %d", at, n, off)
+		}
+		data := p.Data[at-p.Off:]
+		if joined == nil && len(data) >= n {
+			return data[:n], p, nil
+		}
+		data = data[:min(len(data), n-len(joined))]
+		if joined = append(joined, data...); len(joined) == n {
+			return joined, nil, nil
+		}
+		at += int64(len(data))
+	}
+}
+
+// pieceAt returns the piece that the byte at off is in, or nil.
+func (f *fetched) pieceAt(off int64) *Piece {
+	for i := range f.pieces {
+		if p := &f.pieces[i]; p.Off <= off && off < p.Off+int64(len(p.Data)) {
+			return p
 		}
 	}
 	return nil
 }
 
+// checked returns n bytes of the data part from off, which were read and have that
+// checksum.
+func (f *fetched) checked(off, n int, crc uint32) ([]byte, error) {
+	stored, piece, err := f.find(off, n)
+	if err != nil {
+		return nil, err
+	}
+	known := piece != nil && piece.Checks != nil
+	if known && piece.Checks.Checked(int(int64(off)-piece.Off)) {
+		return stored, nil
+	}
+	if got := encbuf.Checksum(stored); got != crc {
+		return nil, damagedf("checksum %08x, want %08x", got, crc)
+	}
+	if known {
+		piece.Checks.Check(int(int64(off) - piece.Off))
+	}
+	return stored, nil
+}
+
 // openSmall verifies and decompresses the small frame.
 func (f *fetched) openSmall() error {
 	b := f.block
-	stored := f.find(0, b.small)
-	if got := encbuf.Checksum(stored); got != b.smallCRC {
-		return damagedf("small frame: checksum %08x, want %08x", got, b.smallCRC)
+	stored, err := f.checked(0, b.small, b.smallCRC)
+	if err != nil {
+		return fmt.Errorf("small frame: %w", err)
 	}
 	f.haveSmall = true
 	if b.small == b.smallRaw {
 		f.small = append(f.small, stored...)
 		return nil
 	}
-	var err error
 	if f.small, err = appendDecompressed(f.small, stored, b.smallRaw); err != nil {
 		return fmt.Errorf("small frame: %w", err)
 	}
@@ -121,7 +167,7 @@ func (f *fetched) bytes(s *stream, buf []byte) ([]byte, error) {
 	}
 	if s.place == placeSmall {
 		if !f.haveSmall {
-			if f.find(0, f.block.small) == nil {
+			if !f.has(0, f.block.small) {
 				if err := f.ahead(0, f.block.small); err != nil {
 					return nil, err
 				}
@@ -132,15 +178,14 @@ func (f *fetched) bytes(s *stream, buf []byte) ([]byte, error) {
 		}
 		return f.small[s.off : s.off+s.raw], nil
 	}
-	stored := f.find(s.off, s.stored)
-	if stored == nil {
+	if !f.has(s.off, s.stored) {
 		if err := f.ahead(s.off, s.stored); err != nil {
 			return nil, err
 		}
-		stored = f.find(s.off, s.stored)
 	}
-	if got := encbuf.Checksum(stored); got != s.crc {
-		return nil, damagedf("stream at %d of the data part: checksum %08x, want %08x", s.off, got, s.crc)
+	stored, err := f.checked(s.off, s.stored, s.crc)
+	if err != nil {
+		return nil, fmt.Errorf("stream at %d of the data part: %w", s.off, err)
 	}
 	if s.place == placeStored {
 		return stored, nil

@@ -1,10 +1,6 @@
 package block
 
-import (
-	"sync"
-
-	"github.com/klauspost/compress/zstd"
-)
+import "github.com/klauspost/compress/zstd"
 
 // newZstdEncoder returns the one kind of encoder that blocks use. The fastest
 // level loses 1 to 3 % to slower ones. Literals are entropy-coded even where
@@ -22,9 +18,11 @@ func newZstdEncoder() *zstd.Encoder {
 	return e
 }
 
-var zstdDecoders = sync.Pool{New: func() any {
+// zstdDecoder serves all goroutines, as many at a time as there are processors.
+// It is not made on demand: what is in it would belong to whoever came first.
+var zstdDecoder = func() *zstd.Decoder {
 	d, err := zstd.NewReader(nil,
-		zstd.WithDecoderConcurrency(1),
+		zstd.WithDecoderConcurrency(0),
 		zstd.WithDecoderLowmem(true),
 		zstd.WithDecodeAllCapLimit(true),
 		zstd.WithDecoderMaxWindow(2*MaxRowBytes))
@@ -32,7 +30,7 @@ var zstdDecoders = sync.Pool{New: func() any {
 		panic(err) // only for options out of range
 	}
 	return d
-}}
+}()
 
 // appendDecompressed appends the raw bytes of a frame to dst. The caller has
 // checked raw against its limit; no more than that is allocated.
@@ -43,9 +41,7 @@ func appendDecompressed(dst, frame []byte, raw int) ([]byte, error) {
 		copy(grown, dst)
 		dst = grown
 	}
-	d := zstdDecoders.Get().(*zstd.Decoder)
-	out, err := d.DecodeAll(frame, dst[:len(dst):limit])
-	zstdDecoders.Put(d)
+	out, err := zstdDecoder.DecodeAll(frame, dst[:len(dst):limit])
 	if err != nil {
 		return dst, damagedf("zstd frame: %v", err)
 	}

@@ -18,11 +18,13 @@ import (
 // An Entry makes one segment visible, or, without an object, only makes others
 // dead: then it is a tombstone. It never changes once it was added.
 type Entry struct {
-	ID       ulid.ULID
-	Tenant   string
-	Object   string // name of the segment's object in the bucket; empty in a tombstone
-	Size     int64  // of that object, in bytes
-	Interval model.Interval
+	ID     ulid.ULID
+	Tenant string
+	Object string // name of the segment's object in the bucket; empty in a tombstone
+	Size   int64  // of that object, in bytes
+	// IndexSize is how much of the object's end is its index; 0 when it is not known.
+	IndexSize int64
+	Interval  model.Interval
 	// Level is 0 for what an ingester wrote, and higher for what was merged.
 	Level int
 	// Sources are the memtables whose rows are in a segment of level 0. At higher
@@ -80,6 +82,7 @@ type entryJSON struct {
 	Tenant   string       `json:"tenant"`
 	Object   string       `json:"object"`
 	Size     int64        `json:"size"`
+	Index    int64        `json:"index_size,omitempty"`
 	Mint     int64        `json:"mint"`
 	Maxt     int64        `json:"maxt"`
 	Level    int          `json:"level"`
@@ -100,7 +103,7 @@ func (e *Entry) Tombstone() bool { return e.Object == "" }
 // encode returns the object of e.
 func (e *Entry) encode() ([]byte, error) {
 	j := entryJSON{
-		ID: e.ID, Tenant: e.Tenant, Object: e.Object, Size: e.Size,
+		ID: e.ID, Tenant: e.Tenant, Object: e.Object, Size: e.Size, Index: e.IndexSize,
 		Mint: e.Interval.Mint, Maxt: e.Interval.Maxt,
 		Level: e.Level, Replaces: e.Replaces, Stats: e.Stats, Created: e.Created.UnixNano(),
 	}
@@ -129,7 +132,7 @@ func decode(data []byte) (Entry, error) {
 		return Entry{}, err
 	}
 	e := Entry{
-		ID: j.ID, Tenant: j.Tenant, Object: j.Object, Size: j.Size,
+		ID: j.ID, Tenant: j.Tenant, Object: j.Object, Size: j.Size, IndexSize: j.Index,
 		Interval: model.Interval{Mint: j.Mint, Maxt: j.Maxt},
 		Level:    j.Level, Replaces: j.Replaces, Stats: j.Stats, Created: time.Unix(0, j.Created).UTC(),
 	}
@@ -150,6 +153,8 @@ func (e *Entry) check() error {
 		return objstore.CheckName(e.Object)
 	case e.Size < 0 || e.Level < 0:
 		return fmt.Errorf("size %d and level %d: one is negative", e.Size, e.Level)
+	case e.IndexSize < 0 || e.IndexSize > e.Size:
+		return fmt.Errorf("an index of %d bytes in an object of %d", e.IndexSize, e.Size)
 	case e.Interval.Empty():
 		return fmt.Errorf("interval from %d to %d is empty", e.Interval.Mint, e.Interval.Maxt)
 	case e.Level == 0 && len(e.Replaces) > 0:

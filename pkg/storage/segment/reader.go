@@ -9,8 +9,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"unsafe"
 
 	"github.com/oklog/ulid/v2"
@@ -29,8 +27,17 @@ type Source interface {
 	ReadAt(ctx context.Context, p []byte, off int64) (int, error)
 }
 
+// A PieceSource is a Source that keeps what it has read in pieces, which others
+// share, and that knows best what to read at once.
+type PieceSource interface {
+	Source
+	// ReadPieces returns pieces that hold ranges of the segment, which ascend.
+	// They must not be changed.
+	ReadPieces(ctx context.Context, ranges []block.Range) ([]block.Piece, error)
+}
+
 // firstRead is how much of the end of a segment is read at once, in the hope
-// that the index is in it.
+// that the index is in it, when nobody knows how long that is.
 const firstRead = 64 << 10
 
 // A Reader answers from one segment. It implements [scan.Source].
@@ -48,23 +55,21 @@ type Reader struct {
 	streamBytes int   // that streams borrows
 	summary     Summary
 
-	opening chan struct{} // holds an item while somebody fills opened
-	opened  atomic.Pointer[[]openedBlock]
+	loading chan struct{} // holds an item while somebody fills parts
+	parts   []prunePart   // of each block
 }
 
-// An openedBlock is the prune part of a block, or what is wrong with it.
-type openedBlock struct {
-	*block.Block
-	err error
-}
-
-// Open reads the trailer and the index of a segment of size bytes. The reader
+// Open reads the trailer and the index of a segment of size bytes. index is how
+// long both are, so that one read fetches them; 0 when it is not known. The reader
 // keeps src.
-func Open(ctx context.Context, src Source, size int64) (*Reader, error) {
+func Open(ctx context.Context, src Source, size, index int64) (*Reader, error) {
 	if size < headerLen+trailerLen {
 		return nil, fmt.Errorf("open segment: %w", damagedf("it has %d bytes", size))
 	}
-	tail := make([]byte, min(size, firstRead))
+	if index < trailerLen || index > maxIndex {
+		index = firstRead
+	}
+	tail := make([]byte, min(size, index))
 	tailOff := size - int64(len(tail))
 	if err := readFull(ctx, src, tail, tailOff); err != nil {
 		return nil, fmt.Errorf("open segment: read the last %d bytes: %w", len(tail), err)
@@ -90,13 +95,14 @@ func Open(ctx context.Context, src Source, size int64) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open segment: at offset %d: %w", t.off, err)
 	}
-	r := &Reader{src: src, size: size, off: t.off, opening: make(chan struct{}, 1)}
+	r := &Reader{src: src, size: size, off: t.off, loading: make(chan struct{}, 1)}
 	if err := r.readIndex(raw); err != nil {
 		return nil, fmt.Errorf("open segment: index at offset %d: %w", t.off, err)
 	}
 	r.summary = summarize(r.blocks)
 	r.summary.ID, r.summary.Tenant, r.summary.Sources = r.id, r.tenant, r.sources
-	r.summary.Size, r.summary.Streams = size, r.streams.Len()
+	r.summary.Size, r.summary.IndexSize, r.summary.Streams = size, size-t.off, r.streams.Len()
+	r.parts = make([]prunePart, len(r.blocks))
 	return r, nil
 }
 
@@ -267,41 +273,6 @@ func (r *Reader) Memory() int64 {
 	return n
 }
 
-// block returns the opened prune part of block i. The first call reads those of
-// all blocks at once, while the others wait.
-func (r *Reader) block(ctx context.Context, i int) (*block.Block, error) {
-	opened := r.opened.Load()
-	if opened == nil {
-		select {
-		case r.opening <- struct{}{}:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-		defer func() { <-r.opening }()
-		if opened = r.opened.Load(); opened == nil {
-			var err error
-			if opened, err = r.openBlocks(ctx); err != nil {
-				return nil, err
-			}
-			r.opened.Store(opened)
-		}
-	}
-	return (*opened)[i].Block, (*opened)[i].err
-}
-
-func (r *Reader) openBlocks(ctx context.Context) (*[]openedBlock, error) {
-	buf := make([]byte, r.off-r.prune)
-	if err := readFull(ctx, r.src, buf, r.prune); err != nil {
-		return nil, fmt.Errorf("read the prune parts: %w", err)
-	}
-	opened := make([]openedBlock, len(r.blocks))
-	for i := range r.blocks {
-		e := &r.blocks[i]
-		opened[i].Block, opened[i].err = e.open(buf[e.prune.off-r.prune:][:e.prune.len])
-	}
-	return &opened, nil
-}
-
 // open checks that prune is the prune part of e and opens it.
 func (e *entry) open(prune []byte) (*block.Block, error) {
 	if got := encbuf.Checksum(prune); got != e.pruneCRC {
@@ -316,59 +287,4 @@ func (e *entry) open(prune []byte) (*block.Block, error) {
 			damagedf("%d rows and %d bytes of data, want %d and %d", b.Rows(), b.DataLen(), e.rows, e.data.len))
 	}
 	return b, nil
-}
-
-// decode reads rows of block i.
-func (r *Reader) decode(ctx context.Context, i int, q *block.Question) (*scan.Batch, error) {
-	e := &r.blocks[i]
-	b, err := r.block(ctx, i)
-	if err == nil {
-		bufs := buffers.Get().(*readBuffers)
-		defer bufs.release()
-		read := func(off int64, n int) ([]byte, error) {
-			buf := bufs.take(n)
-			err := readFull(ctx, r.src, buf, e.data.off+off)
-			return buf, err
-		}
-		var batch *scan.Batch
-		if batch, err = b.Decode(read, e.runs, q); err == nil {
-			return batch, nil
-		}
-	}
-	return nil, fmt.Errorf("read segment %s: block %d at offset %d: %w", r.id, i, e.data.off, err)
-}
-
-// readBuffers are what the data of one block is read into, while it is decoded.
-type readBuffers struct {
-	free [][]byte
-	used [][]byte
-}
-
-var buffers = sync.Pool{New: func() any { return new(readBuffers) }}
-
-// maxKept is how much memory may wait for the next block.
-const maxKept = 8 << 20
-
-func (b *readBuffers) take(n int) []byte {
-	var buf []byte
-	if last := len(b.free) - 1; last >= 0 {
-		buf, b.free = b.free[last], b.free[:last]
-	}
-	if cap(buf) < n {
-		buf = make([]byte, n)
-	}
-	b.used = append(b.used, buf)
-	return buf[:n]
-}
-
-func (b *readBuffers) release() {
-	b.free = append(b.free, b.used...)
-	b.used = b.used[:0]
-	kept := 0
-	for _, buf := range b.free {
-		kept += cap(buf)
-	}
-	if kept <= maxKept {
-		buffers.Put(b)
-	}
 }

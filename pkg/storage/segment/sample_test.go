@@ -99,7 +99,7 @@ func FuzzOpen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data, prune, index []byte) {
 		object := append(bytes.Clone(data), prune...)
 		object = appendForged(object, index)
-		r, err := segment.Open(t.Context(), memory(object), int64(len(object)))
+		r, err := segment.Open(t.Context(), memory(object), int64(len(object)), 0)
 		if err != nil {
 			if !errors.Is(err, scan.ErrDamaged) && !errors.Is(err, segment.ErrUnsupported) {
 				t.Fatalf("error is not one of damage: %v", err)

@@ -92,7 +92,7 @@ func randomRows(rnd *rand.Rand, n int, base int64) []block.Row {
 
 func open(t testing.TB, data []byte) *segment.Reader {
 	t.Helper()
-	r, err := segment.Open(t.Context(), memory(data), int64(len(data)))
+	r, err := segment.Open(t.Context(), memory(data), int64(len(data)), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +280,7 @@ func TestEveryByteIsChecked(t *testing.T) {
 	for off := range w.data {
 		bad := bytes.Clone(w.data)
 		bad[off] ^= 1 << (off % 8)
-		r, err := segment.Open(t.Context(), memory(bad), int64(len(bad)))
+		r, err := segment.Open(t.Context(), memory(bad), int64(len(bad)), 0)
 		if err != nil {
 			if !errors.Is(err, scan.ErrDamaged) && !errors.Is(err, segment.ErrUnsupported) {
 				t.Fatalf("byte %d: error is not one of damage: %v", off, err)
@@ -303,12 +303,12 @@ func TestEveryByteIsChecked(t *testing.T) {
 func TestCutShort(t *testing.T) {
 	w := write(t, rand.New(rand.NewPCG(1, 4)), 2)
 	for n := range len(w.data) {
-		if _, err := segment.Open(t.Context(), memory(w.data[:n]), int64(n)); !errors.Is(err, scan.ErrDamaged) {
+		if _, err := segment.Open(t.Context(), memory(w.data[:n]), int64(n), 0); !errors.Is(err, scan.ErrDamaged) {
 			t.Fatalf("%d of %d bytes: error %v", n, len(w.data), err)
 		}
 	}
 	// The object is shorter than the listing said.
-	if _, err := segment.Open(t.Context(), memory(w.data[:100]), int64(len(w.data))); !errors.Is(err, scan.ErrDamaged) {
+	if _, err := segment.Open(t.Context(), memory(w.data[:100]), int64(len(w.data)), 0); !errors.Is(err, scan.ErrDamaged) {
 		t.Errorf("cut after listing: error %v", err)
 	}
 }
@@ -380,7 +380,7 @@ func (g *gated) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 func TestReadersShareThePruneParts(t *testing.T) {
 	w := write(t, rand.New(rand.NewPCG(1, 6)), 3)
 	src := &gated{memory: w.data, begun: make(chan struct{}, 100), open: make(chan struct{})}
-	r, err := segment.Open(t.Context(), src, int64(len(w.data)))
+	r, err := segment.Open(t.Context(), src, int64(len(w.data)), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,7 +80,7 @@ func (s *snapshot) Directory() *scan.Directory { return &s.dir }
 
 // Read implements [scan.Snapshot].
 func (s *snapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch, error) {
-	return s.r.decode(ctx, s.blocks[i], &block.Question{
+	return s.r.decode(ctx, s.blocks[i], s.blocks, &block.Question{
 		Picks:    s.picks[i],
 		Interval: s.req.Interval.Intersect(want.Interval),
 		Columns:  want.Columns,

@@ -64,7 +64,7 @@ func (r *Reader) ReadBlockIn(ctx context.Context, i int, iv model.Interval) (*sc
 			q.Picks = append(q.Picks, block.Pick{Run: j, Stream: int(runs[j].Stream)})
 		}
 	}
-	return r.decode(ctx, i, q)
+	return r.decode(ctx, i, []int{i}, q)
 }
 
 // Stream returns the stream of a number.

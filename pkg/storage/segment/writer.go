@@ -31,11 +31,13 @@ type Block struct {
 
 // A Summary says what is in a segment.
 type Summary struct {
-	ID       ulid.ULID
-	Tenant   string
-	Sources  []scan.Generation
-	Size     int64 // of the whole object, in bytes
-	Interval model.Interval
+	ID      ulid.ULID
+	Tenant  string
+	Sources []scan.Generation
+	Size    int64 // of the whole object, in bytes
+	// IndexSize is the length of the index and the trailer, at the end of the object.
+	IndexSize int64
+	Interval  model.Interval
 
 	Streams       int
 	Blocks        int
@@ -169,7 +171,9 @@ func (w *Writer) Finish(sources []scan.Generation) (Summary, error) {
 	if w.err != nil {
 		return Summary{}, w.err
 	}
-	return w.summary(sources), nil
+	s := w.summary(sources)
+	s.IndexSize = w.off - off
+	return s, nil
 }
 
 func (w *Writer) summary(sources []scan.Generation) Summary {
