@@ -21,8 +21,6 @@ const (
 	byDisk      = "free_disk"
 )
 
-// lookAgain is how long a segment is not looked into that retention left alone.
-const lookAgain = time.Hour
 
 // drop takes segments away, and tells of it.
 func (c *Compactor) drop(ctx context.Context, tenant string, entries []*catalog.Entry, reason string) error {
@@ -113,7 +111,7 @@ func (c *Compactor) judge(ctx context.Context, rules *retention, now time.Time, 
 	if _, ok := c.unreadable.Load(e.ID); ok {
 		return stays, nil
 	}
-	if last, ok := c.judged[e.ID]; ok && !all && now.Sub(last) < lookAgain {
+	if last, ok := c.judged[e.ID]; ok && !all && now.Sub(last) < rules.lookAgain() {
 		return stays, nil
 	}
 	held, err := c.store.Hold(ctx, e.Tenant, []ulid.ULID{e.ID})

@@ -113,12 +113,25 @@ func before(now time.Time, period time.Duration) int64 {
 
 // What makes it worth writing a segment again without the rows that are past
 // retention: a share of it whose streams are wholly past, or rows that have been
-// past for longer than a window of the highest level, so that what only grows old
-// together goes as one.
+// past for longer than a window of the highest level, or than their period, so that
+// what only grows old together goes as one.
 const (
 	worthShare   = 10 // one part in ten
 	worthOverdue = day
 )
+
+// lookAgain is how long a segment is not looked into that retention left alone:
+// a tenth of the shortest period, within a minute and an hour.
+func (r *retention) lookAgain() time.Duration {
+	shortest := 10 * time.Hour
+	if r.period != forever {
+		shortest = min(shortest, r.period)
+	}
+	for _, rule := range slices.Concat(r.own, r.global) {
+		shortest = min(shortest, rule.period)
+	}
+	return max(shortest/10, time.Minute)
+}
 
 // A fate is what retention wants of a segment.
 type fate int
@@ -151,7 +164,8 @@ func (r *retention) judge(now time.Time, s *segment.Reader, all bool) fate {
 	var total, past int64
 	keeps, due := false, false
 	for n, c := range chunks {
-		cutoff := r.cutoff(now, s.Stream(uint32(n)).Labels)
+		period := r.keeps(s.Stream(uint32(n)).Labels)
+		cutoff := before(now, period)
 		total += c.bytes
 		if c.interval.Maxt < cutoff {
 			past += c.bytes
@@ -159,7 +173,7 @@ func (r *retention) judge(now time.Time, s *segment.Reader, all bool) fate {
 		} else {
 			keeps = true
 		}
-		if c.interval.Mint < cutoff && (all || c.interval.Mint < cutoff-int64(worthOverdue)) {
+		if c.interval.Mint < cutoff && (all || c.interval.Mint < cutoff-int64(min(worthOverdue, period))) {
 			due = true
 		}
 	}

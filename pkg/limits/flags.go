@@ -132,7 +132,7 @@ func (l *Limits) registerSplitting(f *flag.FlagSet) {
 }
 
 func (l *Limits) registerKeeping(f *flag.FlagSet) {
-	durationVar(f, &l.RetentionPeriod, "store.retention", 0, "How long entries are kept, 24h or more. 0 for ever.")
+	durationVar(f, &l.RetentionPeriod, "store.retention", 0, "How long entries are kept, a minute or more. 0 for ever.")
 	f.StringVar(&l.DeletionMode, "compactor.deletion-mode", DeletionFilterAnd, "What a delete request does: disabled, filter-only or filter-and-delete.")
 	f.IntVar(&l.RulerMaxRulesPerRuleGroup, "ruler.max-rules-per-rule-group", 0, "Most rules in a group. 0 for no limit.")
 	f.IntVar(&l.RulerMaxRuleGroupsPerTenant, "ruler.max-rule-groups-per-tenant", 0, "Most groups of rules of a tenant. 0 for no limit.")

@@ -61,8 +61,8 @@ func TestValidateNamesTheKey(t *testing.T) {
 	for _, tc := range []struct{ yaml, want string }{
 		{"ingestion_rate_strategy: wild", `ingestion_rate_strategy: "wild" is none of`},
 		{"deletion_mode: maybe", "deletion_mode"},
-		{"retention_period: 1h", "less than 24h"},
-		{"retention_stream: [{selector: '{a=\"b\"}', period: 1h}]", "retention_stream, rule 1"},
+		{"retention_period: 59s", "less than 1m"},
+		{"retention_stream: [{selector: '{a=\"b\"}', period: 59s}]", "retention_stream, rule 1"},
 		{"blocked_queries: [{pattern: '(', regex: true}]", "blocked_queries, rule 1"},
 		{"blocked_queries: [{types: [odd]}]", "blocked_queries, rule 1: types"},
 		{"block_ingestion_status_code: 99", "block_ingestion_status_code"},

@@ -23,7 +23,7 @@ type ShardStreams struct {
 type StreamRetention struct {
 	Selector string   `yaml:"selector"`
 	Priority int      `yaml:"priority"` // the highest one that matches wins
-	Period   Duration `yaml:"period"`   // 24h or more
+	Period   Duration `yaml:"period"`   // a minute or more
 }
 
 // BlockQuery describes queries that are refused.

@@ -4,9 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/grafana/regexp"
 )
+
+// minRetention is how short retention may be. Loki takes a day or more; shorter
+// makes sense where the bucket is not one object for each stream.
+const minRetention = Duration(time.Minute)
 
 // Validate reports values that make no sense, all of them.
 func (l *Limits) Validate() error {
@@ -30,15 +35,15 @@ func (l *Limits) Validate() error {
 	if c := l.BlockIngestionStatusCode; c < 200 || c > 599 {
 		wrong("block_ingestion_status_code: %d is not the code of a final answer (200 to 599)", c)
 	}
-	if p := l.RetentionPeriod; p != 0 && p < Duration(day) {
-		wrong("retention_period: %s is less than 24h", p)
+	if p := l.RetentionPeriod; p != 0 && p < minRetention {
+		wrong("retention_period: %s is less than %s", p, minRetention)
 	}
 	for i, r := range l.RetentionStream {
 		if r.Selector == "" {
 			wrong("retention_stream, rule %d: selector is missing", i+1)
 		}
-		if r.Period < Duration(day) {
-			wrong("retention_stream, rule %d: period %s is less than 24h", i+1, r.Period)
+		if r.Period < minRetention {
+			wrong("retention_stream, rule %d: period %s is less than %s", i+1, r.Period, minRetention)
 		}
 	}
 	for i, b := range l.BlockedQueries {
