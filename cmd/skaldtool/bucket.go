@@ -9,28 +9,79 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
+	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
-// A bucketCommand works on a bucket that is a folder. It only reads, so that a
-// server may be running over it.
+// A bucketCommand works on a bucket that is a folder. Unless it says otherwise it
+// only reads, so that a server may be running over it.
 type bucketCommand struct {
 	name, about string
-	do          func(ctx context.Context, b *bucket, stdout, stderr io.Writer) error
+	operands    []string // behind the options; the first is the bucket
+	options     func(*flag.FlagSet) *bucketOptions
+	do          func(ctx context.Context, j *bucketJob) error
 }
+
+// A bucketJob is a command on its way.
+type bucketJob struct {
+	*bucket
+	dir            string // of the bucket
+	args           []string
+	options        *bucketOptions
+	stdout, stderr io.Writer
+}
+
+func reading(do func(ctx context.Context, b *bucket, stdout, stderr io.Writer) error) func(context.Context, *bucketJob) error {
+	return func(ctx context.Context, j *bucketJob) error { return do(ctx, j.bucket, j.stdout, j.stderr) }
+}
+
+const bucketAbout = "DIR is the\nfolder of the bucket, or the data folder that it lies in."
 
 var bucketCommands = []bucketCommand{
 	{
 		"list",
-		"Says what is in a bucket: tenants, their segments by level, and each segment. DIR is the\nfolder of the bucket, or the data folder that it lies in. Reads the catalog only.",
-		listBucket,
+		"Says what is in a bucket: tenants, their segments by level, and each segment. " + bucketAbout + " Reads the catalog only.",
+		[]string{"DIR"},
+		nil, reading(listBucket),
 	},
 	{
 		"verify",
 		"Reads every byte of a bucket, checks every entry of the catalog, every checksum and every\ncount of every segment, and names what is damaged, what is missing, and what belongs to\nnothing. DIR is the folder of the bucket, or the data folder that it lies in.",
-		verifyBucket,
+		[]string{"DIR"},
+		nil, reading(verifyBucket),
+	},
+	{
+		"repair",
+		"Says what of the damage in a bucket can be repaired, how, and what is lost by it; with\n-write it does so, which takes a bucket that no server runs over. " + bucketAbout,
+		[]string{"DIR"},
+		repairOptions, repairBucket,
+	},
+	{
+		"snapshot",
+		"Copies what a bucket has of some tenants and times to a new folder, which is a bucket itself.\nWhat delete requests hide is left out. What a server has in memory is not in its bucket:\nPOST /flush puts it there. " + bucketAbout,
+		[]string{"DIR", "SNAPSHOT"},
+		copyOptions, snapshotBucket,
+	},
+	{
+		"restore",
+		"Copies what a snapshot, or any bucket, has of some tenants and times into a bucket that no\nserver runs over. Entries that are there already still count once. " + bucketAbout,
+		[]string{"SNAPSHOT", "DIR"},
+		copyOptions, restoreBucket,
+	},
+	{
+		"receipts",
+		"Lists the delete requests that were finished, and what they removed. " + bucketAbout,
+		[]string{"DIR"},
+		nil, listReceipts,
+	},
+	{
+		"verify-receipt",
+		"Compares the receipt of a delete request with the bucket: whether its sums agree, what was\nwritten is there as it was written, what it replaced is gone, and no entry is left that the\nrequest covers. " + bucketAbout,
+		[]string{"DIR", "TENANT", "REQUEST"},
+		nil, verifyReceipt,
 	},
 }
 
@@ -57,22 +108,41 @@ func runBucket(args []string, stdout, stderr io.Writer) int {
 func (c *bucketCommand) run(args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.Usage = func() { fmt.Fprintf(fs.Output(), "Usage: skaldtool bucket %s DIR\n\n%s\n", c.name, c.about) }
+	var options *bucketOptions
+	if c.options != nil {
+		options = c.options(fs)
+	}
+	fs.Usage = func() {
+		form := strings.Join(c.operands, " ")
+		if c.options != nil {
+			form = "[options] " + form
+		}
+		fmt.Fprintf(fs.Output(), "Usage: skaldtool bucket %s %s\n\n%s\n", c.name, form, c.about)
+		if c.options != nil {
+			fmt.Fprintln(fs.Output())
+			fs.PrintDefaults()
+		}
+	}
 	switch err := fs.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return exitOK
 	case err != nil:
 		return exitUsage
-	case fs.NArg() != 1:
+	case fs.NArg() != len(c.operands) && len(c.operands) == 1:
 		fmt.Fprintf(stderr, "skaldtool: want one folder, have %d\n\n", fs.NArg())
+		fs.Usage()
+		return exitUsage
+	case fs.NArg() != len(c.operands):
+		fmt.Fprintf(stderr, "skaldtool: want %s, have %d of them\n\n", strings.Join(c.operands, ", "), fs.NArg())
 		fs.Usage()
 		return exitUsage
 	}
 	out := bufio.NewWriter(stdout)
 	ctx := context.Background()
-	b, err := openBucket(ctx, fs.Arg(0))
+	j := &bucketJob{args: fs.Args(), options: options, stdout: out, stderr: stderr}
+	err := j.open(ctx, fs.Arg(0))
 	if err == nil {
-		err = c.do(ctx, b, out, stderr)
+		err = c.do(ctx, j)
 	}
 	if flushErr := out.Flush(); err == nil {
 		err = flushErr
@@ -86,19 +156,40 @@ func (c *bucketCommand) run(args []string, stdout, stderr io.Writer) int {
 	return exitFailed
 }
 
-// openBucket opens the bucket in dir, or in a folder bucket there, and reads its catalog.
-func openBucket(ctx context.Context, dir string) (*bucket, error) {
+// open opens the bucket in dir to read.
+func (j *bucketJob) open(ctx context.Context, dir string) (err error) {
+	if j.dir, err = bucketFolder(dir); err != nil {
+		return err
+	}
+	j.bucket = &bucket{Bucket: readOnly{j.dir}}
+	j.catalog, err = catalog.Open(ctx, j.bucket, catalog.Options{Mode: catalog.Follower})
+	return err
+}
+
+// bucketFolder returns the folder of the bucket in dir: dir, or a folder bucket there.
+func bucketFolder(dir string) (string, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if !info.IsDir() {
-		return nil, fmt.Errorf("%s is not a folder", dir)
+		return "", fmt.Errorf("%s is not a folder", dir)
 	}
 	if info, err := os.Stat(filepath.Join(dir, "bucket")); err == nil && info.IsDir() {
 		dir = filepath.Join(dir, "bucket")
 	}
-	b := &bucket{Bucket: readOnly{dir}}
-	b.catalog, err = catalog.Open(ctx, b, catalog.Options{Mode: catalog.Follower})
-	return b, err
+	return dir, nil
+}
+
+// openToWrite opens a bucket to change it, which no server does meanwhile.
+func openToWrite(ctx context.Context, dir string) (*bucket, func() error, error) {
+	folder, err := objstore.OpenFolder(vfs.OS, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	b := &bucket{Bucket: folder}
+	if b.catalog, err = catalog.Open(ctx, b, catalog.Options{}); err != nil {
+		return nil, nil, errors.Join(err, folder.Close())
+	}
+	return b, folder.Close, nil
 }

@@ -1,4 +1,4 @@
-// Command skaldtool looks at Skald's files from outside.
+// Command skaldtool looks at Skald's files from outside, copies and repairs them.
 package main
 
 import (
@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-const usage = `skaldtool looks at Skald's files.
+const usage = `skaldtool looks at Skald's files, copies and repairs them.
 
 Usage:
 
@@ -16,6 +16,11 @@ Usage:
   skaldtool segment dump [-o text|jsonl] FILE           print all entries
   skaldtool bucket list DIR                             say which segments each tenant has
   skaldtool bucket verify DIR                           read every byte and name what is damaged or missing
+  skaldtool bucket repair [-write] DIR                  repair what can be repaired; say what cannot, and what is lost
+  skaldtool bucket snapshot DIR SNAPSHOT                copy tenants and times to a new folder
+  skaldtool bucket restore SNAPSHOT DIR                 copy them into a bucket
+  skaldtool bucket receipts DIR                         say what delete requests have removed
+  skaldtool bucket verify-receipt DIR TENANT REQUEST    compare a receipt with the bucket
 
 "skaldtool segment COMMAND -h" and "skaldtool bucket COMMAND -h" have more. The exit code is 0 if all is well, 1
 if something is damaged or cannot be read, and 2 for a command that makes no sense.

@@ -9,10 +9,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-kit/log"
 	"github.com/oklog/ulid/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/skaldlogs/skald/pkg/compactor"
+	"github.com/skaldlogs/skald/pkg/deletes"
+	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/scan"
 	"github.com/skaldlogs/skald/pkg/storage"
@@ -42,7 +48,15 @@ func TestScripts(t *testing.T) {
 			// segment, the two that it replaced and one of level 0; of tenant old a
 			// dropped one.
 			"mkbucket": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(makeBucket(ts.MkAbs(args[0]))) },
-			// flipall PATTERN OFFSET changes a byte of each file that matches.
+			// mkreceipt DIR makes a data folder with a bucket from which a request of
+			// tenant acme was deleted, and sets REQUEST to its id.
+			"mkreceipt": func(ts *testscript.TestScript, _ bool, args []string) {
+				id, err := makeReceipt(ts.MkAbs(args[0]))
+				ts.Check(err)
+				ts.Setenv("REQUEST", id.String())
+			},
+			// flipall PATTERN OFFSET changes a byte of each file that matches; an OFFSET below 0
+			// counts from the end.
 			"flipall": func(ts *testscript.TestScript, _ bool, args []string) {
 				found, err := filepath.Glob(ts.MkAbs(args[0]))
 				ts.Check(err)
@@ -51,7 +65,7 @@ func TestScripts(t *testing.T) {
 				for _, name := range found {
 					data, err := os.ReadFile(name)
 					ts.Check(err)
-					data[off] ^= 1
+					data[(off+len(data))%len(data)] ^= 1
 					ts.Check(os.WriteFile(name, data, 0o644))
 				}
 			},
@@ -79,6 +93,48 @@ func TestScripts(t *testing.T) {
 			},
 		},
 	})
+}
+
+// noMemory is ingesters that have flushed everything.
+type noMemory struct{}
+
+func (noMemory) Cover(context.Context) ([]scan.Generation, error)  { return nil, nil }
+func (noMemory) Oldest(context.Context) ([]scan.Generation, error) { return nil, nil }
+
+// limitsOf are the limits of all tenants.
+type limitsOf struct{ limits.Limits }
+
+func (l *limitsOf) For(string) *limits.Limits { return &l.Limits }
+
+func makeReceipt(dir string) (id ulid.ULID, err error) {
+	if err := makeBucket(dir); err != nil {
+		return id, err
+	}
+	ctx := context.Background()
+	folder, err := objstore.OpenFolder(vfs.OS, filepath.Join(dir, "bucket"))
+	if err != nil {
+		return id, err
+	}
+	defer folder.Close()
+	c, err := catalog.Open(ctx, folder, catalog.Options{})
+	if err != nil {
+		return id, err
+	}
+	for _, e := range c.Unreleased("i") {
+		if err := c.Release(ctx, e.Tenant, e.ID); err != nil {
+			return id, err
+		}
+	}
+	all := &limitsOf{}
+	comp := compactor.New(compactor.Config{MaxCompactionParallelism: 1, MaxSegmentSize: 1 << 20, CompactionInterval: time.Hour, RetentionEnabled: true}, compactor.Options{
+		Store:  storage.New(folder, c, storage.Options{Compile: deletes.Compile}),
+		Limits: all, Defaults: &all.Limits, Ingesters: noMemory{}, Logger: log.NewNopLogger(), Registerer: prometheus.NewRegistry(),
+	})
+	id, err = comp.Delete(ctx, "acme", `{app="shop"} |= "request 3"`, model.Interval{Mint: 0, Maxt: time.Now().UnixNano()})
+	if err != nil {
+		return id, err
+	}
+	return id, comp.Compact(ctx)
 }
 
 func makeBucket(dir string) error {

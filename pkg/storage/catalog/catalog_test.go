@@ -125,7 +125,7 @@ func step(t *testing.T, d *datadriven.TestData, bucket *objstore.Memory, catalog
 	case "tenants":
 		return strings.Join(c.Tenants(), "\n")
 	case "damage":
-		name := entryName(tenant, testID(ids(t, d, "id")[0]))
+		name := EntryName(tenant, testID(ids(t, d, "id")[0]))
 		data, err := objstore.ReadAll(ctx, bucket, name, maxEntrySize)
 		if err != nil {
 			return said(err)

@@ -79,7 +79,7 @@ func (c *Catalog) add(ctx context.Context, e Entry) error {
 	if err != nil {
 		return err
 	}
-	name := entryName(e.Tenant, e.ID)
+	name := EntryName(e.Tenant, e.ID)
 	if err := c.bucket.PutIfAbsent(ctx, name, object); err != nil {
 		if !errors.Is(err, objstore.ErrExists) {
 			// The put may have happened for all that. An entry that nobody here
@@ -162,7 +162,7 @@ func (c *Catalog) remove(ctx context.Context, tenant string, id ulid.ULID) error
 			return fmt.Errorf("%s, which it replaces, is still there", left[0])
 		}
 	}
-	if err := c.bucket.Delete(ctx, entryName(tenant, id)); err != nil {
+	if err := c.bucket.Delete(ctx, EntryName(tenant, id)); err != nil {
 		return err
 	}
 	t.update(func() {
@@ -183,7 +183,7 @@ func (c *Catalog) remove(ctx context.Context, tenant string, id ulid.ULID) error
 // Entered reports whether the bucket itself has an entry for a segment, be it
 // dead, damaged, or not known here.
 func (c *Catalog) Entered(ctx context.Context, tenant string, id ulid.ULID) (bool, error) {
-	_, err := c.bucket.Stat(ctx, entryName(tenant, id))
+	_, err := c.bucket.Stat(ctx, EntryName(tenant, id))
 	switch {
 	case err == nil:
 		return true, nil

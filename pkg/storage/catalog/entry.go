@@ -68,7 +68,8 @@ const (
 
 func folderOf(tenant string) string { return root + objstore.EncodeTenant(tenant) + "/" }
 
-func entryName(tenant string, id ulid.ULID) string {
+// EntryName is the name of the object of an entry.
+func EntryName(tenant string, id ulid.ULID) string {
 	return folderOf(tenant) + id.String() + entrySuffix
 }
 

@@ -181,7 +181,7 @@ func (c *Catalog) apply(ctx context.Context, t *tenant, l *listing) error {
 		})
 	}
 	for id := range l.entries {
-		try(id, Damage{Object: entryName(t.name, id)}, func() error {
+		try(id, Damage{Object: EntryName(t.name, id)}, func() error {
 			e, err := c.read(gctx, t.name, id)
 			if err == nil {
 				mu.Lock()
@@ -247,7 +247,7 @@ func (e *damageError) Error() string { return e.err.Error() }
 
 // read returns the entry of a segment from the bucket.
 func (c *Catalog) read(ctx context.Context, tenant string, id ulid.ULID) (*Entry, error) {
-	name := entryName(tenant, id)
+	name := EntryName(tenant, id)
 	data, err := objstore.ReadAll(ctx, c.bucket, name, maxEntrySize)
 	switch {
 	case errors.Is(err, objstore.ErrTooLarge):

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/skaldlogs/skald/pkg/deletes"
+	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/storage"
+	"github.com/skaldlogs/skald/pkg/storage/catalog"
+	"github.com/skaldlogs/skald/pkg/storage/segment"
+)
+
+// bucketOptions are the options of all commands on buckets; each has some of them.
+type bucketOptions struct {
+	tenants    string
+	from, to   string
+	write      bool
+	adopt      bool
+	unreadable bool
+}
+
+func copyOptions(fs *flag.FlagSet) *bucketOptions {
+	o := &bucketOptions{}
+	fs.StringVar(&o.tenants, "tenant", "", "`tenants` to copy, separated by commas; all without it")
+	fs.StringVar(&o.from, "from", "", "copy entries from this `time` on (RFC 3339)")
+	fs.StringVar(&o.to, "to", "", "copy entries before this `time` (RFC 3339)")
+	return o
+}
+
+// interval is the times that are copied.
+func (o *bucketOptions) interval() (model.Interval, error) {
+	iv := model.Interval{Mint: math.MinInt64, Maxt: math.MaxInt64}
+	for _, bound := range []struct {
+		name, text string
+		set        func(ts int64)
+	}{
+		{"-from", o.from, func(ts int64) { iv.Mint = ts }},
+		{"-to", o.to, func(ts int64) { iv.Maxt = ts - 1 }},
+	} {
+		if bound.text == "" {
+			continue
+		}
+		t, err := time.Parse(time.RFC3339Nano, bound.text)
+		if err != nil {
+			return iv, fmt.Errorf("%s: %w", bound.name, err)
+		}
+		bound.set(t.UnixNano())
+	}
+	if iv.Empty() {
+		return iv, errors.New("-to is not after -from")
+	}
+	return iv, nil
+}
+
+// snapshotBucket copies to a folder that is empty or not there yet.
+func snapshotBucket(ctx context.Context, j *bucketJob) error {
+	to := j.args[1]
+	switch there, err := os.ReadDir(to); {
+	case errors.Is(err, os.ErrNotExist):
+		if err := os.MkdirAll(to, 0o755); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	case len(there) > 0:
+		return fmt.Errorf("snapshot to %s: the folder is not empty", to)
+	}
+	return j.copyTo(ctx, to)
+}
+
+// restoreBucket copies into a bucket that is there.
+func restoreBucket(ctx context.Context, j *bucketJob) error {
+	to, err := bucketFolder(j.args[1])
+	if err != nil {
+		return err
+	}
+	return j.copyTo(ctx, to)
+}
+
+// copyTo copies segment by segment. The copies have sources of their own: a
+// generation of the bucket that they come from has nothing to do with one of the
+// same name and number in that to which they go.
+func (j *bucketJob) copyTo(ctx context.Context, dir string) (err error) {
+	iv, err := j.options.interval()
+	if err != nil {
+		return err
+	}
+	to, closeBucket, err := openToWrite(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeBucket()) }()
+	run, err := ulid.New(ulid.Now(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	c := &copier{
+		from: j.bucket, to: storage.New(to, to.catalog, storage.Options{}), interval: iv,
+		source: "copy-" + run.String(), masks: storage.New(j.bucket, j.catalog, storage.Options{Compile: deletes.Compile}),
+	}
+	wanted := strings.Split(j.options.tenants, ",")
+	for _, tenant := range j.catalog.Tenants() {
+		if j.options.tenants != "" && !slices.Contains(wanted, tenant) {
+			continue
+		}
+		before := c.total
+		if err := c.tenant(ctx, tenant); err != nil {
+			return fmt.Errorf("tenant %s: %w", tenant, err)
+		}
+		if c.total == before {
+			continue
+		}
+		fmt.Fprintf(j.stdout, "%s: %d segments, %d entries\n", tenant, c.total.segments-before.segments, c.total.rows-before.rows)
+	}
+	return nil
+}
+
+type copier struct {
+	from     *bucket
+	to       *storage.Store
+	masks    *storage.Store // over from, for what hides rows
+	interval model.Interval
+	source   string
+	total    struct {
+		segments int
+		rows     int64
+	}
+	generation uint64
+}
+
+func (c *copier) tenant(ctx context.Context, tenant string) error {
+	snap := c.from.catalog.Snapshot(tenant)
+	if len(snap.Damaged) > 0 {
+		return fmt.Errorf("%s cannot be read (skaldtool bucket repair): %w", snap.Damaged[0].Object, snap.Damaged[0].Err)
+	}
+	masks, warnings := c.masks.Masks(tenant, c.interval)
+	if len(warnings) > 0 {
+		return errors.New(warnings[0])
+	}
+	// In the order of their arrival, as far as it is known.
+	entries := slices.Clone(snap.Entries)
+	slices.SortFunc(entries, func(a, b *catalog.Entry) int { return a.ID.Compare(b.ID) })
+	for _, e := range entries {
+		if !e.Interval.Overlaps(c.interval) {
+			continue
+		}
+		if err := c.segment(ctx, e, masks); err != nil {
+			return fmt.Errorf("segment %s: %w", e.ID, err)
+		}
+	}
+	return nil
+}
+
+func (c *copier) segment(ctx context.Context, e *catalog.Entry, masks []*storage.Mask) error {
+	r, err := storage.OpenSegment(ctx, c.from, e)
+	if err != nil {
+		return err
+	}
+	copying := storage.Copying{Interval: c.interval}
+	for _, m := range masks {
+		if m.Touches(e) {
+			copying.Masks = append(copying.Masks, m)
+		}
+	}
+	c.generation++
+	made, err := c.to.Put(ctx, storage.NewSegment{
+		Tenant: e.Tenant, Level: max(1, e.Level),
+		Sources: []scan.Generation{{Ingester: c.source, ID: c.generation}},
+		Labels:  func(ref uint32) labels.Labels { return r.Stream(ref).Labels },
+	}, func(w *segment.Writer) error { return copying.Copy(ctx, w, r) })
+	if errors.Is(err, storage.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c.total.segments++
+	c.total.rows += made.Stats.Rows
+	return nil
+}
