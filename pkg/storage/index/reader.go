@@ -196,28 +196,46 @@ func (r *Reader) Select(matchers []*labels.Matcher) *roaring.Bitmap {
 
 // LabelNames returns the label names of the given streams, sorted; nil means of all.
 func (r *Reader) LabelNames(refs *roaring.Bitmap) []string {
-	if refs != nil {
+	if refs != nil && refs.GetCardinality() <= fewRefs {
 		return labelNames(r, refs)
 	}
-	names := make([]string, len(r.names))
+	names := make([]string, 0, len(r.names))
 	for i := range r.names {
-		names[i] = strings.Clone(r.names[i].name)
+		if refs == nil || slices.ContainsFunc(r.names[i].values, func(v readerValue) bool { return v.in(refs) }) {
+			names = append(names, strings.Clone(r.names[i].name))
+		}
 	}
 	return names
 }
 
+// fewRefs is how many streams are looked at one by one for their label names.
+// Beyond that, and for values where there are as many streams as values, postings
+// are compared with the streams instead.
+const fewRefs = 16
+
 // LabelValues returns the values that the given streams have for a label,
 // sorted; nil means all streams.
 func (r *Reader) LabelValues(name string, refs *roaring.Bitmap) []string {
-	if refs != nil {
+	all := r.valuesOf(name)
+	if refs != nil && refs.GetCardinality() < uint64(len(all)) {
 		return labelValues(r, refs, name)
 	}
-	all := r.valuesOf(name)
-	values := make([]string, len(all))
+	values := make([]string, 0, len(all))
 	for i := range all {
-		values[i] = strings.Clone(all[i].value)
+		if refs == nil || all[i].in(refs) {
+			values = append(values, strings.Clone(all[i].value))
+		}
 	}
 	return values
+}
+
+// in reports whether one of the streams with the value is among refs.
+func (v *readerValue) in(refs *roaring.Bitmap) (found bool) {
+	eachRange(v.ranges, func(start, end uint64) bool {
+		found = refs.IntersectsWithInterval(start, end)
+		return !found
+	})
+	return found
 }
 
 // Bytes estimates the memory that the reader takes beside the bytes it borrows.

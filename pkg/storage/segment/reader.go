@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"github.com/oklog/ulid/v2"
@@ -54,6 +55,9 @@ type Reader struct {
 	off         int64 // of the index
 	streamBytes int   // that streams borrows
 	summary     Summary
+
+	placing sync.Once
+	placed  *places
 
 	loading chan struct{} // holds an item while somebody fills parts
 	parts   []prunePart   // of each block
@@ -257,15 +261,15 @@ func (r *Reader) ID() ulid.ULID { return r.id }
 // Summary says what is in the segment.
 func (r *Reader) Summary() Summary { return r.summary }
 
-// runBytes is what a run takes in memory.
-const runBytes = int64(unsafe.Sizeof(block.Run{}))
+// runBytes is what a run takes in memory, with its place.
+const runBytes = int64(unsafe.Sizeof(block.Run{}) + unsafe.Sizeof(place{}))
 
 // Memory estimates how many bytes the reader keeps in memory once its blocks
 // have been opened. It is asked before, so what a block takes is guessed from
 // the length of its prune part: its templates and columns unpack to about four
 // times that.
 func (r *Reader) Memory() int64 {
-	n := int64(r.streamBytes) + r.streams.Bytes()
+	n := int64(r.streamBytes) + r.streams.Bytes() + 4*int64(r.streams.Len())
 	for i := range r.blocks {
 		e := &r.blocks[i]
 		n += 4<<10 + 4*int64(e.prune.len) + runBytes*int64(len(e.runs))

@@ -34,27 +34,39 @@ func (r *Reader) Snapshot(req *scan.Request, filters *block.Filters) (scan.Snaps
 		return nil, fmt.Errorf("open segment %s: it is of tenant %q, not of %q", r.id, r.tenant, req.Tenant)
 	}
 	s := &snapshot{r: r, req: req, filter: filters, dir: scan.Directory{Generations: r.sources}}
-	selected := r.streams.Select(req.Matchers)
 	numbers := map[uint32]int{} // in the directory
+	selected := r.streams.Select(req.Matchers)
+	if r.few(selected) {
+		for places := r.placesOf(selected, req.Interval); len(places) > 0; {
+			n := 1
+			for n < len(places) && places[n].block == places[0].block {
+				n++
+			}
+			s.add(int(places[0].block), places[:n], numbers)
+			places = places[n:]
+		}
+		return s, nil
+	}
+	var places []place
 	for i := range r.blocks {
-		s.add(i, selected, numbers)
+		if r.blocks[i].interval.Overlaps(req.Interval) {
+			places = r.appendPlaces(places[:0], i, selected, req.Interval)
+			s.add(i, places, numbers)
+		}
 	}
 	return s, nil
 }
 
-// add lists the runs of block i that the request is about.
-func (s *snapshot) add(i int, selected *roaring.Bitmap, numbers map[uint32]int) {
-	e := &s.r.blocks[i]
-	if !e.interval.Overlaps(s.req.Interval) {
+// add lists runs of block i, which ascend.
+func (s *snapshot) add(i int, places []place, numbers map[uint32]int) {
+	if len(places) == 0 {
 		return
 	}
-	var runs []scan.Run
-	var picks []block.Pick
-	for j := range e.runs {
-		run := &e.runs[j]
-		if !run.Interval.Overlaps(s.req.Interval) || !selected.Contains(run.Stream) {
-			continue
-		}
+	e := &s.r.blocks[i]
+	runs := make([]scan.Run, len(places))
+	picks := make([]block.Pick, len(places))
+	for k, p := range places {
+		run := &e.runs[p.run]
 		n, ok := numbers[run.Stream]
 		if !ok {
 			n = len(s.dir.Streams)
@@ -62,17 +74,15 @@ func (s *snapshot) add(i int, selected *roaring.Bitmap, numbers map[uint32]int) 
 			lbls, hash := s.r.streams.Labels(run.Stream)
 			s.dir.Streams = append(s.dir.Streams, scan.Stream{Labels: lbls, Hash: hash})
 		}
-		runs = append(runs, scan.Run{
+		runs[k] = scan.Run{
 			Stream: n, Interval: run.Interval, Rows: run.Rows,
 			Bytes: run.Bytes, MetadataBytes: run.MetadataBytes,
-		})
-		picks = append(picks, block.Pick{Run: j, Stream: n})
+		}
+		picks[k] = block.Pick{Run: int(p.run), Stream: n}
 	}
-	if len(runs) > 0 {
-		s.dir.Blocks = append(s.dir.Blocks, scan.Block{Order: e.order, Runs: runs})
-		s.blocks = append(s.blocks, i)
-		s.picks = append(s.picks, picks)
-	}
+	s.dir.Blocks = append(s.dir.Blocks, scan.Block{Order: e.order, Runs: runs})
+	s.blocks = append(s.blocks, i)
+	s.picks = append(s.picks, picks)
 }
 
 // Directory implements [scan.Snapshot].
@@ -102,15 +112,24 @@ func (r *Reader) inInterval(matchers []*labels.Matcher, iv model.Interval) *roar
 		return selected
 	}
 	found := roaring.New()
+	if r.few(selected) {
+		for _, p := range r.placesOf(selected, iv) {
+			found.Add(r.blocks[p.block].runs[p.run].Stream)
+		}
+		return found
+	}
+	var streams []uint32
 	for i := range r.blocks {
 		if !r.blocks[i].interval.Overlaps(iv) {
 			continue
 		}
+		streams = streams[:0]
 		for j := range r.blocks[i].runs {
 			if run := &r.blocks[i].runs[j]; run.Interval.Overlaps(iv) {
-				found.Add(run.Stream)
+				streams = append(streams, run.Stream)
 			}
 		}
+		found.AddMany(streams)
 	}
 	found.And(selected)
 	return found
