@@ -169,7 +169,7 @@ func (x Matcher_Type) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Matcher_Type.Descriptor instead.
 func (Matcher_Type) EnumDescriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{6, 0}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{11, 0}
 }
 
 type LineFilter_Op int32
@@ -221,7 +221,7 @@ func (x LineFilter_Op) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LineFilter_Op.Descriptor instead.
 func (LineFilter_Op) EnumDescriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{7, 0}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{12, 0}
 }
 
 type Failure_Kind int32
@@ -276,7 +276,7 @@ func (x Failure_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Failure_Kind.Descriptor instead.
 func (Failure_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{22, 0}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{29, 0}
 }
 
 type IngestRequest struct {
@@ -566,6 +566,9 @@ type ReadCommand struct {
 	Block         uint32                 `protobuf:"varint,2,opt,name=block,proto3" json:"block,omitempty"`      // its number in the directory
 	Columns       uint32                 `protobuf:"varint,3,opt,name=columns,proto3" json:"columns,omitempty"`  // bits: 1 lines, 2 metadata, 4 sizes, 8 lines if some filter is not answered
 	Interval      *Interval              `protobuf:"bytes,4,opt,name=interval,proto3" json:"interval,omitempty"` // rows are wanted that lie in it and in the request's
+	Fields        *Fields                `protobuf:"bytes,5,opt,name=fields,proto3" json:"fields,omitempty"`     // what is asked of fields, if anything
+	Limit         uint32                 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`      // how many rows are wanted, with the latest times; 0 wants all
+	Oldest        bool                   `protobuf:"varint,7,opt,name=oldest,proto3" json:"oldest,omitempty"`    // with the earliest instead
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -628,6 +631,352 @@ func (x *ReadCommand) GetInterval() *Interval {
 	return nil
 }
 
+func (x *ReadCommand) GetFields() *Fields {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *ReadCommand) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ReadCommand) GetOldest() bool {
+	if x != nil {
+		return x.Oldest
+	}
+	return false
+}
+
+// What is asked of labels that lines and metadata have.
+type Fields struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Parser        uint32                 `protobuf:"varint,1,opt,name=parser,proto3" json:"parser,omitempty"` // 0 none, 1 JSON, 2 logfmt, 3 pattern
+	Parts         []*PatternPart         `protobuf:"bytes,2,rep,name=parts,proto3" json:"parts,omitempty"`
+	Fields        []*Field               `protobuf:"bytes,3,rep,name=fields,proto3" json:"fields,omitempty"`
+	Where         *Predicate             `protobuf:"bytes,4,opt,name=where,proto3" json:"where,omitempty"` // absent for none
+	Vectors       []*VectorWant          `protobuf:"bytes,5,rep,name=vectors,proto3" json:"vectors,omitempty"`
+	All           bool                   `protobuf:"varint,6,opt,name=all,proto3" json:"all,omitempty"` // a label that cannot be read matters, whichever it is
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fields) Reset() {
+	*x = Fields{}
+	mi := &file_logproto_ingester_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fields) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fields) ProtoMessage() {}
+
+func (x *Fields) ProtoReflect() protoreflect.Message {
+	mi := &file_logproto_ingester_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fields.ProtoReflect.Descriptor instead.
+func (*Fields) Descriptor() ([]byte, []int) {
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Fields) GetParser() uint32 {
+	if x != nil {
+		return x.Parser
+	}
+	return 0
+}
+
+func (x *Fields) GetParts() []*PatternPart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *Fields) GetFields() []*Field {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *Fields) GetWhere() *Predicate {
+	if x != nil {
+		return x.Where
+	}
+	return nil
+}
+
+func (x *Fields) GetVectors() []*VectorWant {
+	if x != nil {
+		return x.Vectors
+	}
+	return nil
+}
+
+func (x *Fields) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+type PatternPart struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Capture       bool                   `protobuf:"varint,1,opt,name=capture,proto3" json:"capture,omitempty"`
+	Text          []byte                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"` // a literal, or the name of a capture
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PatternPart) Reset() {
+	*x = PatternPart{}
+	mi := &file_logproto_ingester_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PatternPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PatternPart) ProtoMessage() {}
+
+func (x *PatternPart) ProtoReflect() protoreflect.Message {
+	mi := &file_logproto_ingester_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PatternPart.ProtoReflect.Descriptor instead.
+func (*PatternPart) Descriptor() ([]byte, []int) {
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *PatternPart) GetCapture() bool {
+	if x != nil {
+		return x.Capture
+	}
+	return false
+}
+
+func (x *PatternPart) GetText() []byte {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
+type Field struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          []byte                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Metadata      bool                   `protobuf:"varint,2,opt,name=metadata,proto3" json:"metadata,omitempty"` // before the parser
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Field) Reset() {
+	*x = Field{}
+	mi := &file_logproto_ingester_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Field) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Field) ProtoMessage() {}
+
+func (x *Field) ProtoReflect() protoreflect.Message {
+	mi := &file_logproto_ingester_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Field.ProtoReflect.Descriptor instead.
+func (*Field) Descriptor() ([]byte, []int) {
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Field) GetName() []byte {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *Field) GetMetadata() bool {
+	if x != nil {
+		return x.Metadata
+	}
+	return false
+}
+
+type Predicate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Op            uint32                 `protobuf:"varint,1,opt,name=op,proto3" json:"op,omitempty"`           // 0 and, 1 or, 2 text, 3 number, 4 duration, 5 bytes
+	Subs          []*Predicate           `protobuf:"bytes,2,rep,name=subs,proto3" json:"subs,omitempty"`        // of and, or
+	Field         uint32                 `protobuf:"varint,3,opt,name=field,proto3" json:"field,omitempty"`     // its number in the fields
+	Matcher       *Matcher               `protobuf:"bytes,4,opt,name=matcher,proto3" json:"matcher,omitempty"`  // of text
+	Compare       uint32                 `protobuf:"varint,5,opt,name=compare,proto3" json:"compare,omitempty"` // 0 ==, 1 !=, 2 >, 3 >=, 4 <, 5 <=
+	Value         float64                `protobuf:"fixed64,6,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Predicate) Reset() {
+	*x = Predicate{}
+	mi := &file_logproto_ingester_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Predicate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Predicate) ProtoMessage() {}
+
+func (x *Predicate) ProtoReflect() protoreflect.Message {
+	mi := &file_logproto_ingester_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Predicate.ProtoReflect.Descriptor instead.
+func (*Predicate) Descriptor() ([]byte, []int) {
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Predicate) GetOp() uint32 {
+	if x != nil {
+		return x.Op
+	}
+	return 0
+}
+
+func (x *Predicate) GetSubs() []*Predicate {
+	if x != nil {
+		return x.Subs
+	}
+	return nil
+}
+
+func (x *Predicate) GetField() uint32 {
+	if x != nil {
+		return x.Field
+	}
+	return 0
+}
+
+func (x *Predicate) GetMatcher() *Matcher {
+	if x != nil {
+		return x.Matcher
+	}
+	return nil
+}
+
+func (x *Predicate) GetCompare() uint32 {
+	if x != nil {
+		return x.Compare
+	}
+	return 0
+}
+
+func (x *Predicate) GetValue() float64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+type VectorWant struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Field         int32                  `protobuf:"zigzag32,1,opt,name=field,proto3" json:"field,omitempty"` // its number in the fields, or -1 for an empty vector
+	As            uint32                 `protobuf:"varint,2,opt,name=as,proto3" json:"as,omitempty"`         // as Predicate.op, 2 or more
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VectorWant) Reset() {
+	*x = VectorWant{}
+	mi := &file_logproto_ingester_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VectorWant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VectorWant) ProtoMessage() {}
+
+func (x *VectorWant) ProtoReflect() protoreflect.Message {
+	mi := &file_logproto_ingester_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VectorWant.ProtoReflect.Descriptor instead.
+func (*VectorWant) Descriptor() ([]byte, []int) {
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *VectorWant) GetField() int32 {
+	if x != nil {
+		return x.Field
+	}
+	return 0
+}
+
+func (x *VectorWant) GetAs() uint32 {
+	if x != nil {
+		return x.As
+	}
+	return 0
+}
+
 type ScanReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Reply:
@@ -641,7 +990,7 @@ type ScanReply struct {
 
 func (x *ScanReply) Reset() {
 	*x = ScanReply{}
-	mi := &file_logproto_ingester_proto_msgTypes[5]
+	mi := &file_logproto_ingester_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -653,7 +1002,7 @@ func (x *ScanReply) String() string {
 func (*ScanReply) ProtoMessage() {}
 
 func (x *ScanReply) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[5]
+	mi := &file_logproto_ingester_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -666,7 +1015,7 @@ func (x *ScanReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScanReply.ProtoReflect.Descriptor instead.
 func (*ScanReply) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{5}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ScanReply) GetReply() isScanReply_Reply {
@@ -722,7 +1071,7 @@ type Matcher struct {
 
 func (x *Matcher) Reset() {
 	*x = Matcher{}
-	mi := &file_logproto_ingester_proto_msgTypes[6]
+	mi := &file_logproto_ingester_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -734,7 +1083,7 @@ func (x *Matcher) String() string {
 func (*Matcher) ProtoMessage() {}
 
 func (x *Matcher) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[6]
+	mi := &file_logproto_ingester_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -747,7 +1096,7 @@ func (x *Matcher) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Matcher.ProtoReflect.Descriptor instead.
 func (*Matcher) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{6}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Matcher) GetType() Matcher_Type {
@@ -781,7 +1130,7 @@ type LineFilter struct {
 
 func (x *LineFilter) Reset() {
 	*x = LineFilter{}
-	mi := &file_logproto_ingester_proto_msgTypes[7]
+	mi := &file_logproto_ingester_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -793,7 +1142,7 @@ func (x *LineFilter) String() string {
 func (*LineFilter) ProtoMessage() {}
 
 func (x *LineFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[7]
+	mi := &file_logproto_ingester_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -806,7 +1155,7 @@ func (x *LineFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LineFilter.ProtoReflect.Descriptor instead.
 func (*LineFilter) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{7}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *LineFilter) GetOp() LineFilter_Op {
@@ -834,7 +1183,7 @@ type Interval struct {
 
 func (x *Interval) Reset() {
 	*x = Interval{}
-	mi := &file_logproto_ingester_proto_msgTypes[8]
+	mi := &file_logproto_ingester_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -846,7 +1195,7 @@ func (x *Interval) String() string {
 func (*Interval) ProtoMessage() {}
 
 func (x *Interval) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[8]
+	mi := &file_logproto_ingester_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -859,7 +1208,7 @@ func (x *Interval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Interval.ProtoReflect.Descriptor instead.
 func (*Interval) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{8}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Interval) GetMint() int64 {
@@ -887,7 +1236,7 @@ type ScanRequest struct {
 
 func (x *ScanRequest) Reset() {
 	*x = ScanRequest{}
-	mi := &file_logproto_ingester_proto_msgTypes[9]
+	mi := &file_logproto_ingester_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -899,7 +1248,7 @@ func (x *ScanRequest) String() string {
 func (*ScanRequest) ProtoMessage() {}
 
 func (x *ScanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[9]
+	mi := &file_logproto_ingester_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -912,7 +1261,7 @@ func (x *ScanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScanRequest.ProtoReflect.Descriptor instead.
 func (*ScanRequest) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{9}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ScanRequest) GetMatchers() []*Matcher {
@@ -948,7 +1297,7 @@ type Directory struct {
 
 func (x *Directory) Reset() {
 	*x = Directory{}
-	mi := &file_logproto_ingester_proto_msgTypes[10]
+	mi := &file_logproto_ingester_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -960,7 +1309,7 @@ func (x *Directory) String() string {
 func (*Directory) ProtoMessage() {}
 
 func (x *Directory) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[10]
+	mi := &file_logproto_ingester_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -973,7 +1322,7 @@ func (x *Directory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Directory.ProtoReflect.Descriptor instead.
 func (*Directory) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{10}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Directory) GetGenerations() []*Generation {
@@ -1014,7 +1363,7 @@ type Generation struct {
 
 func (x *Generation) Reset() {
 	*x = Generation{}
-	mi := &file_logproto_ingester_proto_msgTypes[11]
+	mi := &file_logproto_ingester_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1026,7 +1375,7 @@ func (x *Generation) String() string {
 func (*Generation) ProtoMessage() {}
 
 func (x *Generation) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[11]
+	mi := &file_logproto_ingester_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1039,7 +1388,7 @@ func (x *Generation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Generation.ProtoReflect.Descriptor instead.
 func (*Generation) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{11}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Generation) GetIngester() string {
@@ -1066,7 +1415,7 @@ type StreamLabels struct {
 
 func (x *StreamLabels) Reset() {
 	*x = StreamLabels{}
-	mi := &file_logproto_ingester_proto_msgTypes[12]
+	mi := &file_logproto_ingester_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1078,7 +1427,7 @@ func (x *StreamLabels) String() string {
 func (*StreamLabels) ProtoMessage() {}
 
 func (x *StreamLabels) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[12]
+	mi := &file_logproto_ingester_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1091,7 +1440,7 @@ func (x *StreamLabels) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLabels.ProtoReflect.Descriptor instead.
 func (*StreamLabels) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{12}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *StreamLabels) GetLabels() []*LabelPair {
@@ -1119,7 +1468,7 @@ type Block struct {
 
 func (x *Block) Reset() {
 	*x = Block{}
-	mi := &file_logproto_ingester_proto_msgTypes[13]
+	mi := &file_logproto_ingester_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1131,7 +1480,7 @@ func (x *Block) String() string {
 func (*Block) ProtoMessage() {}
 
 func (x *Block) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[13]
+	mi := &file_logproto_ingester_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1144,7 +1493,7 @@ func (x *Block) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Block.ProtoReflect.Descriptor instead.
 func (*Block) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{13}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Block) GetGeneration() uint64 {
@@ -1182,7 +1531,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_logproto_ingester_proto_msgTypes[14]
+	mi := &file_logproto_ingester_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1194,7 +1543,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[14]
+	mi := &file_logproto_ingester_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1207,7 +1556,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{14}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Run) GetStream() uint32 {
@@ -1267,7 +1616,7 @@ type BlockReply struct {
 
 func (x *BlockReply) Reset() {
 	*x = BlockReply{}
-	mi := &file_logproto_ingester_proto_msgTypes[15]
+	mi := &file_logproto_ingester_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1279,7 +1628,7 @@ func (x *BlockReply) String() string {
 func (*BlockReply) ProtoMessage() {}
 
 func (x *BlockReply) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[15]
+	mi := &file_logproto_ingester_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1292,7 +1641,7 @@ func (x *BlockReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlockReply.ProtoReflect.Descriptor instead.
 func (*BlockReply) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{15}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *BlockReply) GetId() uint64 {
@@ -1374,13 +1723,15 @@ type Batch struct {
 	Answered        []bool                 `protobuf:"varint,11,rep,packed,name=answered,proto3" json:"answered,omitempty"` // for each filter; none if no filter was
 	ReadBytes       uint64                 `protobuf:"varint,12,opt,name=read_bytes,json=readBytes,proto3" json:"read_bytes,omitempty"`
 	DecodedBytes    uint64                 `protobuf:"varint,13,opt,name=decoded_bytes,json=decodedBytes,proto3" json:"decoded_bytes,omitempty"`
+	Answer          *Answer                `protobuf:"bytes,14,opt,name=answer,proto3" json:"answer,omitempty"` // absent when fields were not answered
+	How             uint32                 `protobuf:"varint,15,opt,name=how,proto3" json:"how,omitempty"`      // what it took: 0 lines, 1 columns, 2 the schema
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_logproto_ingester_proto_msgTypes[16]
+	mi := &file_logproto_ingester_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1392,7 +1743,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[16]
+	mi := &file_logproto_ingester_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1405,7 +1756,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{16}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Batch) GetRuns() []*Batch_Run {
@@ -1499,6 +1850,149 @@ func (x *Batch) GetDecodedBytes() uint64 {
 	return 0
 }
 
+func (x *Batch) GetAnswer() *Answer {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
+func (x *Batch) GetHow() uint32 {
+	if x != nil {
+		return x.How
+	}
+	return 0
+}
+
+// What is known of the fields of a batch.
+type Answer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Unsure        []byte                 `protobuf:"bytes,1,opt,name=unsure,proto3,oneof" json:"unsure,omitempty"` // as Batch.selected; absent for no row
+	Vectors       []*Vector              `protobuf:"bytes,2,rep,name=vectors,proto3" json:"vectors,omitempty"`     // as they were wanted
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Answer) Reset() {
+	*x = Answer{}
+	mi := &file_logproto_ingester_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Answer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Answer) ProtoMessage() {}
+
+func (x *Answer) ProtoReflect() protoreflect.Message {
+	mi := &file_logproto_ingester_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Answer.ProtoReflect.Descriptor instead.
+func (*Answer) Descriptor() ([]byte, []int) {
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Answer) GetUnsure() []byte {
+	if x != nil {
+		return x.Unsure
+	}
+	return nil
+}
+
+func (x *Answer) GetVectors() []*Vector {
+	if x != nil {
+		return x.Vectors
+	}
+	return nil
+}
+
+type Vector struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Codes         []uint32               `protobuf:"varint,1,rep,packed,name=codes,proto3" json:"codes,omitempty"` // of a text, by row: its number in the values
+	Values        []byte                 `protobuf:"bytes,2,opt,name=values,proto3" json:"values,omitempty"`       // one behind the other
+	ValueLengths  []uint32               `protobuf:"varint,3,rep,packed,name=value_lengths,json=valueLengths,proto3" json:"value_lengths,omitempty"`
+	Numbers       []float64              `protobuf:"fixed64,4,rep,packed,name=numbers,proto3" json:"numbers,omitempty"` // of anything else, by row
+	Absent        []byte                 `protobuf:"bytes,5,opt,name=absent,proto3,oneof" json:"absent,omitempty"`      // as Batch.selected; absent for no row
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Vector) Reset() {
+	*x = Vector{}
+	mi := &file_logproto_ingester_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Vector) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Vector) ProtoMessage() {}
+
+func (x *Vector) ProtoReflect() protoreflect.Message {
+	mi := &file_logproto_ingester_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Vector.ProtoReflect.Descriptor instead.
+func (*Vector) Descriptor() ([]byte, []int) {
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Vector) GetCodes() []uint32 {
+	if x != nil {
+		return x.Codes
+	}
+	return nil
+}
+
+func (x *Vector) GetValues() []byte {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *Vector) GetValueLengths() []uint32 {
+	if x != nil {
+		return x.ValueLengths
+	}
+	return nil
+}
+
+func (x *Vector) GetNumbers() []float64 {
+	if x != nil {
+		return x.Numbers
+	}
+	return nil
+}
+
+func (x *Vector) GetAbsent() []byte {
+	if x != nil {
+		return x.Absent
+	}
+	return nil
+}
+
 type SelectRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Matchers      []*Matcher             `protobuf:"bytes,1,rep,name=matchers,proto3" json:"matchers,omitempty"` // all must hold
@@ -1510,7 +2004,7 @@ type SelectRequest struct {
 
 func (x *SelectRequest) Reset() {
 	*x = SelectRequest{}
-	mi := &file_logproto_ingester_proto_msgTypes[17]
+	mi := &file_logproto_ingester_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1522,7 +2016,7 @@ func (x *SelectRequest) String() string {
 func (*SelectRequest) ProtoMessage() {}
 
 func (x *SelectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[17]
+	mi := &file_logproto_ingester_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1535,7 +2029,7 @@ func (x *SelectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelectRequest.ProtoReflect.Descriptor instead.
 func (*SelectRequest) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{17}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SelectRequest) GetMatchers() []*Matcher {
@@ -1568,7 +2062,7 @@ type LabelsResponse struct {
 
 func (x *LabelsResponse) Reset() {
 	*x = LabelsResponse{}
-	mi := &file_logproto_ingester_proto_msgTypes[18]
+	mi := &file_logproto_ingester_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1580,7 +2074,7 @@ func (x *LabelsResponse) String() string {
 func (*LabelsResponse) ProtoMessage() {}
 
 func (x *LabelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[18]
+	mi := &file_logproto_ingester_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1593,7 +2087,7 @@ func (x *LabelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabelsResponse.ProtoReflect.Descriptor instead.
 func (*LabelsResponse) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{18}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *LabelsResponse) GetValues() []string {
@@ -1612,7 +2106,7 @@ type SeriesResponse struct {
 
 func (x *SeriesResponse) Reset() {
 	*x = SeriesResponse{}
-	mi := &file_logproto_ingester_proto_msgTypes[19]
+	mi := &file_logproto_ingester_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1624,7 +2118,7 @@ func (x *SeriesResponse) String() string {
 func (*SeriesResponse) ProtoMessage() {}
 
 func (x *SeriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[19]
+	mi := &file_logproto_ingester_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1637,7 +2131,7 @@ func (x *SeriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeriesResponse.ProtoReflect.Descriptor instead.
 func (*SeriesResponse) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{19}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SeriesResponse) GetStreams() []*StreamLabels {
@@ -1655,7 +2149,7 @@ type FlushRequest struct {
 
 func (x *FlushRequest) Reset() {
 	*x = FlushRequest{}
-	mi := &file_logproto_ingester_proto_msgTypes[20]
+	mi := &file_logproto_ingester_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1667,7 +2161,7 @@ func (x *FlushRequest) String() string {
 func (*FlushRequest) ProtoMessage() {}
 
 func (x *FlushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[20]
+	mi := &file_logproto_ingester_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1680,7 +2174,7 @@ func (x *FlushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushRequest.ProtoReflect.Descriptor instead.
 func (*FlushRequest) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{20}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{27}
 }
 
 type FlushResponse struct {
@@ -1691,7 +2185,7 @@ type FlushResponse struct {
 
 func (x *FlushResponse) Reset() {
 	*x = FlushResponse{}
-	mi := &file_logproto_ingester_proto_msgTypes[21]
+	mi := &file_logproto_ingester_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1703,7 +2197,7 @@ func (x *FlushResponse) String() string {
 func (*FlushResponse) ProtoMessage() {}
 
 func (x *FlushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[21]
+	mi := &file_logproto_ingester_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1716,7 +2210,7 @@ func (x *FlushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushResponse.ProtoReflect.Descriptor instead.
 func (*FlushResponse) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{21}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{28}
 }
 
 // Why a call failed, where the caller does something about it. It is a detail of
@@ -1730,7 +2224,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_logproto_ingester_proto_msgTypes[22]
+	mi := &file_logproto_ingester_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +2236,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[22]
+	mi := &file_logproto_ingester_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +2249,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{22}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Failure) GetKind() Failure_Kind {
@@ -1776,7 +2270,7 @@ type Batch_Run struct {
 
 func (x *Batch_Run) Reset() {
 	*x = Batch_Run{}
-	mi := &file_logproto_ingester_proto_msgTypes[23]
+	mi := &file_logproto_ingester_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1788,7 +2282,7 @@ func (x *Batch_Run) String() string {
 func (*Batch_Run) ProtoMessage() {}
 
 func (x *Batch_Run) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[23]
+	mi := &file_logproto_ingester_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1801,7 +2295,7 @@ func (x *Batch_Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch_Run.ProtoReflect.Descriptor instead.
 func (*Batch_Run) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{16, 0}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{21, 0}
 }
 
 func (x *Batch_Run) GetStream() uint32 {
@@ -1853,12 +2347,39 @@ const file_logproto_ingester_proto_rawDesc = "" +
 	"\vScanCommand\x12+\n" +
 	"\x04open\x18\x01 \x01(\v2\x15.logproto.ScanRequestH\x00R\x04open\x12+\n" +
 	"\x04read\x18\x02 \x01(\v2\x15.logproto.ReadCommandH\x00R\x04readB\t\n" +
-	"\acommand\"}\n" +
+	"\acommand\"\xd5\x01\n" +
 	"\vReadCommand\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
 	"\x05block\x18\x02 \x01(\rR\x05block\x12\x18\n" +
 	"\acolumns\x18\x03 \x01(\rR\acolumns\x12.\n" +
-	"\binterval\x18\x04 \x01(\v2\x12.logproto.IntervalR\binterval\"w\n" +
+	"\binterval\x18\x04 \x01(\v2\x12.logproto.IntervalR\binterval\x12(\n" +
+	"\x06fields\x18\x05 \x01(\v2\x10.logproto.FieldsR\x06fields\x12\x14\n" +
+	"\x05limit\x18\x06 \x01(\rR\x05limit\x12\x16\n" +
+	"\x06oldest\x18\a \x01(\bR\x06oldest\"\xe3\x01\n" +
+	"\x06Fields\x12\x16\n" +
+	"\x06parser\x18\x01 \x01(\rR\x06parser\x12+\n" +
+	"\x05parts\x18\x02 \x03(\v2\x15.logproto.PatternPartR\x05parts\x12'\n" +
+	"\x06fields\x18\x03 \x03(\v2\x0f.logproto.FieldR\x06fields\x12)\n" +
+	"\x05where\x18\x04 \x01(\v2\x13.logproto.PredicateR\x05where\x12.\n" +
+	"\avectors\x18\x05 \x03(\v2\x14.logproto.VectorWantR\avectors\x12\x10\n" +
+	"\x03all\x18\x06 \x01(\bR\x03all\";\n" +
+	"\vPatternPart\x12\x18\n" +
+	"\acapture\x18\x01 \x01(\bR\acapture\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\fR\x04text\"7\n" +
+	"\x05Field\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\fR\x04name\x12\x1a\n" +
+	"\bmetadata\x18\x02 \x01(\bR\bmetadata\"\xb7\x01\n" +
+	"\tPredicate\x12\x0e\n" +
+	"\x02op\x18\x01 \x01(\rR\x02op\x12'\n" +
+	"\x04subs\x18\x02 \x03(\v2\x13.logproto.PredicateR\x04subs\x12\x14\n" +
+	"\x05field\x18\x03 \x01(\rR\x05field\x12+\n" +
+	"\amatcher\x18\x04 \x01(\v2\x11.logproto.MatcherR\amatcher\x12\x18\n" +
+	"\acompare\x18\x05 \x01(\rR\acompare\x12\x14\n" +
+	"\x05value\x18\x06 \x01(\x01R\x05value\"2\n" +
+	"\n" +
+	"VectorWant\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\x11R\x05field\x12\x0e\n" +
+	"\x02as\x18\x02 \x01(\rR\x02as\"w\n" +
 	"\tScanReply\x123\n" +
 	"\tdirectory\x18\x01 \x01(\v2\x13.logproto.DirectoryH\x00R\tdirectory\x12,\n" +
 	"\x05block\x18\x02 \x01(\v2\x14.logproto.BlockReplyH\x00R\x05blockB\a\n" +
@@ -1922,7 +2443,7 @@ const file_logproto_ingester_proto_rawDesc = "" +
 	"\x05batch\x18\x02 \x01(\v2\x0f.logproto.BatchH\x00R\x05batch\x12\x1a\n" +
 	"\adamaged\x18\x03 \x01(\tH\x00R\adamaged\x12\x18\n" +
 	"\x06failed\x18\x04 \x01(\tH\x00R\x06failedB\b\n" +
-	"\x06result\"\xfc\x03\n" +
+	"\x06result\"\xb8\x04\n" +
 	"\x05Batch\x12'\n" +
 	"\x04runs\x18\x01 \x03(\v2\x13.logproto.Batch.RunR\x04runs\x12\x1e\n" +
 	"\n" +
@@ -1940,12 +2461,25 @@ const file_logproto_ingester_proto_rawDesc = "" +
 	"\banswered\x18\v \x03(\bR\banswered\x12\x1d\n" +
 	"\n" +
 	"read_bytes\x18\f \x01(\x04R\treadBytes\x12#\n" +
-	"\rdecoded_bytes\x18\r \x01(\x04R\fdecodedBytes\x1aE\n" +
+	"\rdecoded_bytes\x18\r \x01(\x04R\fdecodedBytes\x12(\n" +
+	"\x06answer\x18\x0e \x01(\v2\x10.logproto.AnswerR\x06answer\x12\x10\n" +
+	"\x03how\x18\x0f \x01(\rR\x03how\x1aE\n" +
 	"\x03Run\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\rR\x06stream\x12\x14\n" +
 	"\x05start\x18\x02 \x01(\rR\x05start\x12\x10\n" +
 	"\x03end\x18\x03 \x01(\rR\x03endB\v\n" +
-	"\t_selected\"\x82\x01\n" +
+	"\t_selected\"\\\n" +
+	"\x06Answer\x12\x1b\n" +
+	"\x06unsure\x18\x01 \x01(\fH\x00R\x06unsure\x88\x01\x01\x12*\n" +
+	"\avectors\x18\x02 \x03(\v2\x10.logproto.VectorR\avectorsB\t\n" +
+	"\a_unsure\"\x9d\x01\n" +
+	"\x06Vector\x12\x14\n" +
+	"\x05codes\x18\x01 \x03(\rR\x05codes\x12\x16\n" +
+	"\x06values\x18\x02 \x01(\fR\x06values\x12#\n" +
+	"\rvalue_lengths\x18\x03 \x03(\rR\fvalueLengths\x12\x18\n" +
+	"\anumbers\x18\x04 \x03(\x01R\anumbers\x12\x1b\n" +
+	"\x06absent\x18\x05 \x01(\fH\x00R\x06absent\x88\x01\x01B\t\n" +
+	"\a_absent\"\x82\x01\n" +
 	"\rSelectRequest\x12-\n" +
 	"\bmatchers\x18\x01 \x03(\v2\x11.logproto.MatcherR\bmatchers\x12.\n" +
 	"\binterval\x18\x02 \x01(\v2\x12.logproto.IntervalR\binterval\x12\x12\n" +
@@ -1990,7 +2524,7 @@ func file_logproto_ingester_proto_rawDescGZIP() []byte {
 }
 
 var file_logproto_ingester_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_logproto_ingester_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_logproto_ingester_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_logproto_ingester_proto_goTypes = []any{
 	(Ack)(0),               // 0: logproto.Ack
 	(Rejection_Class)(0),   // 1: logproto.Rejection.Class
@@ -2002,71 +2536,87 @@ var file_logproto_ingester_proto_goTypes = []any{
 	(*Rejection)(nil),      // 7: logproto.Rejection
 	(*ScanCommand)(nil),    // 8: logproto.ScanCommand
 	(*ReadCommand)(nil),    // 9: logproto.ReadCommand
-	(*ScanReply)(nil),      // 10: logproto.ScanReply
-	(*Matcher)(nil),        // 11: logproto.Matcher
-	(*LineFilter)(nil),     // 12: logproto.LineFilter
-	(*Interval)(nil),       // 13: logproto.Interval
-	(*ScanRequest)(nil),    // 14: logproto.ScanRequest
-	(*Directory)(nil),      // 15: logproto.Directory
-	(*Generation)(nil),     // 16: logproto.Generation
-	(*StreamLabels)(nil),   // 17: logproto.StreamLabels
-	(*Block)(nil),          // 18: logproto.Block
-	(*Run)(nil),            // 19: logproto.Run
-	(*BlockReply)(nil),     // 20: logproto.BlockReply
-	(*Batch)(nil),          // 21: logproto.Batch
-	(*SelectRequest)(nil),  // 22: logproto.SelectRequest
-	(*LabelsResponse)(nil), // 23: logproto.LabelsResponse
-	(*SeriesResponse)(nil), // 24: logproto.SeriesResponse
-	(*FlushRequest)(nil),   // 25: logproto.FlushRequest
-	(*FlushResponse)(nil),  // 26: logproto.FlushResponse
-	(*Failure)(nil),        // 27: logproto.Failure
-	(*Batch_Run)(nil),      // 28: logproto.Batch.Run
-	(*LabelPair)(nil),      // 29: logproto.LabelPair
+	(*Fields)(nil),         // 10: logproto.Fields
+	(*PatternPart)(nil),    // 11: logproto.PatternPart
+	(*Field)(nil),          // 12: logproto.Field
+	(*Predicate)(nil),      // 13: logproto.Predicate
+	(*VectorWant)(nil),     // 14: logproto.VectorWant
+	(*ScanReply)(nil),      // 15: logproto.ScanReply
+	(*Matcher)(nil),        // 16: logproto.Matcher
+	(*LineFilter)(nil),     // 17: logproto.LineFilter
+	(*Interval)(nil),       // 18: logproto.Interval
+	(*ScanRequest)(nil),    // 19: logproto.ScanRequest
+	(*Directory)(nil),      // 20: logproto.Directory
+	(*Generation)(nil),     // 21: logproto.Generation
+	(*StreamLabels)(nil),   // 22: logproto.StreamLabels
+	(*Block)(nil),          // 23: logproto.Block
+	(*Run)(nil),            // 24: logproto.Run
+	(*BlockReply)(nil),     // 25: logproto.BlockReply
+	(*Batch)(nil),          // 26: logproto.Batch
+	(*Answer)(nil),         // 27: logproto.Answer
+	(*Vector)(nil),         // 28: logproto.Vector
+	(*SelectRequest)(nil),  // 29: logproto.SelectRequest
+	(*LabelsResponse)(nil), // 30: logproto.LabelsResponse
+	(*SeriesResponse)(nil), // 31: logproto.SeriesResponse
+	(*FlushRequest)(nil),   // 32: logproto.FlushRequest
+	(*FlushResponse)(nil),  // 33: logproto.FlushResponse
+	(*Failure)(nil),        // 34: logproto.Failure
+	(*Batch_Run)(nil),      // 35: logproto.Batch.Run
+	(*LabelPair)(nil),      // 36: logproto.LabelPair
 }
 var file_logproto_ingester_proto_depIdxs = []int32{
 	0,  // 0: logproto.IngestRequest.ack:type_name -> logproto.Ack
 	0,  // 1: logproto.IngestResponse.ack:type_name -> logproto.Ack
 	7,  // 2: logproto.IngestResponse.rejections:type_name -> logproto.Rejection
 	1,  // 3: logproto.Rejection.class:type_name -> logproto.Rejection.Class
-	14, // 4: logproto.ScanCommand.open:type_name -> logproto.ScanRequest
+	19, // 4: logproto.ScanCommand.open:type_name -> logproto.ScanRequest
 	9,  // 5: logproto.ScanCommand.read:type_name -> logproto.ReadCommand
-	13, // 6: logproto.ReadCommand.interval:type_name -> logproto.Interval
-	15, // 7: logproto.ScanReply.directory:type_name -> logproto.Directory
-	20, // 8: logproto.ScanReply.block:type_name -> logproto.BlockReply
-	2,  // 9: logproto.Matcher.type:type_name -> logproto.Matcher.Type
-	3,  // 10: logproto.LineFilter.op:type_name -> logproto.LineFilter.Op
-	11, // 11: logproto.ScanRequest.matchers:type_name -> logproto.Matcher
-	13, // 12: logproto.ScanRequest.interval:type_name -> logproto.Interval
-	12, // 13: logproto.ScanRequest.filters:type_name -> logproto.LineFilter
-	16, // 14: logproto.Directory.generations:type_name -> logproto.Generation
-	17, // 15: logproto.Directory.streams:type_name -> logproto.StreamLabels
-	18, // 16: logproto.Directory.blocks:type_name -> logproto.Block
-	29, // 17: logproto.StreamLabels.labels:type_name -> logproto.LabelPair
-	19, // 18: logproto.Block.runs:type_name -> logproto.Run
-	13, // 19: logproto.Run.interval:type_name -> logproto.Interval
-	21, // 20: logproto.BlockReply.batch:type_name -> logproto.Batch
-	28, // 21: logproto.Batch.runs:type_name -> logproto.Batch.Run
-	11, // 22: logproto.SelectRequest.matchers:type_name -> logproto.Matcher
-	13, // 23: logproto.SelectRequest.interval:type_name -> logproto.Interval
-	17, // 24: logproto.SeriesResponse.streams:type_name -> logproto.StreamLabels
-	4,  // 25: logproto.Failure.kind:type_name -> logproto.Failure.Kind
-	5,  // 26: logproto.Ingester.Push:input_type -> logproto.IngestRequest
-	8,  // 27: logproto.Ingester.Scan:input_type -> logproto.ScanCommand
-	22, // 28: logproto.Ingester.LabelNames:input_type -> logproto.SelectRequest
-	22, // 29: logproto.Ingester.LabelValues:input_type -> logproto.SelectRequest
-	22, // 30: logproto.Ingester.Series:input_type -> logproto.SelectRequest
-	25, // 31: logproto.Ingester.Flush:input_type -> logproto.FlushRequest
-	6,  // 32: logproto.Ingester.Push:output_type -> logproto.IngestResponse
-	10, // 33: logproto.Ingester.Scan:output_type -> logproto.ScanReply
-	23, // 34: logproto.Ingester.LabelNames:output_type -> logproto.LabelsResponse
-	23, // 35: logproto.Ingester.LabelValues:output_type -> logproto.LabelsResponse
-	24, // 36: logproto.Ingester.Series:output_type -> logproto.SeriesResponse
-	26, // 37: logproto.Ingester.Flush:output_type -> logproto.FlushResponse
-	32, // [32:38] is the sub-list for method output_type
-	26, // [26:32] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	18, // 6: logproto.ReadCommand.interval:type_name -> logproto.Interval
+	10, // 7: logproto.ReadCommand.fields:type_name -> logproto.Fields
+	11, // 8: logproto.Fields.parts:type_name -> logproto.PatternPart
+	12, // 9: logproto.Fields.fields:type_name -> logproto.Field
+	13, // 10: logproto.Fields.where:type_name -> logproto.Predicate
+	14, // 11: logproto.Fields.vectors:type_name -> logproto.VectorWant
+	13, // 12: logproto.Predicate.subs:type_name -> logproto.Predicate
+	16, // 13: logproto.Predicate.matcher:type_name -> logproto.Matcher
+	20, // 14: logproto.ScanReply.directory:type_name -> logproto.Directory
+	25, // 15: logproto.ScanReply.block:type_name -> logproto.BlockReply
+	2,  // 16: logproto.Matcher.type:type_name -> logproto.Matcher.Type
+	3,  // 17: logproto.LineFilter.op:type_name -> logproto.LineFilter.Op
+	16, // 18: logproto.ScanRequest.matchers:type_name -> logproto.Matcher
+	18, // 19: logproto.ScanRequest.interval:type_name -> logproto.Interval
+	17, // 20: logproto.ScanRequest.filters:type_name -> logproto.LineFilter
+	21, // 21: logproto.Directory.generations:type_name -> logproto.Generation
+	22, // 22: logproto.Directory.streams:type_name -> logproto.StreamLabels
+	23, // 23: logproto.Directory.blocks:type_name -> logproto.Block
+	36, // 24: logproto.StreamLabels.labels:type_name -> logproto.LabelPair
+	24, // 25: logproto.Block.runs:type_name -> logproto.Run
+	18, // 26: logproto.Run.interval:type_name -> logproto.Interval
+	26, // 27: logproto.BlockReply.batch:type_name -> logproto.Batch
+	35, // 28: logproto.Batch.runs:type_name -> logproto.Batch.Run
+	27, // 29: logproto.Batch.answer:type_name -> logproto.Answer
+	28, // 30: logproto.Answer.vectors:type_name -> logproto.Vector
+	16, // 31: logproto.SelectRequest.matchers:type_name -> logproto.Matcher
+	18, // 32: logproto.SelectRequest.interval:type_name -> logproto.Interval
+	22, // 33: logproto.SeriesResponse.streams:type_name -> logproto.StreamLabels
+	4,  // 34: logproto.Failure.kind:type_name -> logproto.Failure.Kind
+	5,  // 35: logproto.Ingester.Push:input_type -> logproto.IngestRequest
+	8,  // 36: logproto.Ingester.Scan:input_type -> logproto.ScanCommand
+	29, // 37: logproto.Ingester.LabelNames:input_type -> logproto.SelectRequest
+	29, // 38: logproto.Ingester.LabelValues:input_type -> logproto.SelectRequest
+	29, // 39: logproto.Ingester.Series:input_type -> logproto.SelectRequest
+	32, // 40: logproto.Ingester.Flush:input_type -> logproto.FlushRequest
+	6,  // 41: logproto.Ingester.Push:output_type -> logproto.IngestResponse
+	15, // 42: logproto.Ingester.Scan:output_type -> logproto.ScanReply
+	30, // 43: logproto.Ingester.LabelNames:output_type -> logproto.LabelsResponse
+	30, // 44: logproto.Ingester.LabelValues:output_type -> logproto.LabelsResponse
+	31, // 45: logproto.Ingester.Series:output_type -> logproto.SeriesResponse
+	33, // 46: logproto.Ingester.Flush:output_type -> logproto.FlushResponse
+	41, // [41:47] is the sub-list for method output_type
+	35, // [35:41] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_logproto_ingester_proto_init() }
@@ -2079,23 +2629,25 @@ func file_logproto_ingester_proto_init() {
 		(*ScanCommand_Open)(nil),
 		(*ScanCommand_Read)(nil),
 	}
-	file_logproto_ingester_proto_msgTypes[5].OneofWrappers = []any{
+	file_logproto_ingester_proto_msgTypes[10].OneofWrappers = []any{
 		(*ScanReply_Directory)(nil),
 		(*ScanReply_Block)(nil),
 	}
-	file_logproto_ingester_proto_msgTypes[15].OneofWrappers = []any{
+	file_logproto_ingester_proto_msgTypes[20].OneofWrappers = []any{
 		(*BlockReply_Batch)(nil),
 		(*BlockReply_Damaged)(nil),
 		(*BlockReply_Failed)(nil),
 	}
-	file_logproto_ingester_proto_msgTypes[16].OneofWrappers = []any{}
+	file_logproto_ingester_proto_msgTypes[21].OneofWrappers = []any{}
+	file_logproto_ingester_proto_msgTypes[22].OneofWrappers = []any{}
+	file_logproto_ingester_proto_msgTypes[23].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_logproto_ingester_proto_rawDesc), len(file_logproto_ingester_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   24,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -37,7 +37,10 @@ func encodeBatch(b *scan.Batch) *logproto.Batch {
 		columns |= scan.Sizes
 		out.Sizes = b.Sizes
 	}
-	out.Columns = uint32(columns)
+	out.Columns, out.How = uint32(columns), uint32(b.How)
+	if b.Answer != nil {
+		out.Answer = encodeAnswer(b.Answer)
+	}
 	if b.Selected != nil {
 		out.Selected = encodeBitset(b.Selected)
 	}
@@ -142,6 +145,15 @@ func decodeBatch(b *logproto.Batch, streams, filters int) (*scan.Batch, error) {
 			return nil, malformedf("%d of %d filters are answered", len(a), filters)
 		}
 		out.Answered = a
+	}
+	if b.GetHow() > uint32(scan.BySchema) {
+		return nil, malformedf("a batch that was answered in way %d", b.GetHow())
+	}
+	out.How = scan.How(b.GetHow())
+	if b.Answer != nil {
+		if out.Answer, err = decodeAnswer(b.GetAnswer(), rows); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }

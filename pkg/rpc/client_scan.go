@@ -124,9 +124,6 @@ func (s *snapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if want.Fields != nil {
-		want.Columns |= scan.Lines | scan.Metadata // it is not asked about them
-	}
 	answer := make(chan *logproto.BlockReply, 1)
 	if err := s.ask(i, want, answer); err != nil {
 		return nil, err

@@ -64,6 +64,121 @@ var (
 	counts = rapid.IntRange(0, math.MaxInt32<<16)
 )
 
+// predicates are trees of conditions on as many fields.
+func predicates(t *rapid.T, fields, depth int) scan.Predicate {
+	p := scan.Predicate{Op: scan.PredicateOp(rapid.Uint8Range(0, uint8(scan.Bytes)).Draw(t, "op"))}
+	switch {
+	case p.Op <= scan.Or:
+		for range rapid.IntRange(0, 2-depth).Draw(t, "subs") {
+			p.Subs = append(p.Subs, predicates(t, fields, depth+1))
+		}
+		return p
+	case p.Op == scan.Text:
+		p.Matcher = labels.MustNewMatcher(labels.MatchEqual, "n", rapid.String().Draw(t, "value"))
+	default:
+		p.Compare = scan.Compare(rapid.Uint8Range(0, uint8(scan.LessOrEqual)).Draw(t, "compare"))
+		p.Value = rapid.Float64().Draw(t, "number")
+	}
+	p.Field = rapid.IntRange(0, fields-1).Draw(t, "field")
+	return p
+}
+
+func TestFieldsTravel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := &scan.Fields{Parser: scan.Parser(rapid.Uint8Range(0, uint8(scan.Pattern)).Draw(t, "parser")), All: rapid.Bool().Draw(t, "all")}
+		for range rapid.IntRange(0, 2).Draw(t, "parts") {
+			want.Parts = append(want.Parts, scan.PatternPart{Capture: rapid.Bool().Draw(t, "capture"), Text: string(rapid.SliceOf(rapid.Byte()).Draw(t, "text"))})
+		}
+		n := rapid.IntRange(1, 3).Draw(t, "fields")
+		for range n {
+			want.Fields = append(want.Fields, scan.Field{Name: rapid.String().Draw(t, "name"), Metadata: rapid.Bool().Draw(t, "metadata")})
+		}
+		if rapid.Bool().Draw(t, "filters") {
+			p := predicates(t, n, 0)
+			want.Where = &p
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "vectors") {
+			want.Vectors = append(want.Vectors, scan.VectorWant{
+				Field: rapid.IntRange(scan.NoField, n-1).Draw(t, "field"), As: scan.PredicateOp(rapid.Uint8Range(uint8(scan.Text), uint8(scan.Bytes)).Draw(t, "as")),
+			})
+		}
+		wanted := scan.Want{Columns: scan.Sizes, Interval: intervals.Draw(t, "interval"), Fields: want, Limit: rapid.IntRange(0, 1<<20).Draw(t, "limit"), Oldest: rapid.Bool().Draw(t, "oldest")}
+		_, got, err := decodeRead(travelled(t, encodeRead(1, 2, wanted)), 3)
+		same(t, got, wanted, err)
+	})
+}
+
+func TestAnswersTravel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rows := rapid.IntRange(1, 70).Draw(t, "rows")
+		set := func(name string) *scan.Bitset {
+			if rapid.Bool().Draw(t, name) {
+				return nil
+			}
+			b := scan.NewBitset(rows, false)
+			for i := range rows {
+				if rapid.Bool().Draw(t, "bit") {
+					b.Set(i)
+				}
+			}
+			return b
+		}
+		want := &scan.Batch{Timestamps: make([]int64, rows), How: scan.ByColumns, Answer: &scan.Answer{Unsure: set("unsure")}}
+		for range rapid.IntRange(0, 3).Draw(t, "vectors") {
+			v := scan.Vector{Absent: set("absent")}
+			if rapid.Bool().Draw(t, "text") {
+				v.Values = append([]string{""}, rapid.SliceOfN(rapid.String(), 0, 5).Draw(t, "values")...)
+				for range rows {
+					v.Codes = append(v.Codes, uint32(rapid.IntRange(0, len(v.Values)-1).Draw(t, "code")))
+				}
+			} else {
+				v.Numbers = rapid.SliceOfN(rapid.Float64(), rows, rows).Draw(t, "numbers")
+			}
+			want.Answer.Vectors = append(want.Answer.Vectors, v)
+		}
+		got, err := decodeBatch(travelled(t, encodeBatch(want)), 1, 0)
+		same(t, got, want, err)
+	})
+}
+
+func TestMalformedFields(t *testing.T) {
+	for name, f := range map[string]*logproto.Fields{
+		"an unknown parser":          {Parser: 9},
+		"a parser beyond a byte":     {Parser: 257},
+		"a vector of no field":       {Vectors: []*logproto.VectorWant{{Field: 0, As: 2}}},
+		"a vector of a negative one": {Vectors: []*logproto.VectorWant{{Field: -2, As: 2}}},
+		"a vector as nothing":        {Vectors: []*logproto.VectorWant{{Field: -1, As: 1}}},
+		"a predicate of no field":    {Where: &logproto.Predicate{Op: 3}},
+		"an unknown predicate":       {Where: &logproto.Predicate{Op: 6}},
+		"an unknown comparison":      {Fields: []*logproto.Field{{}}, Where: &logproto.Predicate{Op: 3, Compare: 6}},
+		"a text without matcher":     {Fields: []*logproto.Field{{}}, Where: &logproto.Predicate{Op: 2}},
+		"a number with one":          {Fields: []*logproto.Field{{}}, Where: &logproto.Predicate{Op: 3, Matcher: &logproto.Matcher{}}},
+	} {
+		if _, err := decodeFields(f); !errors.Is(err, logproto.ErrMalformed) {
+			t.Errorf("%s: %v, want that it is malformed", name, err)
+		}
+	}
+	deep := &logproto.Predicate{}
+	for range maxPredicateDepth + 1 {
+		deep = &logproto.Predicate{Subs: []*logproto.Predicate{deep}}
+	}
+	if _, err := decodeFields(&logproto.Fields{Where: deep}); !errors.Is(err, logproto.ErrMalformed) {
+		t.Errorf("a deep predicate: %v, want that it is malformed", err)
+	}
+	for name, a := range map[string]*logproto.Answer{
+		"too many unsure":       {Unsure: []byte{0xff}},
+		"codes of other rows":   {Vectors: []*logproto.Vector{{Codes: []uint32{0}, ValueLengths: []uint32{0}}}},
+		"a code without value":  {Vectors: []*logproto.Vector{{Codes: []uint32{0, 0, 1}, ValueLengths: []uint32{0}}}},
+		"numbers of other rows": {Vectors: []*logproto.Vector{{Numbers: []float64{1}}}},
+		"values that are short": {Vectors: []*logproto.Vector{{ValueLengths: []uint32{3}}}},
+		"absent rows":           {Vectors: []*logproto.Vector{{Absent: []byte{}}}},
+	} {
+		if _, err := decodeAnswer(a, 3); !errors.Is(err, logproto.ErrMalformed) {
+			t.Errorf("%s: %v, want that it is malformed", name, err)
+		}
+	}
+}
+
 func TestRequestsTravel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := requests.Draw(t, "request")

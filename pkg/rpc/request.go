@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -85,7 +86,10 @@ func decodeRequest(tenant string, req *logproto.ScanRequest) (*scan.Request, err
 
 // encodeRead is the command to read a block; the reply has the same id.
 func encodeRead(id uint64, block int, want scan.Want) *logproto.ReadCommand {
-	return &logproto.ReadCommand{Id: id, Block: uint32(block), Columns: uint32(want.Columns), Interval: encodeInterval(want.Interval)}
+	return &logproto.ReadCommand{
+		Id: id, Block: uint32(block), Columns: uint32(want.Columns), Interval: encodeInterval(want.Interval),
+		Fields: encodeFields(want.Fields), Limit: uint32(min(uint64(max(want.Limit, 0)), math.MaxUint32)), Oldest: want.Oldest,
+	}
 }
 
 // decodeRead returns what a command wants of a directory with as many blocks.
@@ -97,8 +101,11 @@ func decodeRead(c *logproto.ReadCommand, blocks int) (block int, want scan.Want,
 	if columns&^uint32(allColumns) != 0 {
 		return 0, scan.Want{}, malformedf("columns %b are not known", columns)
 	}
-	iv, err := decodeInterval(c.GetInterval())
-	return int(c.GetBlock()), scan.Want{Columns: scan.Columns(columns), Interval: iv}, err
+	want = scan.Want{Columns: scan.Columns(columns), Limit: int(c.GetLimit()), Oldest: c.GetOldest()}
+	if want.Interval, err = decodeInterval(c.GetInterval()); err == nil {
+		want.Fields, err = decodeFields(c.GetFields())
+	}
+	return int(c.GetBlock()), want, err
 }
 
 // encodeSelect is the part of a request that says which streams are meant. The

@@ -187,7 +187,7 @@ func (r *reading) read(ctx context.Context, block int, want scan.Want, first boo
 	p := &part{block: &r.dir.Blocks[block]}
 	var err error
 	if p.batch, err = r.snap.Read(ctx, block, want); err == nil {
-		err = checkBatch(p.batch, r.dir, want.Columns)
+		err = checkBatch(p.batch, r.dir, want)
 	}
 	switch {
 	case errors.Is(err, scan.ErrDamaged):
@@ -262,7 +262,8 @@ func findRuns(block *scan.Block, b *scan.Batch) []int {
 
 // checkBatch makes sure that a batch is one, so that a faulty source is an
 // error and not a panic.
-func checkBatch(b *scan.Batch, dir *scan.Directory, columns scan.Columns) error {
+func checkBatch(b *scan.Batch, dir *scan.Directory, want scan.Want) error {
+	columns := want.Columns
 	rows := b.Rows()
 	columns = columns.Settled(b.Answered != nil && !slices.Contains(b.Answered, false))
 	bad := rows > 0 && (columns.Has(scan.Lines) && b.Lines == nil || columns.Has(scan.Sizes) && b.Sizes == nil) ||
@@ -271,10 +272,29 @@ func checkBatch(b *scan.Batch, dir *scan.Directory, columns scan.Columns) error 
 	for _, r := range b.Runs {
 		bad = bad || r.Start < 0 || r.End < r.Start || r.End > rows || r.Stream < 0 || r.Stream >= len(dir.Streams)
 	}
+	if a := b.Answer; a != nil && rows > 0 {
+		bad = bad || want.Fields == nil || len(a.Vectors) != len(want.Fields.Vectors) || a.Unsure != nil && (a.Unsure.Len() != rows || b.Lines == nil && a.Unsure.Count() > 0)
+		for i := range a.Vectors {
+			bad = bad || want.Fields == nil || !fits(&a.Vectors[i], want.Fields.Vectors[i], rows)
+		}
+	} else if want.Fields != nil && rows > 0 {
+		bad = bad || b.Lines == nil
+	}
 	if bad {
 		return fmt.Errorf("read block: columns of %d rows do not fit each other", rows)
 	}
 	return nil
+}
+
+// fits reports whether a vector is one of so many rows.
+func fits(v *scan.Vector, want scan.VectorWant, rows int) bool {
+	switch {
+	case want.Field == scan.NoField:
+		return true
+	case want.As == scan.Text:
+		return len(v.Codes) == rows && len(v.Values) > 0
+	}
+	return len(v.Numbers) == rows && (v.Absent == nil || v.Absent.Len() == rows)
 }
 
 func (r *reading) damaged(err error) {
