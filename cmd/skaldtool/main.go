@@ -1,4 +1,4 @@
-// Command skaldtool looks at Skald's files from outside, copies and repairs them.
+// Command skaldtool looks at Skald's files from outside, copies and repairs them, and compares servers.
 package main
 
 import (
@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-const usage = `skaldtool looks at Skald's files, copies and repairs them.
+const usage = `skaldtool looks at Skald's files, copies and repairs them, and measures servers.
 
 Usage:
 
@@ -21,9 +21,12 @@ Usage:
   skaldtool bucket restore SNAPSHOT DIR                 copy them into a bucket
   skaldtool bucket receipts DIR                         say what delete requests have removed
   skaldtool bucket verify-receipt DIR TENANT REQUEST    compare a receipt with the bucket
+  skaldtool bench run -server URL                       push logs to servers, query them, and compare
+  skaldtool bench generate|push|query|compare           the parts of that, one by one
 
-"skaldtool segment COMMAND -h" and "skaldtool bucket COMMAND -h" have more. The exit code is 0 if all is well, 1
-if something is damaged or cannot be read, and 2 for a command that makes no sense.
+"skaldtool segment COMMAND -h", "skaldtool bucket COMMAND -h" and "skaldtool bench COMMAND -h" have more. The exit
+code is 0 if all is well, 1 if something is damaged, cannot be read or is not answered alike, and 2 for a command that
+makes no sense.
 `
 
 // Exit codes.
@@ -45,6 +48,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return runSegment(args[1:], stdout, stderr)
 	case "bucket":
 		return runBucket(args[1:], stdout, stderr)
+	case "bench":
+		return runBench(args[1:], stdout, stderr)
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(stdout, usage)
 		return exitOK

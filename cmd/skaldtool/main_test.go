@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/skaldlogs/skald/clients/bench"
 	"github.com/skaldlogs/skald/pkg/compactor"
 	"github.com/skaldlogs/skald/pkg/deletes"
 	"github.com/skaldlogs/skald/pkg/limits"
@@ -29,7 +30,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"skaldtool": main})
+	testscript.Main(m, map[string]func(){"skaldtool": main, "skald": serveSkald})
 }
 
 // The scripts find the sample of the segment package as sample.segment.
@@ -37,6 +38,8 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
+			// Servers take no logs from long ago.
+			e.Setenv("START", bench.DefaultStart(time.Now()).Format(time.RFC3339))
 			data, err := os.ReadFile(filepath.FromSlash("../../pkg/storage/segment/testdata/version1.segment"))
 			if err != nil {
 				return err
@@ -55,6 +58,8 @@ func TestScripts(t *testing.T) {
 				ts.Check(err)
 				ts.Setenv("REQUEST", id.String())
 			},
+			"freeports":  freePorts,
+			"awaitready": awaitReady,
 			// flipall PATTERN OFFSET changes a byte of each file that matches; an OFFSET below 0
 			// counts from the end.
 			"flipall": func(ts *testscript.TestScript, _ bool, args []string) {
