@@ -19,8 +19,13 @@ const (
 	Span           = 6 * time.Hour
 )
 
-// sliceSize is about how many bytes of lines a slice has, and so a push.
-const sliceSize = 1_000_000
+// A slice, and so a push, has about maxSlice bytes of lines. A small corpus has
+// leastSlices of fewer bytes: servers take lines that are late by minutes, not
+// by hours.
+const (
+	maxSlice    = 1_000_000
+	leastSlices = 72
+)
 
 // A Corpus says what logs to make. Equal ones make equal logs.
 type Corpus struct {
@@ -43,7 +48,7 @@ func DefaultStart(now time.Time) time.Time {
 // Validate reports what cannot be made.
 func (c Corpus) Validate() error {
 	switch {
-	case c.Size < sliceSize || c.Size > 1<<40:
+	case c.Size < maxSlice || c.Size > 1<<40:
 		return fmt.Errorf("a size of %d bytes: want 1 MB to 1 TB", c.Size)
 	case c.Streams < len(apps) || c.Streams > 1<<20:
 		return fmt.Errorf("%d streams: want %d to %d, at least one for each app", c.Streams, len(apps), 1<<20)
@@ -178,7 +183,7 @@ func (g *Generator) Corpus() Corpus { return g.corpus }
 
 // Slices is how many slices there are.
 func (g *Generator) Slices() int {
-	return int((g.corpus.Size + sliceSize/2) / sliceSize)
+	return max(int((g.corpus.Size+maxSlice-1)/maxSlice), leastSlices)
 }
 
 // Slice makes the n-th slice: entries of most streams, each stream's in order of
@@ -187,11 +192,19 @@ func (g *Generator) Slices() int {
 func (g *Generator) Slice(n int) *model.Batch {
 	s := newSlice(g, n)
 	entries := make([][]model.Entry, len(g.sources))
-	for s.done < sliceSize {
-		i := min(sort.SearchFloat64s(g.upTo, s.rnd.Float64()), len(g.sources)-1)
+	line := func(i int) {
 		s.begin()
 		g.sources[i].app.family.line(s, &g.sources[i])
 		entries[i] = append(entries[i], s.entry())
+	}
+	for s.done < s.goal {
+		line(min(sort.SearchFloat64s(g.upTo, s.rnd.Float64()), len(g.sources)-1))
+	}
+	// No line so far was one to plant in: a small slice has few of some apps.
+	for p, name := range plantApps {
+		for s.planted[p] > 0 {
+			line(slices.IndexFunc(g.sources, func(src source) bool { return src.app.name == name }))
+		}
 	}
 	b := &model.Batch{}
 	for i, e := range entries {

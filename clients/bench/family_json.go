@@ -130,7 +130,7 @@ func (s *slice) latency(status int) int {
 	us := s.g.vocab.latencies[s.rnd.IntN(len(s.g.vocab.latencies))]
 	us += s.rnd.IntN(us/8 + 1)
 	if status >= 500 {
-		us *= 20
+		us *= 3
 	}
 	return us
 }

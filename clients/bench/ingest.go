@@ -63,22 +63,24 @@ func (r *runner) push(ctx context.Context, in *Ingest) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var (
-		wg                                sync.WaitGroup
-		next, lines, bytes, sent, retries atomic.Int64
+		wg                          sync.WaitGroup
+		lines, bytes, sent, retries atomic.Int64
 	)
-	all := int64(r.gen.Slices())
+	order := newOrder(r.gen.Slices())
+	defer context.AfterFunc(ctx, order.stop)()
 	for range r.options.Concurrency {
 		wg.Go(func() {
 			var raw, body []byte
-			for n := next.Add(1) - 1; n < all && ctx.Err() == nil; n = next.Add(1) - 1 {
-				b := r.gen.Slice(int(n))
+			for n, ok := order.next(); ok; n, ok = order.next() {
+				b := r.gen.Slice(n)
 				raw = logproto.AppendPush(raw[:0], b)
 				body = snappy.Encode(body[:cap(body)], raw)
 				again, err := r.client.push(ctx, body)
 				if err != nil {
-					cancel(fmt.Errorf("slice %d of %d: %w", n, all, err))
+					cancel(fmt.Errorf("push %d of %d: %w", n+1, r.gen.Slices(), err))
 					return
 				}
+				order.done(n)
 				retries.Add(int64(again))
 				lines.Add(int64(b.Entries()))
 				sent.Add(int64(len(body)))
@@ -102,7 +104,7 @@ func (r *runner) push(ctx context.Context, in *Ingest) error {
 func (r *runner) rest(ctx context.Context) error {
 	const (
 		look    = 500 * time.Millisecond
-		quiet   = 14 // looks in a row: longer than servers wait before they write what is left
+		quiet   = 30 // looks in a row: longer than servers wait before they write what is left
 		longest = 3 * time.Minute
 		idle    = 0.08 // of one core
 	)

@@ -1,8 +1,6 @@
 package bench
 
-import (
-	"math/rand/v2"
-)
+import "math/rand/v2"
 
 // Plants are texts that the corpus has a known number of times, and one that it
 // does not have.
@@ -23,6 +21,9 @@ const (
 
 // plantTimes is how often the corpus has each, whatever its size.
 var plantTimes = [numPlants]int{plantNeedle: 5, plantRare: 6}
+
+// plantApps are apps that have lines to plant in.
+var plantApps = [numPlants]string{plantNeedle: "gateway", plantRare: "kubelet"}
 
 func newPlants(rnd *rand.Rand) Plants {
 	return Plants{Needle: hexDigits(rnd, 32), Absent: hexDigits(rnd, 32), Rare: hexDigits(rnd, 12)}

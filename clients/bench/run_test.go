@@ -135,16 +135,16 @@ func TestRunGivesUp(t *testing.T) {
 	}
 }
 
-// The end of a push is when the server has done nothing for seven seconds.
+// The end of a push is when the server has done nothing for fifteen seconds.
 func TestRest(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		busy func(look int) bool
 		want int // looks
 	}{
-		{"idle at once", func(int) bool { return false }, 15},
-		{"busy for a while", func(n int) bool { return n < 20 }, 34},
-		{"busy again after a pause", func(n int) bool { return n == 10 }, 25},
+		{"idle at once", func(int) bool { return false }, 31},
+		{"busy for a while", func(n int) bool { return n < 20 }, 50},
+		{"busy again after a pause", func(n int) bool { return n == 10 }, 41},
 		{"never idle", func(int) bool { return true }, 361},
 	} {
 		s, _ := ParseServer("http://host,pid=1")

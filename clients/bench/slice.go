@@ -16,7 +16,8 @@ type slice struct {
 	rnd *rand.Rand
 
 	from, width int64 // ns
-	done        int   // bytes of lines made
+	goal        int   // bytes of lines to make
+	done        int   // of them
 	last        int64 // timestamp of the last entry
 
 	ts    int64     // of the entry being made
@@ -32,12 +33,12 @@ type slice struct {
 }
 
 func newSlice(g *Generator, n int) *slice {
-	width := int64(Span) / int64(g.Slices())
+	width, size := int64(Span)/int64(g.Slices()), int(g.corpus.Size/int64(g.Slices()))
 	s := &slice{
-		g: g, n: n, width: width,
+		g: g, n: n, width: width, goal: size,
 		rnd:  rand.New(rand.NewPCG(g.corpus.Seed, uint64(n))),
 		from: g.corpus.Start.UnixNano() + int64(n)*width,
-		buf:  make([]byte, 0, sliceSize+sliceSize/8),
+		buf:  make([]byte, 0, size+size/8),
 	}
 	s.last = s.from
 	for i := range s.traces {
@@ -58,8 +59,9 @@ func newSlice(g *Generator, n int) *slice {
 // begin sets the time of the next entry.
 func (s *slice) begin() {
 	const spread = 400                          // bytes: arrivals are not evenly spaced
-	perByte := s.width / (sliceSize + 2*spread) // ns
-	s.ts = max(s.from+int64(s.done)*perByte+s.rnd.Int64N(spread*perByte), s.last+1)
+	perByte := s.width / int64(s.goal+2*spread) // ns
+	at := s.from + int64(s.done)*perByte + s.rnd.Int64N(spread*perByte)
+	s.ts = max(min(at, s.from+s.width-1e6), s.last+1)
 	if s.ts%1000 == 0 { // never a whole second: no edge of a bucket falls on an entry
 		s.ts++
 	}

@@ -43,21 +43,47 @@ func (r *Report) Differences() []string {
 	return out
 }
 
-// WriteMarkdown writes a table with a column for each server, and below it where
+// WriteMarkdown writes tables with a column for each server, and below them where
 // their answers differ.
 func (r *Report) WriteMarkdown(w io.Writer) error {
 	var b strings.Builder
-	row := func(title string, cell func(*Result) string) {
-		cells := make([]string, len(r.Results))
-		empty := true
-		for i, result := range r.Results {
-			cells[i] = cell(result)
-			empty = empty && cells[i] == ""
-		}
-		if !empty {
-			fmt.Fprintf(&b, "| %s | %s |\n", title, strings.Join(cells, " | "))
-		}
+	r.writeTable(&b, "", r.rows())
+	if cpu := r.cpuRows(); len(cpu) > 0 {
+		b.WriteString("\n")
+		r.writeTable(&b, "CPU time of the server for each run", cpu)
 	}
+	if differences := r.Differences(); len(differences) > 0 {
+		b.WriteString("\nDifferences:\n\n")
+		for _, d := range differences {
+			fmt.Fprintf(&b, "- %s\n", strings.ReplaceAll(d, "\n", " "))
+		}
+	} else if len(r.Results) > 1 {
+		b.WriteString("\nThe answers are the same.\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// A tableRow is a title and a cell for each server.
+type tableRow struct {
+	title string
+	cells []string
+}
+
+func (r *Report) writeTable(b *strings.Builder, title string, rows []tableRow) {
+	names := make([]string, len(r.Results))
+	for i, result := range r.Results {
+		names[i] = result.Server
+	}
+	fmt.Fprintf(b, "| %s | %s |\n|---|%s\n", title, strings.Join(names, " | "), strings.Repeat("---:|", len(names)))
+	for _, row := range rows {
+		fmt.Fprintf(b, "| %s | %s |\n", row.title, strings.Join(row.cells, " | "))
+	}
+}
+
+// rows are what was measured. What is known of no server is left out.
+func (r *Report) rows() (rows []tableRow) {
+	row := func(title string, cell func(*Result) string) { rows = r.appendRow(rows, title, cell) }
 	ingest := func(cell func(*Ingest) float64, decimals int) func(*Result) string {
 		return func(r *Result) string {
 			if r.Ingest == nil {
@@ -67,8 +93,6 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 		}
 	}
 	megabytes := func(n int64) float64 { return float64(n) / 1e6 }
-	row("", func(r *Result) string { return r.Server })
-	b.WriteString("|---|" + strings.Repeat("---:|", len(r.Results)) + "\n")
 	row("pushed, MB of lines", ingest(func(in *Ingest) float64 { return megabytes(in.Bytes) }, 0))
 	row("ingest, MB/s, with the making of the lines", ingest(func(in *Ingest) float64 { return ratio(megabytes(in.Bytes), in.Seconds) }, 0))
 	row("ingest, MB per CPU-second, to the last acknowledgement", ingest(func(in *Ingest) float64 { return ratio(megabytes(in.Bytes), in.CPUSeconds) }, 0))
@@ -81,16 +105,34 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 	for _, q := range Suite(Plants{}) {
 		row(q.About+", ms", func(r *Result) string { return r.timing(q.Name).cell() })
 	}
-	if differences := r.Differences(); len(differences) > 0 {
-		b.WriteString("\nDifferences:\n\n")
-		for _, d := range differences {
-			fmt.Fprintf(&b, "- %s\n", strings.ReplaceAll(d, "\n", " "))
-		}
-	} else if len(r.Results) > 1 {
-		b.WriteString("\nThe answers are the same.\n")
+	return rows
+}
+
+// cpuRows are what the queries cost the servers.
+func (r *Report) cpuRows() (rows []tableRow) {
+	for _, q := range Suite(Plants{}) {
+		rows = r.appendRow(rows, q.About+", ms", func(r *Result) string {
+			if t := r.timing(q.Name); t != nil && t.CPU > 0 {
+				return short(t.CPU)
+			}
+			return ""
+		})
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return rows
+}
+
+func (r *Report) appendRow(rows []tableRow, title string, cell func(*Result) string) []tableRow {
+	row := tableRow{title: title}
+	known := false
+	for _, result := range r.Results {
+		text := cell(result)
+		row.cells = append(row.cells, text)
+		known = known || text != ""
+	}
+	if !known {
+		return rows
+	}
+	return append(rows, row)
 }
 
 func ratio(a, b float64) float64 {
