@@ -44,7 +44,7 @@ fmt: ## format the code
 	$(GO) tool gofumpt -w $(CODE)
 
 .PHONY: bench
-bench: ## run the benchmarks
+bench: ## run the benchmarks of the code (docs/benchmarks.md compares whole servers)
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: fuzz

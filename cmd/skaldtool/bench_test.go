@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
+	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,6 +16,41 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/skald"
 )
+
+// The commands of the page are ones that the program takes.
+func TestBenchmarksPage(t *testing.T) {
+	text, err := os.ReadFile("../../docs/benchmarks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for line := range strings.Lines(string(text)) {
+		line = strings.NewReplacer("$!", "1", "$PID", "1").Replace(strings.TrimSpace(line))
+		args, ok := strings.CutPrefix(line, "skaldtool ")
+		if !ok {
+			continue
+		}
+		found++
+		// Flags are read from the left: help comes out only if those before it are known.
+		var said bytes.Buffer
+		words := strings.Fields(args)
+		words = slices.Insert(words, len(words)-trailing(words), "-h")
+		if code := run(words, &said, &said); code != exitOK || !strings.Contains(said.String(), "Usage: skaldtool bench "+words[1]) {
+			t.Errorf("%s: exit code %d\n%s", line, code, said.String())
+		}
+	}
+	if found < 4 {
+		t.Errorf("%d commands in the page, want at least 4", found)
+	}
+}
+
+// trailing counts the arguments at the end that belong to no flag.
+func trailing(words []string) int {
+	if words[1] == "compare" {
+		return len(words) - 2
+	}
+	return 0
+}
 
 // serveSkald is the program "skald" of the scripts: a whole server.
 func serveSkald() {
