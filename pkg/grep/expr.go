@@ -144,16 +144,24 @@ func texts(re *syntax.Regexp) ([]Text, bool) {
 			return []Text{t}, true
 		}
 	case syntax.OpConcat:
-		all := Text{}
+		all := []Text{{}}
 		for i, sub := range re.Sub {
-			one, ok := texts(sub)
-			if !ok || len(one) != 1 || i > 0 && one[0].Fold != all.Fold {
+			some, ok := texts(sub)
+			if !ok || len(all)*len(some) > maxTexts {
 				return nil, false
 			}
-			all.Text += one[0].Text
-			all.Fold = one[0].Fold
+			var joined []Text
+			for _, head := range all {
+				for _, tail := range some {
+					if i > 0 && head.Fold != tail.Fold {
+						return nil, false
+					}
+					joined = append(joined, Text{head.Text + tail.Text, tail.Fold})
+				}
+			}
+			all = joined
 		}
-		return []Text{all}, true
+		return all, true
 	case syntax.OpAlternate:
 		var all []Text
 		for _, sub := range re.Sub {

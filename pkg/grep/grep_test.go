@@ -136,7 +136,8 @@ func TestAutomatonInPieces(t *testing.T) {
 
 func TestTexts(t *testing.T) {
 	for expr, want := range map[string]string{
-		`error`: "[{error false}]", `(?i)timeout|RESET`: "[{timeout true} {reset true}]", `.*pan(ic|el).*`: "",
+		`error`: "[{error false}]", `(?i)timeout|RESET`: "[{timeout true} {reset true}]", `.*pan(ic|el).*`: "[{panic false} {panel false}]",
+		`(?i)connection (refused|reset)`: "[{connection refused true} {connection reset true}]", `(a|b)(c|d)(e|f)(g|h)`: "",
 		`a+`: "", `x*`: "[{ false}]", `error|x*`: "[{ false}]", `(?i)straße`: "",
 	} {
 		e, err := Compile(expr)

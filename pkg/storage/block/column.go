@@ -32,6 +32,7 @@ type column struct {
 	n        int
 	min, max int // length of the shortest and of the longest value, or wider bounds
 	charset  charset
+	runs     *runs // of texts in layout 1, nil when nothing is known
 	distinct int
 	constant string
 	lengths  stream
@@ -150,7 +151,7 @@ func readTyped(d *encbuf.Decoder, l *layout, b *budget, depth int) column {
 		c.min, c.max = len(c.constant), len(c.constant)
 		c.charset.addText(c.constant)
 	case columnRaw, columnDict:
-		c.readTexts(d, read, exactly)
+		c.readTexts(d, l.runs, read, exactly)
 	case columnInt, columnPad:
 		c.lo = d.Varint()
 		c.hi = int64(uint64(c.lo) + d.Uvarint())
@@ -219,7 +220,7 @@ func readTyped(d *encbuf.Decoder, l *layout, b *budget, depth int) column {
 	return c
 }
 
-func (c *column) readTexts(d *encbuf.Decoder, read, exactly func(int) stream) {
+func (c *column) readTexts(d *encbuf.Decoder, withRuns bool, read, exactly func(int) stream) {
 	shortest, spread := d.Uvarint(), d.Uvarint()
 	if shortest > MaxRowBytes || spread > MaxRowBytes {
 		d.Fail(damagedf("values of %d and %d more bytes", shortest, spread))
@@ -236,6 +237,10 @@ func (c *column) readTexts(d *encbuf.Decoder, read, exactly func(int) stream) {
 		c.distinct, texts = int(v), int(v)
 	}
 	copy(c.charset[:], d.Bytes(len(c.charset)))
+	if withRuns {
+		c.runs = new(runs)
+		copy(c.runs[:], d.Bytes(len(c.runs)))
+	}
 	c.lengths = read(maxIntsLen(texts))
 	c.bytes = read(MaxRowBytes)
 	if c.kind == columnDict {

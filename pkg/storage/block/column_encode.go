@@ -178,6 +178,13 @@ func (c *columnEncoder) texts(values []piece, order []uint32) {
 	var set charset
 	set.add(&seen)
 	c.w.schema = append(c.w.schema, set[:]...)
+	var r runs
+	at := 0
+	for _, n := range c.values {
+		r.add(c.bytes[at : at+int(n)])
+		at += int(n)
+	}
+	c.w.schema = append(c.w.schema, r[:]...)
 	if len(c.bytes) >= minFilterText {
 		c.addWords()
 	}

@@ -91,7 +91,7 @@ func (d *decoder) findAny(texts []grep.Text) (answer, error) {
 }
 
 func (d *decoder) findText(text grep.Text) (answer, error) {
-	f := finder{d: d, needle: text.Text, fold: text.Fold, known: make(map[question]answer)}
+	f := newFinder(d, text)
 	a, err := f.ask(&d.lines, anywhere, 0, len(text.Text))
 	if f.read {
 		d.batch.How = min(d.batch.How, scan.ByColumns)

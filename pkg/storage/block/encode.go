@@ -57,6 +57,9 @@ func (e *Encoder) Encode(rows []Row) (Encoded, error) {
 	e.encodeTimestamps(rows, enc.Runs)
 	h := head{rows: enc.Rows, rawBytes: int(enc.Bytes + enc.MetadataBytes), interval: enc.Interval}
 	h.layout = e.encodeLines(rows, int(enc.Bytes), h.rawBytes)
+	if h.layout == layoutTemplates {
+		h.flags |= flagRuns
+	}
 	if len(enc.Runs) > 1 {
 		h.flags |= flagStreams
 	}

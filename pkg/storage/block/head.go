@@ -16,7 +16,8 @@ const (
 
 	flagStreams  = 1 // more than one stream
 	flagMetadata = 2 // some row has metadata
-	knownFlags   = flagStreams | flagMetadata
+	flagRuns     = 8 // columns of texts say how long their runs are
+	knownFlags   = flagStreams | flagMetadata | flagRuns
 )
 
 // A head is the fixed part of a block, which says how long the others are.

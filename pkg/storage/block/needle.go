@@ -29,6 +29,18 @@ type finder struct {
 	known  map[question]answer
 	read   bool // some column was read
 	fitter fitter
+	bytes  [256]bool // those of the needle, in both cases where that does not matter
+}
+
+func newFinder(d *decoder, text grep.Text) *finder {
+	f := &finder{d: d, needle: text.Text, fold: text.Fold, known: make(map[question]answer)}
+	for _, b := range []byte(text.Text) {
+		f.bytes[b] = true
+		if f.fold && 'a' <= b && b <= 'z' {
+			f.bytes[b-'a'+'A'] = true
+		}
+	}
+	return f
 }
 
 // A question is whether the values of a column hold a part of the needle.
@@ -127,7 +139,8 @@ func (f *finder) text(start, end int) grep.Text {
 
 // canHold is what the schema alone says of a column.
 func (c *column) canHold(how uint8, text grep.Text) bool {
-	return c.n > 0 && len(text.Text) <= c.max && (how != exactly || len(text.Text) >= c.min) && !c.charset.lacksText(text)
+	return c.n > 0 && len(text.Text) <= c.max && (how != exactly || len(text.Text) >= c.min) &&
+		!c.charset.lacksText(text) && !c.runs.lacks(text.Text)
 }
 
 func (f *finder) answer(c *column, how uint8, text grep.Text, start, end int) (answer, error) {

@@ -32,7 +32,10 @@ type fitter struct {
 	terms []term
 	fits  []fit
 	all   bool // it lies in static text: all values hold it
-	steps int
+
+	static bool    // it lies in static text of some of the templates
+	wholes []uint8 // by column, whether it may hold all of the needle: 0 not asked, 1 no, 2 yes
+	steps  int
 }
 
 // possible is what the schema alone says about a term.
@@ -74,21 +77,18 @@ func (x *fitter) run(start int) {
 	for i := 0; i <= slots && !x.all; i++ {
 		// It begins in static text, and goes on behind it.
 		s := model.Borrow(x.t.segment(i))
-		if i < slots {
+		if i < slots && len(s) > 0 && x.f.bytes[s[len(s)-1]] {
 			most := n - 1
 			if x.how == atEnd {
 				most = n // and all slots behind it are empty
 			}
 			for k := min(len(s), most); k > 0; k-- {
-				if !same(s[len(s)-1], needle.Text[k-1], needle.Fold) {
-					continue
-				}
-				if holds(s, atEnd, x.f.text(start, start+k)) {
+				if same(s[len(s)-1], needle.Text[k-1], needle.Fold) && holds(s, atEnd, x.f.text(start, start+k)) {
 					x.slot(i, start+k)
 				}
 			}
 		}
-		if x.how == anywhere && holds(s, anywhere, needle) || x.how == atEnd && i == slots && holds(s, atEnd, needle) {
+		if x.static && holds(s, anywhere, needle) || x.how == atEnd && i == slots && holds(s, atEnd, needle) {
 			x.all = true
 			return
 		}
@@ -96,10 +96,13 @@ func (x *fitter) run(start int) {
 			return
 		}
 		// It begins in a slot.
-		if x.how == anywhere {
+		if x.how == anywhere && x.whole(i, start) {
 			x.with(term{i, anywhere, start, x.end}, x.done)
 		}
 		next := x.t.segment(i + 1)
+		if len(next) > 0 && !x.f.bytes[next[0]] && x.how == anywhere {
+			continue // and ends in it
+		}
 		for k := start + 1; k <= x.end; k++ {
 			if k == x.end && x.how == anywhere {
 				break // it is anywhere in the slot already
@@ -109,6 +112,19 @@ func (x *fitter) run(start int) {
 			}
 		}
 	}
+}
+
+// whole reports whether a slot may hold all of the needle. Slots share columns, so
+// the answer is kept.
+func (x *fitter) whole(slot, start int) bool {
+	in := &x.wholes[x.t.refs[slot]]
+	if *in == 0 {
+		*in = 1
+		if x.possible(slot, anywhere, start, x.end) {
+			*in = 2
+		}
+	}
+	return *in == 2
 }
 
 // follows is a first look at whether needle[at:] can go on with segment i.
@@ -197,9 +213,12 @@ func (f *finder) askTemplates(c *column, how uint8, start, end int) (answer, err
 	nothing, everything := rest.none(), rest.all || t.rest.n == 0
 	matches := make([]match, len(t.templates))
 	involved := make([]bool, len(t.columns))
+	static := how == anywhere && holds(model.Borrow(t.text), anywhere, f.text(start, end))
+	wholes := make([]uint8, len(t.columns))
 	for i := range t.templates {
 		m := &matches[i]
-		if err := f.matchTemplate(m, &t.templates[i], t.columns, how, start, end); err != nil {
+		x := fitter{f: f, t: &t.templates[i], of: t.columns, how: how, end: end, static: static, wholes: wholes}
+		if err := f.matchTemplate(m, x, start); err != nil {
 			return answer{}, err
 		}
 		nothing = nothing && !m.all && len(m.alts) == 0
@@ -243,9 +262,10 @@ next:
 }
 
 // matchTemplate fits the needle to one template and answers the terms.
-func (f *finder) matchTemplate(m *match, t *template, columns []column, how uint8, start, end int) error {
-	x := &f.fitter
-	*x = fitter{f: f, t: t, of: columns, how: how, end: end, terms: x.terms[:0], fits: nil}
+func (f *finder) matchTemplate(m *match, of fitter, start int) error {
+	x, t, columns := &f.fitter, of.t, of.of
+	of.terms = x.terms[:0]
+	*x = of
 	x.run(start)
 	if x.steps > maxSteps || len(x.fits) > maxFits {
 		return errIntricate

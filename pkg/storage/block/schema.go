@@ -102,7 +102,7 @@ func (b *Block) DataLen() int { return b.data }
 
 func (b *Block) readSchema(schema []byte) error {
 	d := encbuf.NewDecoder(schema)
-	l := layout{end: b.small}
+	l := layout{end: b.small, runs: b.flags&flagRuns != 0}
 	b.timestamps = l.read(&d, maxIntsLen(b.rows))
 	want := uint8(columnRaw)
 	if b.layout == layoutTemplates {

@@ -82,6 +82,8 @@ type stream struct {
 type layout struct {
 	small int // raw bytes in the small frame so far
 	end   int // of the last stream in the data part
+
+	runs bool // columns of texts say how long their runs are
 }
 
 // read reads the description of the next stream, which has at most limit raw bytes.
