@@ -31,6 +31,10 @@ type Pusher interface {
 // A Querier answers questions in the name of one tenant or several.
 type Querier interface {
 	Query(ctx context.Context, tenants []string, expr syntax.Expr, p engine.Params) (*engine.Result, error)
+	// Admit decides whether a query may be run, and how.
+	Admit(ctx context.Context, tenants []string, d *querier.Demand) (engine.Params, error)
+	// CheckSelectors decides whether a request may have that many.
+	CheckSelectors(tenants []string, n int) error
 	LabelNames(ctx context.Context, tenants []string, req *scan.Request) ([]string, error)
 	LabelValues(ctx context.Context, tenants []string, req *scan.Request, name string) ([]string, error)
 	Series(ctx context.Context, tenants []string, req *scan.Request) ([]labels.Labels, error)
@@ -65,6 +69,8 @@ type Config struct {
 	PushLimits         loghttp.PushLimits
 	// CompressResponses answers questions in gzip where the client takes it.
 	CompressResponses bool
+	// RequestLimits lets requests put limits on themselves.
+	RequestLimits bool
 	// Patterns serves /patterns.
 	Patterns bool
 	// TailMaxDuration ends tails that last longer; 0 lets them go on.
@@ -130,12 +136,12 @@ func (a *API) Register(r *mux.Router) {
 			}
 			route(path, h, http.MethodGet, http.MethodPost)
 		}
-		read("/loki/api/v1/query", a.query)
-		read("/loki/api/v1/query_range", a.queryRange)
-		read("/loki/api/v1/labels", a.labelNames)
-		read("/loki/api/v1/label", a.labelNames)
-		read("/loki/api/v1/label/{name}/values", a.labelValues)
-		read("/loki/api/v1/series", a.series)
+		read("/loki/api/v1/query", a.reading(a.query))
+		read("/loki/api/v1/query_range", a.reading(a.queryRange))
+		read("/loki/api/v1/labels", a.reading(a.labelNames))
+		read("/loki/api/v1/label", a.reading(a.labelNames))
+		read("/loki/api/v1/label/{name}/values", a.reading(a.labelValues))
+		read("/loki/api/v1/series", a.reading(a.series))
 		read("/loki/api/v1/format_query", a.formatQuery)
 		read("/loki/api/v1/index/stats", a.reading(a.indexStats))
 		read("/loki/api/v1/index/shards", a.reading(a.indexShards))
@@ -149,7 +155,7 @@ func (a *API) Register(r *mux.Router) {
 		read("/api/prom/query", a.reading(a.legacyQuery))
 		read("/api/prom/label", a.reading(a.legacyLabelNames))
 		read("/api/prom/label/{name}/values", a.reading(a.legacyLabelValues))
-		read("/api/prom/series", a.series)
+		read("/api/prom/series", a.reading(a.series))
 		route("/loki/api/v1/tail", a.tail(loghttp.AppendTailFrame), http.MethodGet, http.MethodPost)
 		route("/api/prom/tail", a.tail(loghttp.AppendLegacyTail), http.MethodGet, http.MethodPost)
 	}

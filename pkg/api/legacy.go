@@ -27,7 +27,7 @@ func (a *API) legacyQuery(q *question) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := a.querier.Query(q.Context(), q.tenants, sel, engine.Params{
+	res, err := a.run(q, text, sel, engine.Params{
 		Start: p.Start, End: p.End, Step: p.Step, Limit: p.Limit, Direction: engine.Direction(p.Direction),
 	})
 	if err != nil {

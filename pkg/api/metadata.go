@@ -1,18 +1,18 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
 	"math"
 	"net/http"
-	"net/url"
 	"slices"
+	"time"
 
 	"github.com/gorilla/mux"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/loghttp"
+	"github.com/skaldlogs/skald/pkg/logql/engine"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/querier"
 	"github.com/skaldlogs/skald/pkg/scan"
@@ -25,45 +25,6 @@ var (
 	errNoShardSize    = errors.New("targetBytesPerShard is missing: how many bytes a shard should have, as in 100MB")
 	errNotLogs        = errors.New("only log selector is supported")
 )
-
-// A question is a request whose tenants and form were read.
-type question struct {
-	*http.Request
-	tenants []string
-	form    url.Values
-}
-
-// reading serves a question of one tenant or several. What answer returns is
-// the body in JSON, unless it is bytes, which are the body.
-func (a *API) reading(answer func(*question) (any, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		body, err := func() (any, error) {
-			tenants, err := a.readTenants(r)
-			if err != nil {
-				return nil, err
-			}
-			f, err := form(w, r)
-			if err != nil {
-				return nil, err
-			}
-			return answer(&question{r, tenants, f})
-		}()
-		if err != nil {
-			a.fail(w, r, err, false)
-			return
-		}
-		if text, ok := body.([]byte); ok {
-			writeJSON(w, text)
-			return
-		}
-		text, err := json.Marshal(body)
-		if err != nil {
-			a.fail(w, r, err, false)
-			return
-		}
-		writeJSON(w, append(text, '\n'))
-	}
-}
 
 // selected is the request for the streams of a selector; optional ones may be
 // left out, which selects all streams.
@@ -218,6 +179,9 @@ func (a *API) fieldsRequest(q *question) (*querier.FieldsRequest, error) {
 	}
 	sel, err := logSelector(p.Query)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := a.admit(q, p.Query, sel, engine.Params{Start: p.Start, End: p.End, Step: time.Second, Limit: p.LineLimit}); err != nil {
 		return nil, err
 	}
 	return &querier.FieldsRequest{Query: sel, Start: p.Start, End: p.End, LineLimit: p.LineLimit, Limit: p.Limit}, nil

@@ -5,18 +5,15 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
-	"github.com/gorilla/mux"
 	"github.com/grafana/dskit/user"
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 
 	"github.com/skaldlogs/skald/pkg/loghttp"
 	"github.com/skaldlogs/skald/pkg/logql/engine"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/model"
-	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/querier"
 )
 
 // maxFormBytes bounds the form of a query.
@@ -35,62 +32,72 @@ func form(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 }
 
 // query serves /loki/api/v1/query.
-func (a *API) query(w http.ResponseWriter, r *http.Request) {
-	a.answer(w, r, func(f url.Values) (string, engine.Params, error) {
-		q, err := loghttp.ParseInstantQuery(f, a.now())
-		return q.Query, engine.Params{Start: q.Time, End: q.Time, Limit: q.Limit, Direction: engine.Direction(q.Direction)}, err
-	})
+func (a *API) query(q *question) (any, error) {
+	p, err := loghttp.ParseInstantQuery(q.form, a.now())
+	if err != nil {
+		return nil, err
+	}
+	return a.ask(q, p.Query, engine.Params{Start: p.Time, End: p.Time, Limit: p.Limit, Direction: engine.Direction(p.Direction)})
 }
 
 // queryRange serves /loki/api/v1/query_range.
-func (a *API) queryRange(w http.ResponseWriter, r *http.Request) {
-	a.answer(w, r, func(f url.Values) (string, engine.Params, error) {
-		q, err := loghttp.ParseRangeQuery(f, a.now())
-		return q.Query, engine.Params{
-			Start: q.Start, End: q.End, Step: q.Step, Interval: q.Interval,
-			Limit: q.Limit, Direction: engine.Direction(q.Direction),
-		}, err
+func (a *API) queryRange(q *question) (any, error) {
+	p, err := loghttp.ParseRangeQuery(q.form, a.now())
+	if err != nil {
+		return nil, err
+	}
+	return a.ask(q, p.Query, engine.Params{
+		Start: p.Start, End: p.End, Step: p.Step, Interval: p.Interval,
+		Limit: p.Limit, Direction: engine.Direction(p.Direction),
 	})
 }
 
-func (a *API) answer(w http.ResponseWriter, r *http.Request, parse func(url.Values) (string, engine.Params, error)) {
-	resp, err := a.ask(w, r, parse)
-	if err != nil {
-		a.fail(w, r, err, false)
-		return
-	}
-	writeJSON(w, loghttp.AppendResponse(nil, resp))
-}
-
-func (a *API) ask(w http.ResponseWriter, r *http.Request, parse func(url.Values) (string, engine.Params, error)) (*loghttp.Response, error) {
-	tenants, err := a.readTenants(r)
-	if err != nil {
-		return nil, err
-	}
-	f, err := form(w, r)
-	if err != nil {
-		return nil, err
-	}
-	text, params, err := parse(f)
-	if err != nil {
-		return nil, err
-	}
+// ask runs a query, and returns the answer's body.
+func (a *API) ask(q *question, text string, params engine.Params) (any, error) {
 	expr, err := syntax.Parse(text)
 	if err != nil {
 		return nil, err
 	}
-	params.Categorize = loghttp.WantsCategories(r.Header.Get(loghttp.EncodingFlagsHeader))
-	params.NoCache = loghttp.WantsNoCache(r.Header)
-	res, err := a.querier.Query(r.Context(), tenants, expr, params)
+	params.Categorize = loghttp.WantsCategories(q.Header.Get(loghttp.EncodingFlagsHeader))
+	res, err := a.run(q, text, expr, params)
 	if err != nil {
 		return nil, err
 	}
-	return &loghttp.Response{
+	return loghttp.AppendResponse(nil, &loghttp.Response{
 		Result:      result(res),
 		Categorized: params.Categorize,
-		Warnings:    res.Warnings,
 		Stats:       stats(&res.Stats),
-	}, nil
+	}), nil
+}
+
+// admit returns a query as it may be run.
+func (a *API) admit(q *question, text string, expr syntax.Expr, params engine.Params) (*querier.Demand, error) {
+	own, err := a.ownLimits(q.Request)
+	if err != nil {
+		return nil, err
+	}
+	d := &querier.Demand{Text: text, Expr: expr, Params: params, Tags: queryTags(q.Request), Own: own}
+	d.Params, err = a.querier.Admit(q.Context(), q.tenants, d)
+	return d, err
+}
+
+// run asks the querier, unless the tenants' limits or those that the request
+// puts on itself are against it.
+func (a *API) run(q *question, text string, expr syntax.Expr, params engine.Params) (*engine.Result, error) {
+	d, err := a.admit(q, text, expr, params)
+	if err != nil {
+		return nil, err
+	}
+	d.Params.NoCache = loghttp.WantsNoCache(q.Header)
+	d.Params.PartialSeries = d.Tags["source"] == partialSource
+	ctx, cancel := engine.WithTimeout(q.Context(), d.Own.Timeout)
+	defer cancel()
+	res, err := a.querier.Query(ctx, q.tenants, expr, d.Params)
+	if err != nil {
+		return nil, err
+	}
+	q.gaps.Tell(res.Warnings...)
+	return res, nil
 }
 
 // result gives the engine's result the form of answers.
@@ -163,110 +170,6 @@ func stats(s *engine.Stats) loghttp.Stats {
 	return out
 }
 
-// labelNames serves /loki/api/v1/labels.
-func (a *API) labelNames(w http.ResponseWriter, r *http.Request) {
-	a.names(w, r, func(tenants []string, req *scan.Request) ([]string, error) {
-		return a.querier.LabelNames(r.Context(), tenants, req)
-	})
-}
-
-// labelValues serves /loki/api/v1/label/{name}/values.
-func (a *API) labelValues(w http.ResponseWriter, r *http.Request) {
-	a.names(w, r, func(tenants []string, req *scan.Request) ([]string, error) {
-		return a.querier.LabelValues(r.Context(), tenants, req, mux.Vars(r)["name"])
-	})
-}
-
-func (a *API) names(w http.ResponseWriter, r *http.Request, ask func([]string, *scan.Request) ([]string, error)) {
-	names, err := func() ([]string, error) {
-		tenants, err := a.readTenants(r)
-		if err != nil {
-			return nil, err
-		}
-		f, err := form(w, r)
-		if err != nil {
-			return nil, err
-		}
-		q, err := loghttp.ParseLabelsRequest(f, a.now())
-		if err != nil {
-			return nil, err
-		}
-		req := &scan.Request{Interval: interval(q.Start, q.End)}
-		if q.Query != "" {
-			if req.Matchers, err = syntax.ParseMatchers(q.Query); err != nil {
-				return nil, err
-			}
-			if len(req.Matchers) == 0 {
-				return nil, badRequest(errNoMatchers)
-			}
-		}
-		return ask(tenants, req)
-	}()
-	if err != nil {
-		a.fail(w, r, err, false)
-		return
-	}
-	writeJSON(w, loghttp.AppendLabelNames(nil, names))
-}
-
-// series serves /loki/api/v1/series.
-func (a *API) series(w http.ResponseWriter, r *http.Request) {
-	series, err := func() ([]labels.Labels, error) {
-		tenants, err := a.readTenants(r)
-		if err != nil {
-			return nil, err
-		}
-		f, err := form(w, r)
-		if err != nil {
-			return nil, err
-		}
-		q, err := loghttp.ParseSeriesRequest(f, a.now())
-		if err != nil {
-			return nil, err
-		}
-		return a.allSeries(r, tenants, &q)
-	}()
-	if err != nil {
-		a.fail(w, r, err, false)
-		return
-	}
-	writeJSON(w, loghttp.AppendSeries(nil, series))
-}
-
-// allSeries is the union over the selectors of a request.
-func (a *API) allSeries(r *http.Request, tenants []string, q *loghttp.SeriesRequest) ([]labels.Labels, error) {
-	selectors := [][]*labels.Matcher{nil}
-	if len(q.Matches) > 0 {
-		selectors = nil
-		for _, text := range q.Matches {
-			if strings.Join(strings.Fields(text), "") == "{}" {
-				selectors = append(selectors, nil) // all streams
-				continue
-			}
-			m, err := syntax.ParseMatchers(text)
-			if err != nil {
-				return nil, err
-			}
-			selectors = append(selectors, m)
-		}
-	}
-	var out []labels.Labels
-	seen := map[string]bool{}
-	for _, m := range selectors {
-		series, err := a.querier.Series(r.Context(), tenants, &scan.Request{Matchers: m, Interval: interval(q.Start, q.End)})
-		if err != nil {
-			return nil, err
-		}
-		for _, l := range series {
-			if text := l.String(); !seen[text] {
-				seen[text] = true
-				out = append(out, l)
-			}
-		}
-	}
-	return out, nil
-}
-
 // formatQuery serves /loki/api/v1/format_query. It needs no tenant's data.
 func (a *API) formatQuery(w http.ResponseWriter, r *http.Request) {
 	if _, err := a.tenants(r.Header.Get(user.OrgIDHeaderName)); err != nil {
@@ -285,9 +188,6 @@ func (a *API) formatQuery(w http.ResponseWriter, r *http.Request) {
 	}
 	writeStatusJSON(w, http.StatusOK, map[string]string{"status": "success", "data": syntax.Pretty(expr)})
 }
-
-// errNoMatchers is of label requests, which may leave the selector out instead.
-var errNoMatchers = errors.New("a selector needs at least one matcher; leave query out to ask about all streams")
 
 // interval is a request's [start, end) as a closed interval.
 func interval(start, end int64) model.Interval { return model.Interval{Mint: start, Maxt: end - 1} }

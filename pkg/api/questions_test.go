@@ -34,6 +34,7 @@ type world struct {
 	entries *logqltest.Source
 	server  *httptest.Server
 	limits  limits.Limits
+	store   nothing
 	tails   chan *scan.TailBatch
 }
 
@@ -47,7 +48,7 @@ func newWorld(t *testing.T, change func(*api.Config, *limits.Limits), streams ..
 	}
 	overrides := limits.NewOverrides(&w.limits, nil)
 	q := querier.New(querier.Config{}, querier.Options{
-		Ring: w, Ingesters: w, Store: nothing{}, Engine: engine.New(engine.Options{}), Limits: overrides, Logger: log.NewNopLogger(),
+		Ring: w, Ingesters: w, Store: &w.store, Engine: engine.New(engine.Options{}), Limits: overrides, Logger: log.NewNopLogger(),
 	})
 	r := mux.NewRouter()
 	api.New(cfg, api.Roles{Querier: q}, overrides, log.NewNopLogger()).Register(r)
@@ -95,30 +96,37 @@ func (w *world) Series(ctx context.Context, req *scan.Request) (out []labels.Lab
 	return out, snap.Close()
 }
 
-// nothing is a store without segments.
-type nothing struct{}
+// nothing is a store without segments, or with some that cannot be read.
+type nothing struct{ gaps []string }
 
-func (nothing) Open(context.Context, *scan.Request, []scan.Generation) (scan.Snapshot, error) {
-	return emptySnapshot{}, nil
+func (n *nothing) Open(context.Context, *scan.Request, []scan.Generation) (scan.Snapshot, error) {
+	return &emptySnapshot{scan.Directory{Warnings: n.gaps}}, nil
 }
 
-func (nothing) Masks(string, model.Interval) ([]*storage.Mask, []string) { return nil, nil }
+func (*nothing) Masks(string, model.Interval) ([]*storage.Mask, []string) { return nil, nil }
 
-func (nothing) Holdings(context.Context, string, model.Interval, []scan.Generation) (scan.Holdings, error) {
+func (*nothing) Holdings(context.Context, string, model.Interval, []scan.Generation) (scan.Holdings, error) {
 	return scan.Holdings{}, nil
 }
-func (nothing) LabelNames(context.Context, *scan.Request) ([]string, error) { return nil, nil }
-func (nothing) LabelValues(context.Context, *scan.Request, string) ([]string, error) {
-	return nil, nil
+
+func (n *nothing) LabelNames(context.Context, *scan.Request) ([]string, []string, error) {
+	return nil, n.gaps, nil
 }
-func (nothing) Series(context.Context, *scan.Request) ([]labels.Labels, error) { return nil, nil }
 
-type emptySnapshot struct{}
+func (n *nothing) LabelValues(context.Context, *scan.Request, string) ([]string, []string, error) {
+	return nil, n.gaps, nil
+}
 
-func (emptySnapshot) Directory() *scan.Directory { return &scan.Directory{} }
+func (n *nothing) Series(context.Context, *scan.Request) ([]labels.Labels, []string, error) {
+	return nil, n.gaps, nil
+}
 
-func (emptySnapshot) Read(context.Context, int, scan.Want) (*scan.Batch, error) { return nil, io.EOF }
-func (emptySnapshot) Close() error                                              { return nil }
+type emptySnapshot struct{ dir scan.Directory }
+
+func (s *emptySnapshot) Directory() *scan.Directory { return &s.dir }
+
+func (*emptySnapshot) Read(context.Context, int, scan.Want) (*scan.Batch, error) { return nil, io.EOF }
+func (*emptySnapshot) Close() error                                              { return nil }
 
 // get asks in the name of a tenant, and returns the status and the body.
 func (w *world) get(t *testing.T, tenant, path, query string, header ...string) (int, string, http.Header) {

@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/skaldlogs/skald/pkg/loghttp"
+	"github.com/skaldlogs/skald/pkg/logql/engine"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/querier"
 )
@@ -110,7 +111,13 @@ func (a *API) tailRequest(w http.ResponseWriter, r *http.Request) (string, *quer
 	if err != nil {
 		return "", nil, nil, err
 	}
-	return tenant, &querier.TailRequest{Start: p.Start, Limit: p.Limit, Delay: p.Delay}, expr, nil
+	// A tail has no end: how long a query may be does not matter.
+	q := &question{Request: r, tenants: []string{tenant}}
+	d, err := a.admit(q, text, expr, engine.Params{Start: p.Start, End: p.Start, Step: time.Second, Limit: p.Limit})
+	if err != nil {
+		return "", nil, nil, err
+	}
+	return tenant, &querier.TailRequest{Start: d.Params.Start, Limit: p.Limit, Delay: p.Delay}, expr, nil
 }
 
 // A tailing is one tail's connection.

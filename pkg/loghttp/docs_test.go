@@ -34,14 +34,18 @@ func TestReadJSONLines(t *testing.T) {
 	for _, tc := range []struct{ name, text, want string }{
 		{"nothing", "\n \n", ""},
 		{"a line, its labels, what is left", `{"app":"web","message":"a\tb","n":1.50,"ok":true,"no":null,"empty":"","list":[1,"x\"y",{}]}`, `{app="web"}` + "\n" + `  0 "a\tb" list=[1,"x\"y",{}] n=1.50 ok=true` + "\n"},
-		{"nested and dotted names are the same", `{"kubernetes":{"pod":{"name":"p"},"node.x":"n"},"log":"l"}` + "\n" + `{"kubernetes.pod.name":"p","log":"m"}`,
-			`{kubernetes_pod_name="p"}` + "\n" + `  0 "l" kubernetes_node_x=n` + "\n" + `  0 "m"` + "\n"},
+		{
+			"nested and dotted names are the same", `{"kubernetes":{"pod":{"name":"p"},"node.x":"n"},"log":"l"}` + "\n" + `{"kubernetes.pod.name":"p","log":"m"}`,
+			`{kubernetes_pod_name="p"}` + "\n" + `  0 "l" kubernetes_node_x=n` + "\n" + `  0 "m"` + "\n",
+		},
 		{"without a message the document is the line", ` {"app":"we\"b", "x": [1, "\n"] } `, `{app="we\"b"}` + "\n" + `  0 "{\"app\":\"we\\\"b\", \"x\": [1, \"\\n\"] }"` + "\n"},
 		{"the first field that is there", `{"log":"b","message":"a","time":1700000001,"@timestamp":1700000000}`, "{}\n" + `  0 "a" log=b time=1700000001` + "\n"},
-		{"bad lines are named", `{"message":"a"}` + "\n\n" + `{"message":` + "\n[]\n" + `{"message":"b","time":"soon"}` + "\n" + `{"message":"c"} x`,
+		{
+			"bad lines are named", `{"message":"a"}` + "\n\n" + `{"message":` + "\n[]\n" + `{"message":"b","time":"soon"}` + "\n" + `{"message":"c"} x`,
 			"{}\n" + `  0 "a"` + "\n" + "line 3: json: expected a value, found the end at offset 11\n" + "line 4: json: expected an object, found '[' at offset 0\n" +
 				`line 5: time: "soon" is no time: use RFC 3339, or a Unix time in seconds, milliseconds, microseconds or nanoseconds` + "\n" +
-				"line 6: json: expected the end, found 'x' at offset 16\n"},
+				"line 6: json: expected the end, found 'x' at offset 16\n",
+		},
 	} {
 		if got := readLines(t, tc.text); got != tc.want {
 			t.Errorf("%s:\n%s\nwant\n%s", tc.name, got, tc.want)

@@ -13,6 +13,8 @@ type Config struct {
 	MaxConcurrent int `yaml:"max_concurrent"`
 	// MultiTenantQueriesEnabled lets a query name several tenants.
 	MultiTenantQueriesEnabled bool `yaml:"multi_tenant_queries_enabled"`
+	// PerRequestLimitsEnabled lets requests put limits on themselves.
+	PerRequestLimitsEnabled bool `yaml:"per_request_limits_enabled"`
 	// TailMaxDuration ends tails that last longer. 0 lets them go on.
 	TailMaxDuration time.Duration `yaml:"tail_max_duration"`
 }
@@ -21,6 +23,7 @@ type Config struct {
 func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	f.IntVar(&c.MaxConcurrent, "querier.max-concurrent", 0, "Blocks that are worked on at once, by all queries together. 0 for twice the number of processors.")
 	f.BoolVar(&c.MultiTenantQueriesEnabled, "querier.multi-tenant-queries-enabled", false, "Let a query ask several tenants, named in its header with | between them.")
+	f.BoolVar(&c.PerRequestLimitsEnabled, "querier.per-request-limits-enabled", false, "Let a request put limits on itself, in its header X-Loki-Query-Limits, where they are stricter than its tenant's.")
 	f.DurationVar(&c.TailMaxDuration, "querier.tail-max-duration", time.Hour, "Tails that last longer are closed. 0 for no limit.")
 }
 

@@ -17,17 +17,7 @@ import (
 // DetectedLabels returns the labels of the selected streams that are of use to
 // choose by, sorted: those with nothing but numbers or UUIDs are not.
 func (q *Querier) DetectedLabels(ctx context.Context, tenants []string, req *scan.Request) ([]loghttp.DetectedLabel, error) {
-	ctx, cancel, iv, err := q.within(ctx, tenants, req.Interval)
-	if err != nil {
-		return nil, err
-	}
-	defer cancel()
-	if iv.Empty() {
-		return nil, nil
-	}
-	own := *req
-	own.Interval = iv
-	series, err := q.Series(ctx, tenants, &own)
+	series, err := q.Series(ctx, tenants, req)
 	if err != nil {
 		return nil, err
 	}
@@ -114,6 +104,7 @@ func (q *Querier) detect(ctx context.Context, tenants []string, req *FieldsReque
 	if err != nil {
 		return nil, err
 	}
+	tellGaps(ctx, res.Warnings...)
 	d, err := newDetector()
 	if err != nil {
 		return nil, err

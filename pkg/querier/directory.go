@@ -17,7 +17,10 @@ import (
 // within applies the limits of the tenants to a question that is no query: how
 // far it may look back, how much time it may span, and how long it may take.
 func (q *Querier) within(ctx context.Context, tenants []string, iv model.Interval) (context.Context, context.CancelFunc, model.Interval, error) {
-	iv.Mint = max(iv.Mint, q.oldest(tenants))
+	if oldest := q.oldest(tenants); iv.Mint < oldest {
+		tellGaps(ctx, lookbackGap(oldest))
+		iv.Mint = oldest
+	}
 	l := q.queryLimits(tenants)
 	if length := time.Duration(iv.Maxt - iv.Mint); l.MaxLength > 0 && !iv.Empty() && (length > l.MaxLength || length < 0) {
 		return nil, nil, iv, &engine.LimitError{
@@ -25,11 +28,7 @@ func (q *Querier) within(ctx context.Context, tenants []string, iv model.Interva
 			Text:  fmt.Sprintf("the query time range exceeds the limit (query length: %s, limit: %s)", length, prommodel.Duration(l.MaxLength)),
 		}
 	}
-	if l.Timeout > 0 {
-		ctx, cancel := context.WithTimeout(ctx, l.Timeout)
-		return ctx, cancel, iv, nil
-	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := engine.WithTimeout(ctx, l.Timeout)
 	return ctx, cancel, iv, nil
 }
 
@@ -56,6 +55,7 @@ func (q *Querier) snapshots(ctx context.Context, tenants []string, req *scan.Req
 		if err != nil {
 			return err
 		}
+		tellGaps(ctx, snap.Directory().Warnings...)
 		err = fn(ctx, snap, iv)
 		if closeErr := snap.Close(); err == nil {
 			err = closeErr

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"time"
@@ -61,6 +62,7 @@ func (q *Querier) mine(ctx context.Context, snap scan.Snapshot, into *miner) err
 		batch, err := snap.Read(ctx, order[n], scan.Want{Columns: scan.Lines | scan.Metadata, Interval: model.Ever})
 		if errors.Is(err, scan.ErrDamaged) {
 			level.Warn(q.logger).Log("msg", "patterns lack a block that is damaged", "err", err)
+			tellGaps(ctx, fmt.Sprintf("the answer is incomplete: %v", err))
 			return nil
 		}
 		if err != nil {

@@ -52,9 +52,10 @@ type Store interface {
 	// Masks are what hides rows of a tenant, as far as the store has heard; what is
 	// to be said to users Open says as well.
 	Masks(tenant string, interval model.Interval) ([]*storage.Mask, []string)
-	LabelNames(ctx context.Context, req *scan.Request) ([]string, error)
-	LabelValues(ctx context.Context, req *scan.Request, name string) ([]string, error)
-	Series(ctx context.Context, req *scan.Request) ([]labels.Labels, error)
+	// LabelNames, LabelValues and Series also tell what they had to leave out.
+	LabelNames(ctx context.Context, req *scan.Request) (names, gaps []string, err error)
+	LabelValues(ctx context.Context, req *scan.Request, name string) (values, gaps []string, err error)
+	Series(ctx context.Context, req *scan.Request) (series []labels.Labels, gaps []string, err error)
 }
 
 // Options are what a [Querier] is built from beside its config.
@@ -151,25 +152,26 @@ func hide(s scan.Snapshot, masks []*storage.Mask) scan.Snapshot {
 func (q *Querier) labelNames(ctx context.Context, req *scan.Request) ([]string, error) {
 	return q.strings(ctx,
 		func(ctx context.Context, s Source) ([]string, error) { return s.LabelNames(ctx, req) },
-		func() ([]string, error) { return q.store.LabelNames(ctx, req) })
+		func() ([]string, []string, error) { return q.store.LabelNames(ctx, req) })
 }
 
 func (q *Querier) labelValues(ctx context.Context, req *scan.Request, name string) ([]string, error) {
 	return q.strings(ctx,
 		func(ctx context.Context, s Source) ([]string, error) { return s.LabelValues(ctx, req, name) },
-		func() ([]string, error) { return q.store.LabelValues(ctx, req, name) })
+		func() ([]string, []string, error) { return q.store.LabelValues(ctx, req, name) })
 }
 
 // strings asks ingesters and then the store, and returns what they say, sorted.
-func (q *Querier) strings(ctx context.Context, ask func(context.Context, Source) ([]string, error), store func() ([]string, error)) ([]string, error) {
+func (q *Querier) strings(ctx context.Context, ask func(context.Context, Source) ([]string, error), store func() (list, gaps []string, err error)) ([]string, error) {
 	lists, err := fromIngesters(ctx, q, ask, nil)
 	if err != nil {
 		return nil, err
 	}
-	stored, err := store()
+	stored, gaps, err := store()
 	if err != nil {
 		return nil, fmt.Errorf("ask the store: %w", err)
 	}
+	tellGaps(ctx, gaps...)
 	out := slices.Concat(append(lists, stored)...)
 	slices.Sort(out)
 	return slices.Compact(out), nil
@@ -182,10 +184,11 @@ func (q *Querier) series(ctx context.Context, req *scan.Request) ([]labels.Label
 	if err != nil {
 		return nil, err
 	}
-	stored, err := q.store.Series(ctx, req)
+	stored, gaps, err := q.store.Series(ctx, req)
 	if err != nil {
 		return nil, fmt.Errorf("ask the store: %w", err)
 	}
+	tellGaps(ctx, gaps...)
 	out := slices.Concat(append(lists, stored)...)
 	slices.SortFunc(out, labels.Compare)
 	return slices.CompactFunc(out, labels.Equal), nil

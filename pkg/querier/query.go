@@ -50,7 +50,7 @@ func (q *Querier) Run(ctx context.Context, tenants []string, expr syntax.Expr, p
 		return empty(expr, &p), nil
 	}
 	owner := strings.Join(tenants, "|")
-	res, err := q.engine.Exec(ctx, forTenants(q, tenants), owner, expr, p, l)
+	res, err := q.engine.Exec(ctx, forTenants(boundedSource{q, q.limits}, tenants), owner, expr, p, l)
 	if err == nil && res.Stats.BlocksDamaged > 0 {
 		// Who asked is told with the answer; who can mend it reads this.
 		level.Error(q.logger).Log("msg", "blocks cannot be read; answers are incomplete", "err", strings.Join(res.Warnings, "; "), "tenant", owner, "blocks", res.Stats.BlocksDamaged)

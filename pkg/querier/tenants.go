@@ -105,6 +105,11 @@ func (l *labelled) Directory() *scan.Directory { return l.dir }
 
 // LabelNames returns the names of the labels of the selected streams, sorted.
 func (q *Querier) LabelNames(ctx context.Context, tenants []string, req *scan.Request) ([]string, error) {
+	ctx, cancel, req, err := q.bound(ctx, tenants, req)
+	if err != nil || req == nil {
+		return nil, err
+	}
+	defer cancel()
 	if len(tenants) == 1 {
 		return q.labelNames(ctx, ofTenant(req, tenants[0]))
 	}
@@ -124,6 +129,11 @@ func (q *Querier) LabelNames(ctx context.Context, tenants []string, req *scan.Re
 // LabelValues returns the values of the label name among the selected streams,
 // sorted.
 func (q *Querier) LabelValues(ctx context.Context, tenants []string, req *scan.Request, name string) ([]string, error) {
+	ctx, cancel, req, err := q.bound(ctx, tenants, req)
+	if err != nil || req == nil {
+		return nil, err
+	}
+	defer cancel()
 	if len(tenants) == 1 {
 		return q.labelValues(ctx, ofTenant(req, tenants[0]), name)
 	}
@@ -148,6 +158,11 @@ func (q *Querier) LabelValues(ctx context.Context, tenants []string, req *scan.R
 
 // Series returns the labels of the selected streams, sorted.
 func (q *Querier) Series(ctx context.Context, tenants []string, req *scan.Request) ([]labels.Labels, error) {
+	ctx, cancel, req, err := q.bound(ctx, tenants, req)
+	if err != nil || req == nil {
+		return nil, err
+	}
+	defer cancel()
 	if len(tenants) == 1 {
 		return q.series(ctx, ofTenant(req, tenants[0]))
 	}
@@ -164,6 +179,22 @@ func (q *Querier) Series(ctx context.Context, tenants []string, req *scan.Reques
 	}
 	slices.SortFunc(out, labels.Compare)
 	return out, nil
+}
+
+// bound applies the limits of the tenants to a request for labels. The request
+// is nil when they leave nothing of it.
+func (q *Querier) bound(ctx context.Context, tenants []string, req *scan.Request) (context.Context, context.CancelFunc, *scan.Request, error) {
+	ctx, cancel, iv, err := q.within(ctx, tenants, req.Interval)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if iv.Empty() {
+		cancel()
+		return nil, nil, nil, nil
+	}
+	own := *req
+	own.Interval = iv
+	return ctx, cancel, &own, nil
 }
 
 func ofTenant(req *scan.Request, tenant string) *scan.Request {

@@ -3,6 +3,7 @@ package querier
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -60,6 +61,9 @@ func (q *Querier) Volume(ctx context.Context, tenants []string, req *VolumeReque
 	limit := req.Limit
 	for _, t := range tenants {
 		limit = stricter(limit, q.limits.For(t).VolumeMaxSeries)
+	}
+	if n := len(sums.byText); limit > 0 && limit < req.Limit && n > limit {
+		tellGaps(ctx, fmt.Sprintf("the answer has the %d largest of %d groups (volume_max_series)", limit, n))
 	}
 	return sums.largest(limit), nil
 }

@@ -21,7 +21,7 @@ import (
 
 // A listing is a store whose directory a test writes; its rows cannot be read.
 type listing struct {
-	part
+	store
 	dir scan.Directory
 }
 
@@ -29,11 +29,7 @@ func (*listing) Masks(string, model.Interval) ([]*storage.Mask, []string) { retu
 
 func (l *listing) Open(_ context.Context, req *scan.Request, _ []scan.Generation) (scan.Snapshot, error) {
 	l.opened = append(l.opened, fmt.Sprint(req.Tenant, req.Matchers, req.Interval))
-	return &unreadable{snapshot{part: &l.part, dir: l.dir}}, nil
-}
-
-func (l *listing) Holdings(context.Context, string, model.Interval, []scan.Generation) (scan.Holdings, error) {
-	return scan.Holdings{}, nil
+	return &unreadable{snapshot{part: &l.store.part, dir: l.dir}}, nil
 }
 
 type unreadable struct{ snapshot }

@@ -92,7 +92,7 @@ var honoured = []section{
 		initial_stream_window_size initial_connection_window_size tls_enabled tls_cert_path tls_key_path
 		tls_ca_path tls_server_name tls_insecure_skip_verify tls_cipher_suites tls_min_version connect_timeout
 		connect_backoff_base_delay connect_backoff_max_delay cluster_validation.label`},
-	{verdict: Honoured, under: "querier", keys: `max_concurrent multi_tenant_queries_enabled tail_max_duration`},
+	{verdict: Honoured, under: "querier", keys: `max_concurrent per_request_limits_enabled multi_tenant_queries_enabled tail_max_duration`},
 	{verdict: Honoured, under: "frontend", keys: `compress_responses max_outstanding_per_tenant log_queries_longer_than`},
 	{verdict: Honoured, under: "query_range", keys: `
 		cache_results results_cache.cache.embedded_cache.enabled results_cache.cache.embedded_cache.max_size_mb
@@ -109,6 +109,8 @@ var honoured = []section{
 		otlp_config.scope_attributes otlp_config.log_attributes otlp_config.severity_text_as_label
 		discover_service_name discover_log_levels log_level_fields log_level_from_json_max_depth
 		block_ingestion_until block_ingestion_status_code max_streams_per_user max_global_streams_per_user
+		max_chunks_per_query max_streams_matchers_per_query max_query_bytes_read max_querier_bytes_read
+		required_labels minimum_labels_number blocked_queries
 		max_entries_limit_per_query max_query_series max_query_lookback max_query_length max_query_range enable_multi_variant_queries
 		query_timeout split_queries_by_interval max_cache_freshness_per_query volume_enabled volume_max_series max_concurrent_tail_requests retention_period
 		retention_stream deletion_mode`},

@@ -155,7 +155,6 @@ var ignored = []section{
 	{verdict: Ignored, why: notServed, under: "querier", keys: `
 		query_store_only             -querier.query-store-only
 		query_ingester_only          -querier.query-ingester-only
-		per_request_limits_enabled   -querier.per-request-limits-enabled
 	`},
 	{verdict: Ignored, why: experiments, under: "querier", keys: `
 		engine                       -querier.engine.*
@@ -374,14 +373,7 @@ var ignored = []section{
 		policy_enforced_labels
 		policy_stream_mapping
 		use_owned_stream_count
-		max_chunks_per_query
-		max_streams_matchers_per_query
-		max_query_bytes_read
-		max_querier_bytes_read
 		cardinality_limit
-		required_labels
-		minimum_labels_number
-		blocked_queries
 		max_query_parallelism
 		tsdb_max_query_parallelism
 		tsdb_max_bytes_per_shard

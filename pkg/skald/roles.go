@@ -214,6 +214,7 @@ func (s *Skald) registerAPI() {
 			Budget:       loghttp.NewBudget(max(minPushBudget, machine.Memory()/16)),
 		},
 		CompressResponses: s.cfg.Frontend.CompressResponses,
+		RequestLimits:     s.cfg.Querier.PerRequestLimitsEnabled,
 		Patterns:          s.cfg.PatternIngester.Enabled,
 		TailMaxDuration:   s.cfg.Querier.TailMaxDuration,
 	}, roles, s.overrides, s.logger)

@@ -157,16 +157,16 @@ func TestLabels(t *testing.T) {
 			pods = append(pods, testStreams[n].Get("pod"))
 		}
 		req := &scan.Request{Tenant: "t", Matchers: tc.matchers, Interval: tc.interval}
-		series, err := s.Series(ctx, req)
+		series, _, err := s.Series(ctx, req)
 		if err != nil || !slices.EqualFunc(series, want, labels.Equal) {
 			t.Errorf("%s: series %v, %v, want %v", tc.name, series, err, want)
 		}
-		got, err := s.LabelNames(ctx, req)
+		got, _, err := s.LabelNames(ctx, req)
 		if err != nil || len(got) != len(names) || !slices.IsSorted(got) {
 			t.Errorf("%s: names %v, %v, want %v", tc.name, got, err, names)
 		}
 		slices.Sort(pods)
-		got, err = s.LabelValues(ctx, req, "pod")
+		got, _, err = s.LabelValues(ctx, req, "pod")
 		if err != nil || !slices.Equal(got, pods) {
 			t.Errorf("%s: pods %v, %v, want %v", tc.name, got, err, pods)
 		}

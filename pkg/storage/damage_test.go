@@ -107,7 +107,7 @@ func TestDamagedSegment(t *testing.T) {
 			if rendered(got) != rendered(rest) || len(errs) > 0 {
 				t.Errorf("%d rows, %v, want %d", len(got), errs, len(rest))
 			}
-			if names, err := after.LabelNames(t.Context(), everything("t")); err != nil || len(names) != 3 {
+			if names, _, err := after.LabelNames(t.Context(), everything("t")); err != nil || len(names) != 3 {
 				t.Errorf("label names %v, %v, want those of what is left", names, err)
 			}
 		})
@@ -169,7 +169,7 @@ func TestBucketOutOfReach(t *testing.T) {
 	if _, err := s.Open(ctx, everything("t"), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("Open: %v", err)
 	}
-	if _, err := s.Series(ctx, everything("t")); !errors.Is(err, context.Canceled) {
+	if _, _, err := s.Series(ctx, everything("t")); !errors.Is(err, context.Canceled) {
 		t.Errorf("Series: %v", err)
 	}
 	wantRows := 50

@@ -15,25 +15,25 @@ import (
 
 // LabelNames returns the label names, sorted, of the streams that all matchers
 // of the request select and that may have rows in its interval: a run of theirs
-// overlaps it. Segments that cannot be asked are reported in the log.
-func (s *Store) LabelNames(ctx context.Context, req *scan.Request) ([]string, error) {
+// overlaps it. The gaps tell of segments that cannot be asked.
+func (s *Store) LabelNames(ctx context.Context, req *scan.Request) (names, gaps []string, err error) {
 	return s.gather(ctx, req, func(r *segment.Reader) []string {
 		return r.LabelNames(req.Matchers, req.Interval)
 	})
 }
 
 // LabelValues returns the values of one label, sorted, of the same streams.
-func (s *Store) LabelValues(ctx context.Context, req *scan.Request, name string) ([]string, error) {
+func (s *Store) LabelValues(ctx context.Context, req *scan.Request, name string) (values, gaps []string, err error) {
 	return s.gather(ctx, req, func(r *segment.Reader) []string {
 		return r.LabelValues(name, req.Matchers, req.Interval)
 	})
 }
 
 // gather puts together what segments know.
-func (s *Store) gather(ctx context.Context, req *scan.Request, of func(*segment.Reader) []string) ([]string, error) {
+func (s *Store) gather(ctx context.Context, req *scan.Request, of func(*segment.Reader) []string) (list, gaps []string, err error) {
 	var mu sync.Mutex // guards set
 	set := map[string]struct{}{}
-	err := s.eachSegment(ctx, req, func(r *segment.Reader) {
+	gaps, err = s.eachSegment(ctx, req, func(r *segment.Reader) {
 		some := of(r)
 		mu.Lock()
 		defer mu.Unlock()
@@ -42,17 +42,16 @@ func (s *Store) gather(ctx context.Context, req *scan.Request, of func(*segment.
 		}
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return slices.Sorted(maps.Keys(set)), nil
+	return slices.Sorted(maps.Keys(set)), gaps, nil
 }
 
 // Series returns the label sets of the same streams, in the order of labels.
-func (s *Store) Series(ctx context.Context, req *scan.Request) ([]labels.Labels, error) {
+func (s *Store) Series(ctx context.Context, req *scan.Request) (series []labels.Labels, gaps []string, err error) {
 	var mu sync.Mutex // guards what follows
-	var series []labels.Labels
 	byHash := map[uint64][]labels.Labels{}
-	err := s.eachSegment(ctx, req, func(r *segment.Reader) {
+	gaps, err = s.eachSegment(ctx, req, func(r *segment.Reader) {
 		streams := r.Streams(req.Matchers, req.Interval)
 		mu.Lock()
 		defer mu.Unlock()
@@ -65,15 +64,15 @@ func (s *Store) Series(ctx context.Context, req *scan.Request) ([]labels.Labels,
 		}
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	slices.SortFunc(series, labels.Compare)
-	return series, nil
+	return series, gaps, nil
 }
 
 // eachSegment calls fn for the segments of a tenant around an interval, several
-// at once.
-func (s *Store) eachSegment(ctx context.Context, req *scan.Request, fn func(*segment.Reader)) error {
+// at once, and tells of those that cannot be read.
+func (s *Store) eachSegment(ctx context.Context, req *scan.Request, fn func(*segment.Reader)) (gaps []string, err error) {
 	p, err := s.pin(ctx, req.Tenant, req.Interval, nil)
 	if err == nil {
 		defer p.unpin()
@@ -83,7 +82,7 @@ func (s *Store) eachSegment(ctx context.Context, req *scan.Request, fn func(*seg
 		})
 	}
 	if err != nil {
-		return fmt.Errorf("list streams of tenant %s: %w", req.Tenant, err)
+		return nil, fmt.Errorf("list streams of tenant %s: %w", req.Tenant, err)
 	}
-	return nil
+	return p.warnings, nil
 }
