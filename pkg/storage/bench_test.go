@@ -139,13 +139,13 @@ func BenchmarkLabels(b *testing.B) {
 		name string
 		do   func() (int, error)
 	}{
-		{"names", func() (int, error) { v, err := s.LabelNames(b.Context(), all); return len(v), err }},
-		{"names in part of the time", func() (int, error) { v, err := s.LabelNames(b.Context(), part); return len(v), err }},
-		{"values of service_name", func() (int, error) { v, err := s.LabelValues(b.Context(), all, "service_name"); return len(v), err }},
-		{"values of service_name in part of the time", func() (int, error) { v, err := s.LabelValues(b.Context(), part, "service_name"); return len(v), err }},
-		{"values of pod of 1000 streams", func() (int, error) { v, err := s.LabelValues(b.Context(), some, "pod"); return len(v), err }},
-		{"series of 1000 streams", func() (int, error) { v, err := s.Series(b.Context(), some); return len(v), err }},
-		{"series of 1000 streams in part of the time", func() (int, error) { v, err := s.Series(b.Context(), partSome); return len(v), err }},
+		{"names", func() (int, error) { v, _, err := s.LabelNames(b.Context(), all); return len(v), err }},
+		{"names in part of the time", func() (int, error) { v, _, err := s.LabelNames(b.Context(), part); return len(v), err }},
+		{"values of service_name", func() (int, error) { v, _, err := s.LabelValues(b.Context(), all, "service_name"); return len(v), err }},
+		{"values of service_name in part of the time", func() (int, error) { v, _, err := s.LabelValues(b.Context(), part, "service_name"); return len(v), err }},
+		{"values of pod of 1000 streams", func() (int, error) { v, _, err := s.LabelValues(b.Context(), some, "pod"); return len(v), err }},
+		{"series of 1000 streams", func() (int, error) { v, _, err := s.Series(b.Context(), some); return len(v), err }},
+		{"series of 1000 streams in part of the time", func() (int, error) { v, _, err := s.Series(b.Context(), partSome); return len(v), err }},
 	} {
 		b.Run(bc.name, func(b *testing.B) {
 			b.ReportAllocs()
