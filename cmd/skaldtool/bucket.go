@@ -20,6 +20,7 @@ import (
 // only reads, so that a server may be running over it.
 type bucketCommand struct {
 	name, about string
+	remote      bool     // a bucket that a configuration names will do
 	operands    []string // behind the options; the first is the bucket
 	options     func(*flag.FlagSet) *bucketOptions
 	do          func(ctx context.Context, j *bucketJob) error
@@ -28,7 +29,8 @@ type bucketCommand struct {
 // A bucketJob is a command on its way.
 type bucketJob struct {
 	*bucket
-	dir            string // of the bucket
+	dir            string // of the bucket; empty of a remote one
+	closer         io.Closer
 	args           []string
 	options        *bucketOptions
 	stdout, stderr io.Writer
@@ -44,42 +46,49 @@ var bucketCommands = []bucketCommand{
 	{
 		"list",
 		"Says what is in a bucket: tenants, their segments by level, and each segment. " + bucketAbout + " Reads the catalog only.",
+		true,
 		[]string{"DIR"},
 		nil, reading(listBucket),
 	},
 	{
 		"verify",
 		"Reads every byte of a bucket, checks every entry of the catalog, every checksum and every\ncount of every segment, and names what is damaged, what is missing, and what belongs to\nnothing. DIR is the folder of the bucket, or the data folder that it lies in.",
+		true,
 		[]string{"DIR"},
 		nil, reading(verifyBucket),
 	},
 	{
 		"repair",
 		"Says what of the damage in a bucket can be repaired, how, and what is lost by it; with\n-write it does so, which takes a bucket that no server runs over. " + bucketAbout,
+		false,
 		[]string{"DIR"},
 		repairOptions, repairBucket,
 	},
 	{
 		"snapshot",
 		"Copies what a bucket has of some tenants and times to a new folder, which is a bucket itself.\nWhat delete requests hide is left out. What a server has in memory is not in its bucket:\nPOST /flush puts it there. " + bucketAbout,
+		true,
 		[]string{"DIR", "SNAPSHOT"},
 		copyOptions, snapshotBucket,
 	},
 	{
 		"restore",
 		"Copies what a snapshot, or any bucket, has of some tenants and times into a bucket that no\nserver runs over. Entries that are there already still count once. " + bucketAbout,
+		false,
 		[]string{"SNAPSHOT", "DIR"},
 		copyOptions, restoreBucket,
 	},
 	{
 		"receipts",
 		"Lists the delete requests that were finished, and what they removed. " + bucketAbout,
+		true,
 		[]string{"DIR"},
 		nil, listReceipts,
 	},
 	{
 		"verify-receipt",
 		"Compares the receipt of a delete request with the bucket: whether its sums agree, what was\nwritten is there as it was written, what it replaced is gone, and no entry is left that the\nrequest covers. " + bucketAbout,
+		true,
 		[]string{"DIR", "TENANT", "REQUEST"},
 		nil, verifyReceipt,
 	},
@@ -112,37 +121,53 @@ func (c *bucketCommand) run(args []string, stdout, stderr io.Writer) int {
 	if c.options != nil {
 		options = c.options(fs)
 	}
+	var config configured
+	if c.remote {
+		config.register(fs)
+	}
 	fs.Usage = func() {
 		form := strings.Join(c.operands, " ")
-		if c.options != nil {
+		if c.options != nil || c.remote {
 			form = "[options] " + form
 		}
 		fmt.Fprintf(fs.Output(), "Usage: skaldtool bucket %s %s\n\n%s\n", c.name, form, c.about)
-		if c.options != nil {
+		if c.options != nil || c.remote {
 			fmt.Fprintln(fs.Output())
 			fs.PrintDefaults()
 		}
 	}
-	switch err := fs.Parse(args); {
+	err := fs.Parse(args)
+	operands := fs.Args()
+	if config.file != "" {
+		operands = append([]string{config.file}, operands...) // in place of DIR
+	}
+	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return exitOK
 	case err != nil:
 		return exitUsage
-	case fs.NArg() != len(c.operands) && len(c.operands) == 1:
-		fmt.Fprintf(stderr, "skaldtool: want one folder, have %d\n\n", fs.NArg())
+	case len(operands) != len(c.operands) && len(c.operands) == 1:
+		fmt.Fprintf(stderr, "skaldtool: want one folder, have %d\n\n", len(operands))
 		fs.Usage()
 		return exitUsage
-	case fs.NArg() != len(c.operands):
-		fmt.Fprintf(stderr, "skaldtool: want %s, have %d of them\n\n", strings.Join(c.operands, ", "), fs.NArg())
+	case len(operands) != len(c.operands):
+		fmt.Fprintf(stderr, "skaldtool: want %s, have %d of them\n\n", strings.Join(c.operands, ", "), len(operands))
 		fs.Usage()
 		return exitUsage
 	}
 	out := bufio.NewWriter(stdout)
 	ctx := context.Background()
-	j := &bucketJob{args: fs.Args(), options: options, stdout: out, stderr: stderr}
-	err := j.open(ctx, fs.Arg(0))
+	j := &bucketJob{args: operands, options: options, stdout: out, stderr: stderr}
+	if config.file != "" {
+		err = j.openConfigured(ctx, config)
+	} else {
+		err = j.open(ctx, operands[0])
+	}
 	if err == nil {
 		err = c.do(ctx, j)
+	}
+	if j.closer != nil {
+		err = errors.Join(err, j.closer.Close())
 	}
 	if flushErr := out.Flush(); err == nil {
 		err = flushErr
@@ -151,7 +176,7 @@ func (c *bucketCommand) run(args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return exitOK
 	case !errors.Is(err, errDamaged):
-		fmt.Fprintf(stderr, "skaldtool: bucket %s %s: %v\n", c.name, fs.Arg(0), err)
+		fmt.Fprintf(stderr, "skaldtool: bucket %s %s: %v\n", c.name, operands[0], err)
 	}
 	return exitFailed
 }

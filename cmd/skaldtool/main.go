@@ -27,6 +27,8 @@ Usage:
 "skaldtool segment COMMAND -h", "skaldtool bucket COMMAND -h" and "skaldtool bench COMMAND -h" have more. The exit
 code is 0 if all is well, 1 if something is damaged, cannot be read or is not answered alike, and 2 for a command that
 makes no sense.
+
+Commands that only read a bucket take "-config.file FILE" in place of DIR: the bucket of that server, remote ones too.
 `
 
 // Exit codes.
