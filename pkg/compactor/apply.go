@@ -292,6 +292,10 @@ func (c *Compactor) finish(ctx context.Context, d *catalog.Delete) error {
 		return nil
 	}
 	oldest, err := c.ingesters.Oldest(ctx)
+	if errors.Is(err, ErrNoIngesters) {
+		level.Info(c.logger).Log("msg", "a delete request is applied, and waits for what logs may bring back", "tenant", d.Tenant, "request", d.ID, "err", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

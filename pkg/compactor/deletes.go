@@ -35,8 +35,8 @@ var (
 	ErrNoRequest = errors.New("could not find delete request with given id")
 	// ErrTooLate says that a request cannot be cancelled any more.
 	ErrTooLate = errors.New("the delete request can no longer be cancelled")
-	// ErrNoIngesters says that nobody here knows what is not in the store yet.
-	ErrNoIngesters = errors.New("delete requests need an ingester in this process")
+	// ErrNoIngesters says that nobody knows what is not in the store yet.
+	ErrNoIngesters = errors.New("delete requests need all ingesters to answer")
 )
 
 // A DeleteState is how far a request is.

@@ -21,7 +21,6 @@ const (
 	byDisk      = "free_disk"
 )
 
-
 // drop takes segments away, and tells of it.
 func (c *Compactor) drop(ctx context.Context, tenant string, entries []*catalog.Entry, reason string) error {
 	// An entry of the catalog has room for some 250,000 ids.

@@ -276,7 +276,7 @@ func (x Failure_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Failure_Kind.Descriptor instead.
 func (Failure_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{29, 0}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{30, 0}
 }
 
 type IngestRequest struct {
@@ -1353,6 +1353,42 @@ func (x *Directory) GetWarnings() []string {
 	return nil
 }
 
+type GenerationRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GenerationRequest) Reset() {
+	*x = GenerationRequest{}
+	mi := &file_logproto_ingester_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GenerationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GenerationRequest) ProtoMessage() {}
+
+func (x *GenerationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_logproto_ingester_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GenerationRequest.ProtoReflect.Descriptor instead.
+func (*GenerationRequest) Descriptor() ([]byte, []int) {
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{16}
+}
+
 type Generation struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ingester      string                 `protobuf:"bytes,1,opt,name=ingester,proto3" json:"ingester,omitempty"`
@@ -1363,7 +1399,7 @@ type Generation struct {
 
 func (x *Generation) Reset() {
 	*x = Generation{}
-	mi := &file_logproto_ingester_proto_msgTypes[16]
+	mi := &file_logproto_ingester_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1375,7 +1411,7 @@ func (x *Generation) String() string {
 func (*Generation) ProtoMessage() {}
 
 func (x *Generation) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[16]
+	mi := &file_logproto_ingester_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1388,7 +1424,7 @@ func (x *Generation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Generation.ProtoReflect.Descriptor instead.
 func (*Generation) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{16}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Generation) GetIngester() string {
@@ -1415,7 +1451,7 @@ type StreamLabels struct {
 
 func (x *StreamLabels) Reset() {
 	*x = StreamLabels{}
-	mi := &file_logproto_ingester_proto_msgTypes[17]
+	mi := &file_logproto_ingester_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1427,7 +1463,7 @@ func (x *StreamLabels) String() string {
 func (*StreamLabels) ProtoMessage() {}
 
 func (x *StreamLabels) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[17]
+	mi := &file_logproto_ingester_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1440,7 +1476,7 @@ func (x *StreamLabels) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLabels.ProtoReflect.Descriptor instead.
 func (*StreamLabels) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{17}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *StreamLabels) GetLabels() []*LabelPair {
@@ -1468,7 +1504,7 @@ type Block struct {
 
 func (x *Block) Reset() {
 	*x = Block{}
-	mi := &file_logproto_ingester_proto_msgTypes[18]
+	mi := &file_logproto_ingester_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1480,7 +1516,7 @@ func (x *Block) String() string {
 func (*Block) ProtoMessage() {}
 
 func (x *Block) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[18]
+	mi := &file_logproto_ingester_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1493,7 +1529,7 @@ func (x *Block) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Block.ProtoReflect.Descriptor instead.
 func (*Block) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{18}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Block) GetGeneration() uint64 {
@@ -1531,7 +1567,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_logproto_ingester_proto_msgTypes[19]
+	mi := &file_logproto_ingester_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1543,7 +1579,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[19]
+	mi := &file_logproto_ingester_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1556,7 +1592,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{19}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Run) GetStream() uint32 {
@@ -1616,7 +1652,7 @@ type BlockReply struct {
 
 func (x *BlockReply) Reset() {
 	*x = BlockReply{}
-	mi := &file_logproto_ingester_proto_msgTypes[20]
+	mi := &file_logproto_ingester_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1628,7 +1664,7 @@ func (x *BlockReply) String() string {
 func (*BlockReply) ProtoMessage() {}
 
 func (x *BlockReply) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[20]
+	mi := &file_logproto_ingester_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1641,7 +1677,7 @@ func (x *BlockReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlockReply.ProtoReflect.Descriptor instead.
 func (*BlockReply) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{20}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *BlockReply) GetId() uint64 {
@@ -1731,7 +1767,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_logproto_ingester_proto_msgTypes[21]
+	mi := &file_logproto_ingester_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1743,7 +1779,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[21]
+	mi := &file_logproto_ingester_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1756,7 +1792,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{21}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Batch) GetRuns() []*Batch_Run {
@@ -1875,7 +1911,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_logproto_ingester_proto_msgTypes[22]
+	mi := &file_logproto_ingester_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1887,7 +1923,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[22]
+	mi := &file_logproto_ingester_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1900,7 +1936,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{22}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Answer) GetUnsure() []byte {
@@ -1930,7 +1966,7 @@ type Vector struct {
 
 func (x *Vector) Reset() {
 	*x = Vector{}
-	mi := &file_logproto_ingester_proto_msgTypes[23]
+	mi := &file_logproto_ingester_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1942,7 +1978,7 @@ func (x *Vector) String() string {
 func (*Vector) ProtoMessage() {}
 
 func (x *Vector) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[23]
+	mi := &file_logproto_ingester_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1955,7 +1991,7 @@ func (x *Vector) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Vector.ProtoReflect.Descriptor instead.
 func (*Vector) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{23}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Vector) GetCodes() []uint32 {
@@ -2004,7 +2040,7 @@ type SelectRequest struct {
 
 func (x *SelectRequest) Reset() {
 	*x = SelectRequest{}
-	mi := &file_logproto_ingester_proto_msgTypes[24]
+	mi := &file_logproto_ingester_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2016,7 +2052,7 @@ func (x *SelectRequest) String() string {
 func (*SelectRequest) ProtoMessage() {}
 
 func (x *SelectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[24]
+	mi := &file_logproto_ingester_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2029,7 +2065,7 @@ func (x *SelectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelectRequest.ProtoReflect.Descriptor instead.
 func (*SelectRequest) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{24}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SelectRequest) GetMatchers() []*Matcher {
@@ -2062,7 +2098,7 @@ type LabelsResponse struct {
 
 func (x *LabelsResponse) Reset() {
 	*x = LabelsResponse{}
-	mi := &file_logproto_ingester_proto_msgTypes[25]
+	mi := &file_logproto_ingester_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2074,7 +2110,7 @@ func (x *LabelsResponse) String() string {
 func (*LabelsResponse) ProtoMessage() {}
 
 func (x *LabelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[25]
+	mi := &file_logproto_ingester_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2087,7 +2123,7 @@ func (x *LabelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabelsResponse.ProtoReflect.Descriptor instead.
 func (*LabelsResponse) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{25}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *LabelsResponse) GetValues() []string {
@@ -2106,7 +2142,7 @@ type SeriesResponse struct {
 
 func (x *SeriesResponse) Reset() {
 	*x = SeriesResponse{}
-	mi := &file_logproto_ingester_proto_msgTypes[26]
+	mi := &file_logproto_ingester_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2118,7 +2154,7 @@ func (x *SeriesResponse) String() string {
 func (*SeriesResponse) ProtoMessage() {}
 
 func (x *SeriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[26]
+	mi := &file_logproto_ingester_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2131,7 +2167,7 @@ func (x *SeriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeriesResponse.ProtoReflect.Descriptor instead.
 func (*SeriesResponse) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{26}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SeriesResponse) GetStreams() []*StreamLabels {
@@ -2149,7 +2185,7 @@ type FlushRequest struct {
 
 func (x *FlushRequest) Reset() {
 	*x = FlushRequest{}
-	mi := &file_logproto_ingester_proto_msgTypes[27]
+	mi := &file_logproto_ingester_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2161,7 +2197,7 @@ func (x *FlushRequest) String() string {
 func (*FlushRequest) ProtoMessage() {}
 
 func (x *FlushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[27]
+	mi := &file_logproto_ingester_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2174,7 +2210,7 @@ func (x *FlushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushRequest.ProtoReflect.Descriptor instead.
 func (*FlushRequest) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{27}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{28}
 }
 
 type FlushResponse struct {
@@ -2185,7 +2221,7 @@ type FlushResponse struct {
 
 func (x *FlushResponse) Reset() {
 	*x = FlushResponse{}
-	mi := &file_logproto_ingester_proto_msgTypes[28]
+	mi := &file_logproto_ingester_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2197,7 +2233,7 @@ func (x *FlushResponse) String() string {
 func (*FlushResponse) ProtoMessage() {}
 
 func (x *FlushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[28]
+	mi := &file_logproto_ingester_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2210,7 +2246,7 @@ func (x *FlushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushResponse.ProtoReflect.Descriptor instead.
 func (*FlushResponse) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{28}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{29}
 }
 
 // Why a call failed, where the caller does something about it. It is a detail of
@@ -2224,7 +2260,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_logproto_ingester_proto_msgTypes[29]
+	mi := &file_logproto_ingester_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2236,7 +2272,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[29]
+	mi := &file_logproto_ingester_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2249,7 +2285,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{29}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Failure) GetKind() Failure_Kind {
@@ -2270,7 +2306,7 @@ type Batch_Run struct {
 
 func (x *Batch_Run) Reset() {
 	*x = Batch_Run{}
-	mi := &file_logproto_ingester_proto_msgTypes[30]
+	mi := &file_logproto_ingester_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2282,7 +2318,7 @@ func (x *Batch_Run) String() string {
 func (*Batch_Run) ProtoMessage() {}
 
 func (x *Batch_Run) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[30]
+	mi := &file_logproto_ingester_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2295,7 +2331,7 @@ func (x *Batch_Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch_Run.ProtoReflect.Descriptor instead.
 func (*Batch_Run) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{21, 0}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{22, 0}
 }
 
 func (x *Batch_Run) GetStream() uint32 {
@@ -2416,7 +2452,8 @@ const file_logproto_ingester_proto_rawDesc = "" +
 	"\vgenerations\x18\x01 \x03(\v2\x14.logproto.GenerationR\vgenerations\x120\n" +
 	"\astreams\x18\x02 \x03(\v2\x16.logproto.StreamLabelsR\astreams\x12'\n" +
 	"\x06blocks\x18\x03 \x03(\v2\x0f.logproto.BlockR\x06blocks\x12\x1a\n" +
-	"\bwarnings\x18\x04 \x03(\tR\bwarnings\"8\n" +
+	"\bwarnings\x18\x04 \x03(\tR\bwarnings\"\x13\n" +
+	"\x11GenerationRequest\"8\n" +
 	"\n" +
 	"Generation\x12\x1a\n" +
 	"\bingester\x18\x01 \x01(\tR\bingester\x12\x0e\n" +
@@ -2501,7 +2538,7 @@ const file_logproto_ingester_proto_rawDesc = "" +
 	"\x03Ack\x12\x0e\n" +
 	"\n" +
 	"ACK_MEMORY\x10\x00\x12\f\n" +
-	"\bACK_DISK\x10\x012\xf7\x02\n" +
+	"\bACK_DISK\x10\x012\xf0\x03\n" +
 	"\bIngester\x129\n" +
 	"\x04Push\x12\x17.logproto.IngestRequest\x1a\x18.logproto.IngestResponse\x126\n" +
 	"\x04Scan\x12\x15.logproto.ScanCommand\x1a\x13.logproto.ScanReply(\x010\x01\x12?\n" +
@@ -2509,7 +2546,9 @@ const file_logproto_ingester_proto_rawDesc = "" +
 	"LabelNames\x12\x17.logproto.SelectRequest\x1a\x18.logproto.LabelsResponse\x12@\n" +
 	"\vLabelValues\x12\x17.logproto.SelectRequest\x1a\x18.logproto.LabelsResponse\x12;\n" +
 	"\x06Series\x12\x17.logproto.SelectRequest\x1a\x18.logproto.SeriesResponse\x128\n" +
-	"\x05Flush\x12\x16.logproto.FlushRequest\x1a\x17.logproto.FlushResponseB)Z'github.com/skaldlogs/skald/pkg/logprotob\x06proto3"
+	"\x05Flush\x12\x16.logproto.FlushRequest\x1a\x17.logproto.FlushResponse\x12:\n" +
+	"\x05Cover\x12\x1b.logproto.GenerationRequest\x1a\x14.logproto.Generation\x12;\n" +
+	"\x06Oldest\x12\x1b.logproto.GenerationRequest\x1a\x14.logproto.GenerationB)Z'github.com/skaldlogs/skald/pkg/logprotob\x06proto3"
 
 var (
 	file_logproto_ingester_proto_rawDescOnce sync.Once
@@ -2524,45 +2563,46 @@ func file_logproto_ingester_proto_rawDescGZIP() []byte {
 }
 
 var file_logproto_ingester_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_logproto_ingester_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_logproto_ingester_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_logproto_ingester_proto_goTypes = []any{
-	(Ack)(0),               // 0: logproto.Ack
-	(Rejection_Class)(0),   // 1: logproto.Rejection.Class
-	(Matcher_Type)(0),      // 2: logproto.Matcher.Type
-	(LineFilter_Op)(0),     // 3: logproto.LineFilter.Op
-	(Failure_Kind)(0),      // 4: logproto.Failure.Kind
-	(*IngestRequest)(nil),  // 5: logproto.IngestRequest
-	(*IngestResponse)(nil), // 6: logproto.IngestResponse
-	(*Rejection)(nil),      // 7: logproto.Rejection
-	(*ScanCommand)(nil),    // 8: logproto.ScanCommand
-	(*ReadCommand)(nil),    // 9: logproto.ReadCommand
-	(*Fields)(nil),         // 10: logproto.Fields
-	(*PatternPart)(nil),    // 11: logproto.PatternPart
-	(*Field)(nil),          // 12: logproto.Field
-	(*Predicate)(nil),      // 13: logproto.Predicate
-	(*VectorWant)(nil),     // 14: logproto.VectorWant
-	(*ScanReply)(nil),      // 15: logproto.ScanReply
-	(*Matcher)(nil),        // 16: logproto.Matcher
-	(*LineFilter)(nil),     // 17: logproto.LineFilter
-	(*Interval)(nil),       // 18: logproto.Interval
-	(*ScanRequest)(nil),    // 19: logproto.ScanRequest
-	(*Directory)(nil),      // 20: logproto.Directory
-	(*Generation)(nil),     // 21: logproto.Generation
-	(*StreamLabels)(nil),   // 22: logproto.StreamLabels
-	(*Block)(nil),          // 23: logproto.Block
-	(*Run)(nil),            // 24: logproto.Run
-	(*BlockReply)(nil),     // 25: logproto.BlockReply
-	(*Batch)(nil),          // 26: logproto.Batch
-	(*Answer)(nil),         // 27: logproto.Answer
-	(*Vector)(nil),         // 28: logproto.Vector
-	(*SelectRequest)(nil),  // 29: logproto.SelectRequest
-	(*LabelsResponse)(nil), // 30: logproto.LabelsResponse
-	(*SeriesResponse)(nil), // 31: logproto.SeriesResponse
-	(*FlushRequest)(nil),   // 32: logproto.FlushRequest
-	(*FlushResponse)(nil),  // 33: logproto.FlushResponse
-	(*Failure)(nil),        // 34: logproto.Failure
-	(*Batch_Run)(nil),      // 35: logproto.Batch.Run
-	(*LabelPair)(nil),      // 36: logproto.LabelPair
+	(Ack)(0),                  // 0: logproto.Ack
+	(Rejection_Class)(0),      // 1: logproto.Rejection.Class
+	(Matcher_Type)(0),         // 2: logproto.Matcher.Type
+	(LineFilter_Op)(0),        // 3: logproto.LineFilter.Op
+	(Failure_Kind)(0),         // 4: logproto.Failure.Kind
+	(*IngestRequest)(nil),     // 5: logproto.IngestRequest
+	(*IngestResponse)(nil),    // 6: logproto.IngestResponse
+	(*Rejection)(nil),         // 7: logproto.Rejection
+	(*ScanCommand)(nil),       // 8: logproto.ScanCommand
+	(*ReadCommand)(nil),       // 9: logproto.ReadCommand
+	(*Fields)(nil),            // 10: logproto.Fields
+	(*PatternPart)(nil),       // 11: logproto.PatternPart
+	(*Field)(nil),             // 12: logproto.Field
+	(*Predicate)(nil),         // 13: logproto.Predicate
+	(*VectorWant)(nil),        // 14: logproto.VectorWant
+	(*ScanReply)(nil),         // 15: logproto.ScanReply
+	(*Matcher)(nil),           // 16: logproto.Matcher
+	(*LineFilter)(nil),        // 17: logproto.LineFilter
+	(*Interval)(nil),          // 18: logproto.Interval
+	(*ScanRequest)(nil),       // 19: logproto.ScanRequest
+	(*Directory)(nil),         // 20: logproto.Directory
+	(*GenerationRequest)(nil), // 21: logproto.GenerationRequest
+	(*Generation)(nil),        // 22: logproto.Generation
+	(*StreamLabels)(nil),      // 23: logproto.StreamLabels
+	(*Block)(nil),             // 24: logproto.Block
+	(*Run)(nil),               // 25: logproto.Run
+	(*BlockReply)(nil),        // 26: logproto.BlockReply
+	(*Batch)(nil),             // 27: logproto.Batch
+	(*Answer)(nil),            // 28: logproto.Answer
+	(*Vector)(nil),            // 29: logproto.Vector
+	(*SelectRequest)(nil),     // 30: logproto.SelectRequest
+	(*LabelsResponse)(nil),    // 31: logproto.LabelsResponse
+	(*SeriesResponse)(nil),    // 32: logproto.SeriesResponse
+	(*FlushRequest)(nil),      // 33: logproto.FlushRequest
+	(*FlushResponse)(nil),     // 34: logproto.FlushResponse
+	(*Failure)(nil),           // 35: logproto.Failure
+	(*Batch_Run)(nil),         // 36: logproto.Batch.Run
+	(*LabelPair)(nil),         // 37: logproto.LabelPair
 }
 var file_logproto_ingester_proto_depIdxs = []int32{
 	0,  // 0: logproto.IngestRequest.ack:type_name -> logproto.Ack
@@ -2580,40 +2620,44 @@ var file_logproto_ingester_proto_depIdxs = []int32{
 	13, // 12: logproto.Predicate.subs:type_name -> logproto.Predicate
 	16, // 13: logproto.Predicate.matcher:type_name -> logproto.Matcher
 	20, // 14: logproto.ScanReply.directory:type_name -> logproto.Directory
-	25, // 15: logproto.ScanReply.block:type_name -> logproto.BlockReply
+	26, // 15: logproto.ScanReply.block:type_name -> logproto.BlockReply
 	2,  // 16: logproto.Matcher.type:type_name -> logproto.Matcher.Type
 	3,  // 17: logproto.LineFilter.op:type_name -> logproto.LineFilter.Op
 	16, // 18: logproto.ScanRequest.matchers:type_name -> logproto.Matcher
 	18, // 19: logproto.ScanRequest.interval:type_name -> logproto.Interval
 	17, // 20: logproto.ScanRequest.filters:type_name -> logproto.LineFilter
-	21, // 21: logproto.Directory.generations:type_name -> logproto.Generation
-	22, // 22: logproto.Directory.streams:type_name -> logproto.StreamLabels
-	23, // 23: logproto.Directory.blocks:type_name -> logproto.Block
-	36, // 24: logproto.StreamLabels.labels:type_name -> logproto.LabelPair
-	24, // 25: logproto.Block.runs:type_name -> logproto.Run
+	22, // 21: logproto.Directory.generations:type_name -> logproto.Generation
+	23, // 22: logproto.Directory.streams:type_name -> logproto.StreamLabels
+	24, // 23: logproto.Directory.blocks:type_name -> logproto.Block
+	37, // 24: logproto.StreamLabels.labels:type_name -> logproto.LabelPair
+	25, // 25: logproto.Block.runs:type_name -> logproto.Run
 	18, // 26: logproto.Run.interval:type_name -> logproto.Interval
-	26, // 27: logproto.BlockReply.batch:type_name -> logproto.Batch
-	35, // 28: logproto.Batch.runs:type_name -> logproto.Batch.Run
-	27, // 29: logproto.Batch.answer:type_name -> logproto.Answer
-	28, // 30: logproto.Answer.vectors:type_name -> logproto.Vector
+	27, // 27: logproto.BlockReply.batch:type_name -> logproto.Batch
+	36, // 28: logproto.Batch.runs:type_name -> logproto.Batch.Run
+	28, // 29: logproto.Batch.answer:type_name -> logproto.Answer
+	29, // 30: logproto.Answer.vectors:type_name -> logproto.Vector
 	16, // 31: logproto.SelectRequest.matchers:type_name -> logproto.Matcher
 	18, // 32: logproto.SelectRequest.interval:type_name -> logproto.Interval
-	22, // 33: logproto.SeriesResponse.streams:type_name -> logproto.StreamLabels
+	23, // 33: logproto.SeriesResponse.streams:type_name -> logproto.StreamLabels
 	4,  // 34: logproto.Failure.kind:type_name -> logproto.Failure.Kind
 	5,  // 35: logproto.Ingester.Push:input_type -> logproto.IngestRequest
 	8,  // 36: logproto.Ingester.Scan:input_type -> logproto.ScanCommand
-	29, // 37: logproto.Ingester.LabelNames:input_type -> logproto.SelectRequest
-	29, // 38: logproto.Ingester.LabelValues:input_type -> logproto.SelectRequest
-	29, // 39: logproto.Ingester.Series:input_type -> logproto.SelectRequest
-	32, // 40: logproto.Ingester.Flush:input_type -> logproto.FlushRequest
-	6,  // 41: logproto.Ingester.Push:output_type -> logproto.IngestResponse
-	15, // 42: logproto.Ingester.Scan:output_type -> logproto.ScanReply
-	30, // 43: logproto.Ingester.LabelNames:output_type -> logproto.LabelsResponse
-	30, // 44: logproto.Ingester.LabelValues:output_type -> logproto.LabelsResponse
-	31, // 45: logproto.Ingester.Series:output_type -> logproto.SeriesResponse
-	33, // 46: logproto.Ingester.Flush:output_type -> logproto.FlushResponse
-	41, // [41:47] is the sub-list for method output_type
-	35, // [35:41] is the sub-list for method input_type
+	30, // 37: logproto.Ingester.LabelNames:input_type -> logproto.SelectRequest
+	30, // 38: logproto.Ingester.LabelValues:input_type -> logproto.SelectRequest
+	30, // 39: logproto.Ingester.Series:input_type -> logproto.SelectRequest
+	33, // 40: logproto.Ingester.Flush:input_type -> logproto.FlushRequest
+	21, // 41: logproto.Ingester.Cover:input_type -> logproto.GenerationRequest
+	21, // 42: logproto.Ingester.Oldest:input_type -> logproto.GenerationRequest
+	6,  // 43: logproto.Ingester.Push:output_type -> logproto.IngestResponse
+	15, // 44: logproto.Ingester.Scan:output_type -> logproto.ScanReply
+	31, // 45: logproto.Ingester.LabelNames:output_type -> logproto.LabelsResponse
+	31, // 46: logproto.Ingester.LabelValues:output_type -> logproto.LabelsResponse
+	32, // 47: logproto.Ingester.Series:output_type -> logproto.SeriesResponse
+	34, // 48: logproto.Ingester.Flush:output_type -> logproto.FlushResponse
+	22, // 49: logproto.Ingester.Cover:output_type -> logproto.Generation
+	22, // 50: logproto.Ingester.Oldest:output_type -> logproto.Generation
+	43, // [43:51] is the sub-list for method output_type
+	35, // [35:43] is the sub-list for method input_type
 	35, // [35:35] is the sub-list for extension type_name
 	35, // [35:35] is the sub-list for extension extendee
 	0,  // [0:35] is the sub-list for field type_name
@@ -2633,21 +2677,21 @@ func file_logproto_ingester_proto_init() {
 		(*ScanReply_Directory)(nil),
 		(*ScanReply_Block)(nil),
 	}
-	file_logproto_ingester_proto_msgTypes[20].OneofWrappers = []any{
+	file_logproto_ingester_proto_msgTypes[21].OneofWrappers = []any{
 		(*BlockReply_Batch)(nil),
 		(*BlockReply_Damaged)(nil),
 		(*BlockReply_Failed)(nil),
 	}
-	file_logproto_ingester_proto_msgTypes[21].OneofWrappers = []any{}
 	file_logproto_ingester_proto_msgTypes[22].OneofWrappers = []any{}
 	file_logproto_ingester_proto_msgTypes[23].OneofWrappers = []any{}
+	file_logproto_ingester_proto_msgTypes[24].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_logproto_ingester_proto_rawDesc), len(file_logproto_ingester_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   31,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

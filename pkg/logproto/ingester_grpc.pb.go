@@ -28,6 +28,8 @@ const (
 	Ingester_LabelValues_FullMethodName = "/logproto.Ingester/LabelValues"
 	Ingester_Series_FullMethodName      = "/logproto.Ingester/Series"
 	Ingester_Flush_FullMethodName       = "/logproto.Ingester/Flush"
+	Ingester_Cover_FullMethodName       = "/logproto.Ingester/Cover"
+	Ingester_Oldest_FullMethodName      = "/logproto.Ingester/Oldest"
 )
 
 // IngesterClient is the client API for Ingester service.
@@ -48,6 +50,10 @@ type IngesterClient interface {
 	Series(ctx context.Context, in *SelectRequest, opts ...grpc.CallOption) (*SeriesResponse, error)
 	// Flush returns when all that was pushed before it is in the catalog.
 	Flush(ctx context.Context, in *FlushRequest, opts ...grpc.CallOption) (*FlushResponse, error)
+	// Cover begins a new generation, and returns the last one before it.
+	Cover(ctx context.Context, in *GenerationRequest, opts ...grpc.CallOption) (*Generation, error)
+	// Oldest returns the first generation that is in memory or in the log.
+	Oldest(ctx context.Context, in *GenerationRequest, opts ...grpc.CallOption) (*Generation, error)
 }
 
 type ingesterClient struct {
@@ -121,6 +127,26 @@ func (c *ingesterClient) Flush(ctx context.Context, in *FlushRequest, opts ...gr
 	return out, nil
 }
 
+func (c *ingesterClient) Cover(ctx context.Context, in *GenerationRequest, opts ...grpc.CallOption) (*Generation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Generation)
+	err := c.cc.Invoke(ctx, Ingester_Cover_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ingesterClient) Oldest(ctx context.Context, in *GenerationRequest, opts ...grpc.CallOption) (*Generation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Generation)
+	err := c.cc.Invoke(ctx, Ingester_Oldest_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // IngesterServer is the server API for Ingester service.
 // All implementations must embed UnimplementedIngesterServer
 // for forward compatibility.
@@ -139,6 +165,10 @@ type IngesterServer interface {
 	Series(context.Context, *SelectRequest) (*SeriesResponse, error)
 	// Flush returns when all that was pushed before it is in the catalog.
 	Flush(context.Context, *FlushRequest) (*FlushResponse, error)
+	// Cover begins a new generation, and returns the last one before it.
+	Cover(context.Context, *GenerationRequest) (*Generation, error)
+	// Oldest returns the first generation that is in memory or in the log.
+	Oldest(context.Context, *GenerationRequest) (*Generation, error)
 	mustEmbedUnimplementedIngesterServer()
 }
 
@@ -166,6 +196,12 @@ func (UnimplementedIngesterServer) Series(context.Context, *SelectRequest) (*Ser
 }
 func (UnimplementedIngesterServer) Flush(context.Context, *FlushRequest) (*FlushResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Flush not implemented")
+}
+func (UnimplementedIngesterServer) Cover(context.Context, *GenerationRequest) (*Generation, error) {
+	return nil, status.Error(codes.Unimplemented, "method Cover not implemented")
+}
+func (UnimplementedIngesterServer) Oldest(context.Context, *GenerationRequest) (*Generation, error) {
+	return nil, status.Error(codes.Unimplemented, "method Oldest not implemented")
 }
 func (UnimplementedIngesterServer) mustEmbedUnimplementedIngesterServer() {}
 func (UnimplementedIngesterServer) testEmbeddedByValue()                  {}
@@ -285,6 +321,42 @@ func _Ingester_Flush_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Ingester_Cover_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GenerationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IngesterServer).Cover(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Ingester_Cover_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IngesterServer).Cover(ctx, req.(*GenerationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Ingester_Oldest_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GenerationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IngesterServer).Oldest(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Ingester_Oldest_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IngesterServer).Oldest(ctx, req.(*GenerationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Ingester_ServiceDesc is the grpc.ServiceDesc for Ingester service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -311,6 +383,14 @@ var Ingester_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Flush",
 			Handler:    _Ingester_Flush_Handler,
+		},
+		{
+			MethodName: "Cover",
+			Handler:    _Ingester_Cover_Handler,
+		},
+		{
+			MethodName: "Oldest",
+			Handler:    _Ingester_Oldest_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

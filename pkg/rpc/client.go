@@ -114,6 +114,26 @@ func (c *Client) Series(ctx context.Context, req *scan.Request) ([]labels.Labels
 	return decodeSeries(r)
 }
 
+// Cover implements [Ingester].
+func (c *Client) Cover(ctx context.Context) (scan.Generation, error) {
+	return c.generation(ctx, c.ingester.Cover)
+}
+
+// Oldest implements [Ingester]. It waits for a flush that is under way.
+func (c *Client) Oldest(ctx context.Context) (scan.Generation, error) {
+	return c.generation(ctx, c.ingester.Oldest)
+}
+
+func (c *Client) generation(ctx context.Context, ask func(context.Context, *logproto.GenerationRequest, ...grpc.CallOption) (*logproto.Generation, error)) (scan.Generation, error) {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	g, err := ask(ctx, &logproto.GenerationRequest{})
+	if err != nil {
+		return scan.Generation{}, c.faults.remote(ctx, err)
+	}
+	return scan.Generation{Ingester: g.GetIngester(), ID: g.GetId()}, nil
+}
+
 // Flush implements [Ingester]. It takes as long as it takes.
 func (c *Client) Flush(ctx context.Context) error {
 	_, err := c.ingester.Flush(ctx, &logproto.FlushRequest{})

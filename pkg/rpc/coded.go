@@ -85,6 +85,14 @@ func (l *loopback) Series(ctx context.Context, in *logproto.SelectRequest, _ ...
 	return call(ctx, in, l.server.Series)
 }
 
+func (l *loopback) Cover(ctx context.Context, in *logproto.GenerationRequest, _ ...grpc.CallOption) (*logproto.Generation, error) {
+	return call(ctx, in, l.server.Cover)
+}
+
+func (l *loopback) Oldest(ctx context.Context, in *logproto.GenerationRequest, _ ...grpc.CallOption) (*logproto.Generation, error) {
+	return call(ctx, in, l.server.Oldest)
+}
+
 func (l *loopback) Flush(ctx context.Context, in *logproto.FlushRequest, _ ...grpc.CallOption) (*logproto.FlushResponse, error) {
 	return call(ctx, in, l.server.Flush)
 }

@@ -30,6 +30,12 @@ type Ingester interface {
 	Series(ctx context.Context, req *scan.Request) ([]labels.Labels, error)
 	// Flush returns when all that was pushed before it is in the catalog.
 	Flush(ctx context.Context) error
+	// Cover begins a new generation and returns the last one before it: what was
+	// acknowledged before the call is in that or an earlier one, what is pushed
+	// after it in a later one.
+	Cover(ctx context.Context) (scan.Generation, error)
+	// Oldest returns the first generation that is in memory or in the log.
+	Oldest(ctx context.Context) (scan.Generation, error)
 }
 
 // A Server lets other processes ask an ingester of this one.
@@ -143,6 +149,23 @@ func (s *Server) Series(ctx context.Context, req *logproto.SelectRequest) (*logp
 		return err
 	})
 	return out, err
+}
+
+// Cover implements [logproto.IngesterServer]. It is for all tenants.
+func (s *Server) Cover(ctx context.Context, _ *logproto.GenerationRequest) (*logproto.Generation, error) {
+	return s.generation(s.ing.Cover(ctx))
+}
+
+// Oldest implements [logproto.IngesterServer]. It is for all tenants.
+func (s *Server) Oldest(ctx context.Context, _ *logproto.GenerationRequest) (*logproto.Generation, error) {
+	return s.generation(s.ing.Oldest(ctx))
+}
+
+func (s *Server) generation(g scan.Generation, err error) (*logproto.Generation, error) {
+	if err != nil {
+		return nil, s.faults.status(err)
+	}
+	return &logproto.Generation{Ingester: g.Ingester, Id: g.ID}, nil
 }
 
 // Flush implements [logproto.IngesterServer]. It is for all tenants.

@@ -158,6 +158,7 @@ func (s *Skald) initCompactor() (services.Service, error) {
 		Store:      s.store,
 		Limits:     s.overrides,
 		Defaults:   &s.cfg.Limits,
+		Ingesters:  allIngesters{s},
 		Mine:       s.compacts,
 		Fault:      killAt(),
 		Logger:     s.logger,
@@ -170,9 +171,6 @@ func (s *Skald) initCompactor() (services.Service, error) {
 		}
 	} else {
 		o.Usage = func() (vfs.Usage, error) { return vfs.OS.Usage(s.bucketDir()) }
-	}
-	if s.ingests && s.cfg.Ingester.Ring.Alone() {
-		o.Ingesters = onlyIngester{s}
 	}
 	s.compactor = compactor.New(s.cfg.Compactor, o)
 	return s.compactor, nil

@@ -54,7 +54,7 @@ var table = []module{
 	{IngesterClients, []string{Ring}, (*Skald).initIngesterClients, ""},
 	{Distributor, []string{Server, Ring, Overrides, IngesterClients}, (*Skald).initDistributor, "takes pushes, and hands them to ingesters"},
 	{Querier, []string{Server, Ring, Overrides, Store, IngesterClients}, (*Skald).initQuerier, "answers queries over ingesters and store"},
-	{Compactor, []string{Server, Overrides, Store}, (*Skald).initCompactor, "merges segments, and deletes what is past retention or asked for"},
+	{Compactor, []string{Server, Ring, Overrides, Store, IngesterClients}, (*Skald).initCompactor, "merges segments, and deletes what is past retention or asked for"},
 	{Write, []string{Distributor, Ingester}, nil, "what pushes need"},
 	{Read, []string{Querier}, nil, "what queries need"},
 	{All, []string{Write, Read, Compactor}, nil, "everything in one process"},

@@ -6,12 +6,14 @@ import (
 	"os"
 
 	"github.com/go-kit/log/level"
+	"github.com/grafana/dskit/concurrency"
 	"github.com/grafana/dskit/ring"
 	"github.com/grafana/dskit/ring/client"
 	"github.com/grafana/dskit/services"
 
 	"github.com/skaldlogs/skald/pkg/api"
 	"github.com/skaldlogs/skald/pkg/cluster"
+	"github.com/skaldlogs/skald/pkg/compactor"
 	"github.com/skaldlogs/skald/pkg/distributor"
 	"github.com/skaldlogs/skald/pkg/frontend"
 	"github.com/skaldlogs/skald/pkg/ingester"
@@ -167,20 +169,41 @@ func (r reader) Query(ctx context.Context, tenants []string, expr syntax.Expr, p
 	return r.frontend.Query(ctx, tenants, expr, p)
 }
 
-// onlyIngester is the ingester of this process, where no other writes the bucket.
-// It may be built after the compactor that asks it.
-type onlyIngester struct{ s *Skald }
+// allIngesters are those of the ring, all of which may hold entries.
+type allIngesters struct{ s *Skald }
 
 // Cover implements [compactor.Ingesters].
-func (o onlyIngester) Cover(ctx context.Context) ([]scan.Generation, error) {
-	g, err := o.s.ingester.Cover(ctx)
-	return []scan.Generation{g}, err
+func (a allIngesters) Cover(ctx context.Context) ([]scan.Generation, error) {
+	return a.each(ctx, rpc.Ingester.Cover)
 }
 
 // Oldest implements [compactor.Ingesters].
-func (o onlyIngester) Oldest(ctx context.Context) ([]scan.Generation, error) {
-	g, err := o.s.ingester.Oldest(ctx)
-	return []scan.Generation{g}, err
+func (a allIngesters) Oldest(ctx context.Context) ([]scan.Generation, error) {
+	return a.each(ctx, rpc.Ingester.Oldest)
+}
+
+// each asks every ingester. One that does not answer may hold anything.
+func (a allIngesters) each(ctx context.Context, ask func(rpc.Ingester, context.Context) (scan.Generation, error)) ([]scan.Generation, error) {
+	healthy, err := a.s.ring.GetAllHealthy(ring.Reporting)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", compactor.ErrNoIngesters, err)
+	}
+	if all := a.s.ring.InstancesCount(); len(healthy.Instances) != all {
+		return nil, fmt.Errorf("%w: %d of %d on the ring are healthy", compactor.ErrNoIngesters, len(healthy.Instances), all)
+	}
+	out := make([]scan.Generation, len(healthy.Instances))
+	err = concurrency.ForEachJob(ctx, len(out), len(out), func(ctx context.Context, n int) error {
+		instance := healthy.Instances[n]
+		ing, err := a.s.ingesterOf(instance)
+		if err == nil {
+			out[n], err = ask(ing, ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: ask ingester %s: %w", compactor.ErrNoIngesters, instance.Addr, err)
+		}
+		return nil
+	})
+	return out, err
 }
 
 // minPushBudget is how much memory the bodies of pushes may take at least: one of
