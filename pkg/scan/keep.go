@@ -15,20 +15,17 @@ func (b *Batch) Keep(keep *Bitset) *Batch {
 	out.Lines = kept(b.Lines, keep, left)
 	out.Metadata = kept(b.Metadata, keep, left)
 	out.Sizes = kept(b.Sizes, keep, left)
-	if b.Selected != nil {
-		out.Selected = NewBitset(left, false)
+	out.Selected = b.Selected.keep(keep, left)
+	if b.Answer != nil {
+		out.Answer = b.Answer.keep(keep, left)
 	}
 	at := 0
 	for _, run := range b.Runs {
 		start := at
 		for n := run.Start; n < run.End; n++ {
-			if !keep.Get(n) {
-				continue
+			if keep.Get(n) {
+				at++
 			}
-			if b.Selected != nil && b.Selected.Get(n) {
-				out.Selected.Set(at)
-			}
-			at++
 		}
 		if at > start {
 			out.Runs = append(out.Runs, BatchRun{Stream: run.Stream, Start: start, End: at})
@@ -47,6 +44,37 @@ func kept[T any](column []T, keep *Bitset, left int) []T {
 		if keep.Get(n) {
 			out = append(out, column[n])
 		}
+	}
+	return out
+}
+
+// keep returns the bits of the rows that stay.
+func (b *Bitset) keep(keep *Bitset, left int) *Bitset {
+	if b == nil {
+		return nil
+	}
+	out := NewBitset(left, false)
+	at := 0
+	for n := range b.n {
+		if !keep.Get(n) {
+			continue
+		}
+		if b.Get(n) {
+			out.Set(at)
+		}
+		at++
+	}
+	return out
+}
+
+// keep returns what is known of the rows that stay.
+func (a *Answer) keep(keep *Bitset, left int) *Answer {
+	out := &Answer{Unsure: a.Unsure.keep(keep, left)}
+	for _, v := range a.Vectors {
+		v.Codes = kept(v.Codes, keep, left)
+		v.Numbers = kept(v.Numbers, keep, left)
+		v.Absent = v.Absent.keep(keep, left)
+		out.Vectors = append(out.Vectors, v)
 	}
 	return out
 }

@@ -16,9 +16,9 @@ func TestKeep(t *testing.T) {
 	for seed := range uint64(200) {
 		rnd := rand.New(rand.NewPCG(seed, 3))
 		rows := rnd.IntN(20)
-		all := &Batch{Selected: NewBitset(rows, false), Answered: []bool{true}, How: ByColumns, ReadBytes: 3, DecodedBytes: 4}
+		all := &Batch{Answer: newAnswer(), Selected: NewBitset(rows, false), Answered: []bool{true}, How: ByColumns, ReadBytes: 3, DecodedBytes: 4}
 		keep := NewBitset(rows, false)
-		want := &Batch{Answered: []bool{true}, How: ByColumns, ReadBytes: 3, DecodedBytes: 4}
+		want := &Batch{Answer: newAnswer(), Answered: []bool{true}, How: ByColumns, ReadBytes: 3, DecodedBytes: 4}
 		var selected []bool
 		run := func(b *Batch, stream int) {
 			n := len(b.Timestamps)
@@ -33,6 +33,8 @@ func TestKeep(t *testing.T) {
 			b.Lines = append(b.Lines, string(rune('a'+n)))
 			b.Metadata = append(b.Metadata, model.Metadata{labels.Label{Name: "n", Value: string(rune('a' + n))}})
 			b.Sizes = append(b.Sizes, uint32(n))
+			b.Answer.Vectors[0].Codes = append(b.Answer.Vectors[0].Codes, uint32(n%2))
+			b.Answer.Vectors[1].Numbers = append(b.Answer.Vectors[1].Numbers, float64(n))
 			run(b, stream)
 		}
 		stream := 0
@@ -50,6 +52,8 @@ func TestKeep(t *testing.T) {
 			}
 		}
 		want.Selected = NewBitset(len(selected), false)
+		all.Answer.Unsure, all.Answer.Vectors[1].Absent = all.Selected, all.Selected
+		want.Answer.Unsure, want.Answer.Vectors[1].Absent = want.Selected, want.Selected
 		for n, s := range selected {
 			if s {
 				want.Selected.Set(n)
@@ -68,16 +72,23 @@ func TestKeep(t *testing.T) {
 	}
 }
 
+func newAnswer() *Answer {
+	return &Answer{Vectors: []Vector{{Values: []string{"", "x"}}, {}}}
+}
+
 // A column that Keep does not know would be one row off for all that follow.
 func TestKeepKnowsAllColumns(t *testing.T) {
 	known := map[string]bool{
 		"Runs": true, "Timestamps": true, "Lines": true, "Metadata": true, "Sizes": true, "Selected": true,
 		"Answered": true, "How": true, "ReadBytes": true, "DecodedBytes": true,
+		"Answer": true, "Unsure": true, "Vectors": true, "Codes": true, "Values": true, "Numbers": true, "Absent": true,
 	}
-	b := reflect.TypeOf(Batch{})
-	for i := range b.NumField() {
-		if name := b.Field(i).Name; !known[name] {
-			t.Errorf("Batch.%s is not known to Batch.Keep: if it has a value for each row, only some stay", name)
+	for _, of := range []any{Batch{}, Answer{}, Vector{}} {
+		b := reflect.TypeOf(of)
+		for i := range b.NumField() {
+			if name := b.Field(i).Name; !known[name] {
+				t.Errorf("%s.%s is not known to Batch.Keep: if it has a value for each row, only some stay", b.Name(), name)
+			}
 		}
 	}
 }

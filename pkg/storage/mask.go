@@ -183,8 +183,11 @@ func (m *masked) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch, 
 		want.Fields = nil
 		want.Columns |= scan.Lines | scan.Metadata
 	}
-	columns := want.Columns
+	wanted := want
+	want.Limit = 0 // the latest rows may be hidden
 	if b.lines {
+		// Fields are left to the stages: they get what they work on.
+		want.Fields = nil
 		want.Columns |= scan.Lines | scan.Metadata
 	}
 	batch, err := m.Snapshot.Read(ctx, b.number, want)
@@ -192,12 +195,13 @@ func (m *masked) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch, 
 		return nil, err
 	}
 	out := *batch
-	columns = columns.Settled(batch.Answered != nil && !slices.Contains(batch.Answered, false))
-	if !columns.Has(scan.Lines) {
-		out.Lines = nil
-	}
-	if !columns.Has(scan.Metadata) {
-		out.Metadata = nil
+	if b.lines && wanted.Fields == nil {
+		if !wanted.Columns.Has(scan.Lines) && !wanted.Columns.Has(scan.LinesToFilter) {
+			out.Lines = nil
+		}
+		if !wanted.Columns.Has(scan.Metadata) {
+			out.Metadata = nil
+		}
 	}
 	return out.Keep(b.visible(m.dir.Streams, batch)), nil
 }
