@@ -6,8 +6,6 @@ import (
 	"sync"
 	"text/template"
 	"text/template/parse"
-
-	"github.com/skaldlogs/skald/pkg/model"
 )
 
 // A textTemplate is a template of a stage. It sees the extracted values as text
@@ -142,19 +140,10 @@ func (o *templateOutput) Write(p []byte) (int, error) {
 // execute runs the template over the values of a row, v being that of its
 // source. The text lives as long as the row.
 func (t *boundTemplate) execute(r *row, v value) (string, error) {
-	out := templateOutput{r.scratch[:0]}
 	if t.parts != nil {
-		for _, p := range t.parts {
-			text := p.text
-			if p.name != "" {
-				text = t.text(r, p.name, v)
-			}
-			if _, err := out.Write(model.BorrowBytes(text)); err != nil {
-				return "", err
-			}
-		}
-		return r.keep(out.b), nil
+		return t.join(r, v)
 	}
+	out := templateOutput{r.scratch[:0]}
 	data := t.data.Get().(map[string]string)
 	defer func() {
 		clear(data)
@@ -183,6 +172,22 @@ func (t *boundTemplate) execute(r *row, v value) (string, error) {
 		return "", err
 	}
 	return r.keep(out.b), nil
+}
+
+// join writes a template of plain text and values.
+func (t *boundTemplate) join(r *row, v value) (string, error) {
+	b := r.scratch[:0]
+	for _, p := range t.parts {
+		text := p.text
+		if p.name != "" {
+			text = t.text(r, p.name, v)
+		}
+		if len(b)+len(text) > maxTemplateBytes {
+			return "", errTooLong
+		}
+		b = append(b, text...)
+	}
+	return r.keep(b), nil
 }
 
 // text is the value that a template calls name.
