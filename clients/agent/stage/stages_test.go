@@ -226,7 +226,7 @@ const everything = `
 - drop: {longer_than: 1mb}
 - limit: {rate: 1000000, burst: 1000000, drop: true}
 - pack: {labels: [level]}
-- sampling: {rate: 0.9}
+- sampling: {rate: 1}
 `
 
 // FuzzPipeline puts any lines through every stage, and looks whether each is
