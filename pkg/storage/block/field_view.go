@@ -1,6 +1,7 @@
 package block
 
 import (
+	"bytes"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -158,7 +159,7 @@ func isScalar(text string) bool {
 // a slot ends a string, or begins one, and the quotes of the template are all there are.
 func jsonView(t *template, columns []column) view {
 	text := t.text
-	if first, sure := firstByte(t, columns); first != '{' {
+	if brace, sure := opens(t, columns); !brace {
 		return view{unknown: !sure, failed: sure}
 	}
 	if text[0] != '{' || text[len(text)-1] != '}' {
@@ -198,24 +199,27 @@ func jsonView(t *template, columns []column) view {
 	return w.view
 }
 
-// firstByte is the first byte of the values of t that is no white space; what
-// it is instead, if it is not '{', is not told. It is sure if all values agree.
-func firstByte(t *template, columns []column) (first byte, sure bool) {
+// opens reports whether the first byte of the values of a template that is no white
+// space is a brace; it is sure if that is so for all of them or for none.
+func opens(t *template, columns []column) (brace, sure bool) {
 	for _, c := range t.text {
 		switch c {
 		case ' ', '\t', '\n', '\r':
 			continue
 		case 0:
-			col := &columns[t.refs[0]]
-			if int(t.marks[0]) == 0 && col.min > 0 && !col.charset.has('{') && !col.charset.has(' ') &&
-				!col.charset.has('\t') && !col.charset.has('\n') && !col.charset.has('\r') {
-				return 'x', true
+			switch columns[t.refs[0]].kind {
+			case columnInt, columnPad, columnDecimal, columnHex, columnUUID, columnIP, columnHexInt, columnTime:
+				return false, true
 			}
-			return 0, false
+			brace := bytes.IndexByte(t.text, '{') >= 0
+			for _, ref := range t.refs {
+				brace = brace || columns[ref].charset.has('{')
+			}
+			return false, !brace
 		}
-		return c, true
+		return c == '{', true
 	}
-	return 'x', true
+	return false, true
 }
 
 // A jsonViewer walks over the members of a template.
