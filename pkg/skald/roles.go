@@ -143,7 +143,7 @@ func (s *Skald) initQuerier() (services.Service, error) {
 		Ring:      s.ring,
 		Ingesters: sourceIngesters{s},
 		Store:     s.store,
-		Engine:    engine.New(engine.Options{Concurrency: s.cfg.Querier.MaxConcurrent}),
+		Engine:    engine.New(engine.Options{Concurrency: s.cfg.Querier.MaxConcurrent, Registerer: s.reg}),
 		Limits:    s.overrides,
 		Logger:    s.logger,
 	})

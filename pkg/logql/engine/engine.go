@@ -7,6 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/scan"
 )
@@ -22,12 +25,16 @@ type Options struct {
 	// MaxMemoryBytes is how much one query may hold for its series, samples and
 	// rows. The default is 512 MiB.
 	MaxMemoryBytes int64
+	// Registerer gets the metrics; nil for none.
+	Registerer prometheus.Registerer
 }
 
 // An Engine runs queries.
 type Engine struct {
 	opts  Options
 	slots chan struct{} // one for each block that is worked on
+	// blocks counts blocks by how they were answered.
+	blocks *prometheus.CounterVec
 }
 
 // New returns an engine.
@@ -41,7 +48,21 @@ func New(opts Options) *Engine {
 	if opts.MaxMemoryBytes <= 0 {
 		opts.MaxMemoryBytes = 512 << 20
 	}
-	return &Engine{opts: opts, slots: make(chan struct{}, opts.Concurrency)}
+	return &Engine{
+		opts:  opts,
+		slots: make(chan struct{}, opts.Concurrency),
+		blocks: promauto.With(opts.Registerer).NewCounterVec(prometheus.CounterOpts{
+			Name: "query_blocks_total",
+			Help: "Blocks that queries asked, by how they were answered: from what is known of them as a whole (header), from columns, from lines (rows), or not at all because enough was found in others (skipped).",
+		}, []string{"how"}),
+	}
+}
+
+// count adds to the metrics what a scan has done.
+func (e *Engine) count(s *Stats) {
+	for how, n := range map[string]int64{"header": s.BlocksDirectory + s.BlocksSchema, "columns": s.BlocksColumns, "rows": s.BlocksRows, "skipped": s.BlocksSkipped} {
+		e.blocks.WithLabelValues(how).Add(float64(n))
+	}
 }
 
 // Exec answers a query over the entries of a tenant in source.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 
@@ -629,5 +631,40 @@ func TestStats(t *testing.T) {
 	s := res.Stats
 	if s.Entries != 11 || s.PostFilter != 11 || s.Lines != 200 || s.Duplicates != 100 || s.BlocksRead != 4 || s.LineBytes != 2*790 || s.DecodedBytes < s.LineBytes || s.Scans != 1 {
 		t.Errorf("stats %+v", s)
+	}
+}
+
+// TestCountsHow wants a block to be counted by what it took to answer it.
+func TestCountsHow(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	e := engine.New(engine.Options{Registerer: reg})
+	src := logqltest.NewSource(seconds(1, 20), blocks(5))
+	for _, query := range []string{
+		`sum(count_over_time({job="j"}[100s]))`,
+		`sum(count_over_time({job="j"}[7s]))`,
+		`sum(count_over_time({job="j"} | logfmt | n > 3 [100s]))`,
+		`{job="j"}`,
+	} {
+		p := engine.Params{Start: 25e9, End: 25e9, Limit: 3, Direction: engine.Backward}
+		if query[0] == '{' {
+			p.Start, p.Step = 0, time.Second
+		}
+		if _, err := e.Exec(t.Context(), src, "t", parse(t, query), p, engine.Limits{Parallelism: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			got[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+		}
+	}
+	want := map[string]float64{"header": 4, "columns": 1, "rows": 5, "skipped": 3}
+	if !maps.Equal(got, want) {
+		t.Errorf("blocks are counted as %v, want %v", got, want)
 	}
 }

@@ -66,10 +66,11 @@ func (r *reading) run(ctx context.Context, sinks []sink) error {
 	}
 	q := r.query
 	for _, s := range sinks {
-		q.stats.Add(s.counts())
+		r.stats.Add(s.counts())
 	}
+	r.stats.BlocksSkipped += int64(len(r.order) - r.next)
+	q.engine.count(&r.stats)
 	q.stats.Add(&r.stats)
-	q.stats.BlocksSkipped += int64(len(r.order) - r.next)
 	q.warnings = append(q.warnings, r.warnings...)
 	return nil
 }
@@ -315,6 +316,14 @@ func (r *reading) count(p *part, read model.Interval, first bool) {
 	defer r.mu.Unlock()
 	if first {
 		r.stats.BlocksRead++
+		switch b := p.batch; {
+		case b.How == scan.BySchema:
+			r.stats.BlocksSchema++
+		case b.How == scan.ByColumns, b.Lines == nil:
+			r.stats.BlocksColumns++
+		default:
+			r.stats.BlocksRows++
+		}
 		r.stats.Lines += int64(p.batch.Rows())
 		r.stats.LineBytes += lines
 	}

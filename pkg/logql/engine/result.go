@@ -71,6 +71,9 @@ type Stats struct {
 	// BlocksRead were read, BlocksDirectory answered by the directory alone,
 	// BlocksSkipped not needed for a log query's limit, BlocksDamaged unreadable.
 	BlocksRead, BlocksDirectory, BlocksSkipped, BlocksDamaged int64
+	// BlocksSchema, BlocksColumns and BlocksRows are BlocksRead by what it took to
+	// answer: what is known of the whole block, columns, or lines.
+	BlocksSchema, BlocksColumns, BlocksRows int64
 	// DirectoryLines are the rows that were counted without being read.
 	DirectoryLines int64
 	// ReadBytes came from the bucket or memory; DecodedBytes are what they became.
@@ -97,6 +100,9 @@ func (s *Stats) Add(o *Stats) {
 	s.BlocksDirectory += o.BlocksDirectory
 	s.BlocksSkipped += o.BlocksSkipped
 	s.BlocksDamaged += o.BlocksDamaged
+	s.BlocksSchema += o.BlocksSchema
+	s.BlocksColumns += o.BlocksColumns
+	s.BlocksRows += o.BlocksRows
 	s.DirectoryLines += o.DirectoryLines
 	s.ReadBytes += o.ReadBytes
 	s.DecodedBytes += o.DecodedBytes
