@@ -15,6 +15,7 @@ func sample() *Report {
 			Ingest: &Ingest{Entries: 10, Bytes: 4e6, Seconds: 2, CPUSeconds: 0.5, RestCPUSeconds: 1, RSSBytes: 100e6, DiskBytes: 5e5},
 			Queries: []*Timing{
 				{Name: "needle", First: 9.99, Median: 2.345, Runs: 3, Answer: &Answer{}},
+				{Name: "absent", First: 1, Median: 1, Runs: 3, Answer: &Answer{}},
 				{Name: "count", First: 100, Median: 12.6, CPU: 7, Runs: 3, Answer: &Answer{Series: map[string]Points{`app="edge"`: {60: 2}}}},
 			},
 		},
@@ -40,6 +41,7 @@ func TestMarkdown(t *testing.T) {
 | RSS at the last acknowledgement, MB | 100 |  |
 | peak RSS with queries, MB | 300 |  |
 | needle over all streams, ms | 2.3 (10.0) | failed |
+| absent needle, ms | 1.0 (1.0) |  |
 | count all by app, 1 m steps, ms | 13 (100) | 1.0 (1.0) |
 
 | CPU time of the server for each run | skald | other |
@@ -48,6 +50,7 @@ func TestMarkdown(t *testing.T) {
 
 Differences:
 
+- needle: skald: the answer is empty
 - needle: other: the server answers 500: no
 - count: skald against other: {app="edge"} at 1970-01-01T00:01:00Z: 2 against 3
 `

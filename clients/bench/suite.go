@@ -25,6 +25,8 @@ type Query struct {
 	// share of the value, where their languages do not mean the same to the last
 	// digit.
 	Tolerance float64
+	// Empty says that no line fits. An empty answer to another query is wrong.
+	Empty bool
 	// WholeLines says that the answer depends on lines as they were pushed.
 	WholeLines bool
 }
@@ -44,7 +46,7 @@ func Suite(p Plants) []*Query {
 			LogsQL: fmt.Sprintf(`{cluster="bench"} trace_id:="%s"`, p.Needle),
 		},
 		{
-			Name: "absent", About: "absent needle", Form: Logs, Limit: 100,
+			Name: "absent", About: "absent needle", Form: Logs, Limit: 100, Empty: true,
 			LogQL:  fmt.Sprintf(`{cluster="bench"} |= "%s"`, p.Absent),
 			LogsQL: fmt.Sprintf(`{cluster="bench"} trace_id:="%s"`, p.Absent),
 		},

@@ -8,7 +8,8 @@ import (
 )
 
 // Differences tells, for each query, how the answers of the other servers differ
-// from those of the first. It is empty if all say the same.
+// from those of the first, and what is wrong with any of them. It is empty if all
+// say the same.
 func (r *Report) Differences() []string {
 	var out []string
 	for _, q := range Suite(Plants{}) {
@@ -23,6 +24,9 @@ func (r *Report) Differences() []string {
 			case t.Answer == nil:
 				out = append(out, fmt.Sprintf("%s: %s: there is no answer", q.Name, result.Server))
 			case first == nil:
+				if !q.Empty && len(t.Answer.Entries)+len(t.Answer.Series) == 0 {
+					out = append(out, fmt.Sprintf("%s: %s: the answer is empty", q.Name, result.Server))
+				}
 				first, of = t, result
 			default:
 				tolerance := exact
