@@ -15,7 +15,7 @@ const (
 	sealRows  = 1 << 20
 	// ownBlockBytes is how much of one stream in a buffer earns it a block of
 	// its own, rather than a share in the group's.
-	ownBlockBytes = 512 << 10
+	ownBlockBytes = 2 << 20
 )
 
 // A group is the streams of one head whose lines are likely alike, since they

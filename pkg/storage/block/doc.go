@@ -28,7 +28,7 @@
 // writes each column in the cheapest type that gives its bytes back
 // ([columnEncoder]). The decoder opens the columns that it needs ([values]) and
 // either puts lines together, or finds needles in the columns without making a
-// line ([finder]). Where templates do not pay, the lines are one column of
+// line ([finder]), or leads the automaton of an expression over them ([walker]). Where templates do not pay, the lines are one column of
 // bytes: the same block in layout 0.
 //
 // The ingester encodes what it seals and reads it back from memory; segments
