@@ -87,6 +87,7 @@ type API struct {
 	flusher   Flusher
 	compactor Compactor
 	deleter   Deleter
+	ruler     Ruler
 	logger    log.Logger
 	now       func() time.Time
 	tails     tails
@@ -99,6 +100,7 @@ type Roles struct {
 	Flusher   Flusher
 	Compactor Compactor
 	Deleter   Deleter
+	Ruler     Ruler
 }
 
 // New returns the API over these roles.
@@ -110,6 +112,7 @@ func New(cfg Config, roles Roles, l *limits.Overrides, logger log.Logger) *API {
 		querier:   roles.Querier,
 		flusher:   roles.Flusher,
 		compactor: roles.Compactor,
+		ruler:     roles.Ruler,
 		deleter:   roles.Deleter,
 		logger:    log.With(logger, "component", "api"),
 		now:       time.Now,
@@ -158,6 +161,9 @@ func (a *API) Register(r *mux.Router) {
 		read("/api/prom/series", a.reading(a.series))
 		route("/loki/api/v1/tail", a.tail(loghttp.AppendTailFrame), http.MethodGet, http.MethodPost)
 		route("/api/prom/tail", a.tail(loghttp.AppendLegacyTail), http.MethodGet, http.MethodPost)
+	}
+	if a.ruler != nil {
+		a.registerRules(route)
 	}
 	if a.flusher != nil {
 		route("/flush", a.flush, http.MethodGet, http.MethodPost)

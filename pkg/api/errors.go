@@ -17,6 +17,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/logql/engine"
 	"github.com/skaldlogs/skald/pkg/logql/pipeline"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
+	"github.com/skaldlogs/skald/pkg/ruler"
 	"github.com/skaldlogs/skald/pkg/storage/wal"
 )
 
@@ -37,17 +38,23 @@ func badRequest(err error) error { return &statusError{http.StatusBadRequest, er
 // statusOf chooses the status code that an error is answered with.
 func statusOf(err error) int {
 	var (
-		status   *statusError
-		parse    *syntax.ParseError
-		limit    *engine.LimitError
-		entry    *engine.PipelineError
-		match    *engine.MatchError
-		stage    *pipeline.StageError
-		labels   *distributor.LabelsError
-		rate     *distributor.RateError
-		tooLarge *http.MaxBytesError
+		status    *statusError
+		ruleSet   *ruler.RulesError
+		ruleLimit *ruler.LimitError
+		parse     *syntax.ParseError
+		limit     *engine.LimitError
+		entry     *engine.PipelineError
+		match     *engine.MatchError
+		stage     *pipeline.StageError
+		labels    *distributor.LabelsError
+		rate      *distributor.RateError
+		tooLarge  *http.MaxBytesError
 	)
 	switch {
+	case errors.Is(err, ruler.ErrGroupNotFound), errors.Is(err, ruler.ErrNamespaceNotFound):
+		return http.StatusNotFound
+	case errors.As(err, &ruleSet), errors.As(err, &ruleLimit), errors.Is(err, ruler.ErrReadOnly):
+		return http.StatusBadRequest
 	case errors.As(err, &status):
 		return status.status
 	case errors.Is(err, errNoTenant):

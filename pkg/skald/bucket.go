@@ -53,6 +53,7 @@ func (s *Skald) initStore() (services.Service, error) {
 		_ = closer.Close()
 		return nil, err
 	}
+	s.bucket = bucket
 	var pages *pagecache.Cache
 	if s.remote.Remote() {
 		if pages, err = s.openCache(bucket); err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/objstore/backend"
 	"github.com/skaldlogs/skald/pkg/querier"
 	"github.com/skaldlogs/skald/pkg/rpc"
+	"github.com/skaldlogs/skald/pkg/ruler"
 )
 
 // Config of the whole program: one struct per component, under the names that
@@ -41,6 +42,7 @@ type Config struct {
 	Compactor       compactor.Config      `yaml:"compactor"`
 	Frontend        frontend.Config       `yaml:"frontend"`
 	QueryRange      frontend.RangeConfig  `yaml:"query_range"`
+	Ruler           ruler.Config          `yaml:"ruler"`
 	PatternIngester querier.PatternConfig `yaml:"pattern_ingester"`
 	Limits          limits.Limits         `yaml:"limits_config"`
 	Storage         StorageConfig         `yaml:"storage_config"`
@@ -118,6 +120,7 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	c.Compactor.RegisterFlags(f)
 	c.Frontend.RegisterFlags(f)
 	c.QueryRange.RegisterFlags(f)
+	c.Ruler.RegisterFlags(f)
 	c.PatternIngester.RegisterFlags(f)
 	c.Limits.RegisterFlags(f)
 	c.Memberlist.RegisterFlags(f)
@@ -150,6 +153,12 @@ func (c *Config) resolve() error {
 		if err := r.Resolve(gossip); err != nil {
 			return err
 		}
+	}
+	if c.Ruler.RulePath == "" {
+		c.Ruler.RulePath = filepath.Join(c.Common.PathPrefix, "rules-temp")
+	}
+	if c.Ruler.WAL.Dir == "" {
+		c.Ruler.WAL.Dir = filepath.Join(c.Common.PathPrefix, "ruler-wal")
 	}
 	if c.Ingester.WAL.Dir == "" {
 		c.Ingester.WAL.Dir = filepath.Join(c.Common.PathPrefix, "wal")
@@ -186,6 +195,7 @@ func (c *Config) Validate() error {
 	wrong("storage_config", err)
 	wrong("frontend", c.Frontend.Validate())
 	wrong("query_range", c.QueryRange.Validate())
+	wrong("ruler", c.Ruler.Validate())
 	wrong("limits_config", c.Limits.Validate())
 	if c.RuntimeConfig.ReloadPeriod <= 0 {
 		wrong("runtime_config", fmt.Errorf("period: %s is not more than 0", c.RuntimeConfig.ReloadPeriod))

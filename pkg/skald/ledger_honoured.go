@@ -113,10 +113,21 @@ var honoured = []section{
 		required_labels minimum_labels_number blocked_queries
 		max_entries_limit_per_query max_query_series max_query_lookback max_query_length max_query_range enable_multi_variant_queries
 		query_timeout split_queries_by_interval max_cache_freshness_per_query volume_enabled volume_max_series max_concurrent_tail_requests retention_period
-		retention_stream deletion_mode`},
+		retention_stream ruler_max_rules_per_rule_group ruler_max_rule_groups_per_tenant ruler_remote_write_disabled deletion_mode`},
 	{verdict: Honoured, under: "compactor", keys: `
 		compaction_interval max_compaction_parallelism max_segment_size max_read_rate retention_enabled
 		apply_retention_interval retention_delete_delay delete_request_cancel_period max_store_size min_free_disk`},
+	{verdict: Honoured, under: "ruler", keys: `
+		external_url datasource_uid external_labels evaluation_interval poll_interval rule_path storage.type
+		storage.local.directory alertmanager_url enable_alertmanager_discovery alertmanager_refresh_interval
+		alertmanager_files alert_relabel_configs notification_queue_capacity notification_timeout
+		alertmanager_client.basic_auth_username alertmanager_client.basic_auth_password alertmanager_client.type
+		alertmanager_client.credentials alertmanager_client.credentials_file alertmanager_client.tls_cert_path
+		alertmanager_client.tls_key_path alertmanager_client.tls_ca_path alertmanager_client.tls_server_name
+		alertmanager_client.tls_insecure_skip_verify for_outage_tolerance for_grace_period resend_delay
+		enable_api enabled_tenants disabled_tenants evaluation.mode evaluation.max_jitter wal.dir
+		wal.truncate_frequency wal.min_age wal.max_age remote_write.enabled remote_write.clients
+		remote_write.add_org_id_header`},
 	{verdict: Honoured, under: "memberlist", keys: `
 		node_name randomize_node_name stream_timeout retransmit_factor pull_push_interval gossip_interval
 		gossip_nodes gossip_to_dead_nodes_time dead_node_reclaim_time compression_enabled notify_interval

@@ -233,41 +233,28 @@ var ignored = []section{
 		*                                    -query-scheduler.*
 	`},
 
-	{verdict: Ignored, why: notServed, under: "ruler", keys: `
-		external_url                   -ruler.external.url
-		datasource_uid                 -ruler.datasource-uid
-		external_labels
-		evaluation_interval            -ruler.evaluation-interval
-		poll_interval                  -ruler.poll-interval
-		rule_path                      -ruler.rule-path
-		storage                        -ruler.storage.*
-		alertmanager_url               -ruler.alertmanager-url
-		enable_alertmanager_discovery  -ruler.alertmanager-discovery
-		alertmanager_refresh_interval  -ruler.alertmanager-refresh-interval
+	{verdict: Ignored, why: "does not apply: rules are kept in the bucket of the segments, or in a folder", under: "ruler", keys: `
+		storage.*                      -ruler.storage.*
+	`},
+	{verdict: Ignored, why: "does not apply: Alertmanagers are asked by version 2 of their API, the only one that they still have", under: "ruler", keys: `
 		enable_alertmanager_v2         -ruler.alertmanager-use-v2
-		alert_relabel_configs
-		notification_queue_capacity    -ruler.notification-queue-capacity
-		notification_timeout           -ruler.notification-timeout
-		alertmanager_client            -ruler.alertmanager-client.*
-		for_outage_tolerance           -ruler.for-outage-tolerance
-		for_grace_period               -ruler.for-grace-period
-		resend_delay                   -ruler.resend-delay
+	`},
+	{verdict: Ignored, why: automatic, under: "ruler", keys: `
+		search_pending_for             -ruler.search-pending-for
+		flush_period                   -ruler.flush-period
+		query_stats_enabled            -ruler.query-stats-enabled
+		disable_rule_group_label       -ruler.disable-rule-group-label
+	`},
+	{verdict: Ignored, why: notServed, under: "ruler", keys: `
+		wal_cleaner                    -ruler.wal-cleaner.*
+		remote_write.*                 -ruler.remote-write.*
+		evaluation.*                   -ruler.evaluation.*
+		wal.*                          -ruler.wal.*
+		ruler_client                   -ruler.client.*
 		enable_sharding                -ruler.enable-sharding
 		sharding_strategy              -ruler.sharding-strategy
 		sharding_algo                  -ruler.sharding-algo
-		search_pending_for             -ruler.search-pending-for
-		flush_period                   -ruler.flush-period
 		ring                           -ruler.ring.*
-		enable_api                     -ruler.enable-api
-		enabled_tenants                -ruler.enabled-tenants
-		disabled_tenants               -ruler.disabled-tenants
-		query_stats_enabled            -ruler.query-stats-enabled
-		disable_rule_group_label       -ruler.disable-rule-group-label
-		wal                            -ruler.wal.*
-		wal_cleaner                    -ruler.wal-cleaner.*
-		remote_write                   -ruler.remote-write.*
-		evaluation                     -ruler.evaluation.*
-		ruler_client                   -ruler.client.*
 		*                              -ruler.*
 	`},
 	{verdict: Ignored, why: notServed, keys: `
@@ -388,11 +375,8 @@ var ignored = []section{
 		max_stats_cache_freshness
 		max_queriers_per_tenant
 		max_query_capacity
-		ruler_max_rules_per_rule_group
-		ruler_max_rule_groups_per_tenant
 		ruler_tenant_shard_size
 		ruler_enable_wal_replay
-		ruler_remote_write_disabled
 		ruler_remote_evaluation_timeout
 		ruler_remote_evaluation_max_response_size
 		ruler_remote_write_config

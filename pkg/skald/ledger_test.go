@@ -151,7 +151,7 @@ func TestTargets(t *testing.T) {
 		want   string
 	}{
 		{nil, "it is empty"},
-		{[]string{"ruler"}, `"ruler" is not served yet; there are`},
+		{[]string{"query-scheduler"}, `"query-scheduler" is not served yet; there are`},
 		{[]string{"ingestor"}, `unknown target "ingestor", perhaps "ingester"`},
 		{[]string{"server"}, `unknown target "server"`},
 	} {

@@ -30,6 +30,7 @@ const (
 	Distributor     = "distributor"
 	Querier         = "querier"
 	Compactor       = "compactor"
+	Ruler           = "ruler"
 )
 
 // A module is a part of the program. One with a role may be a target; one
@@ -55,9 +56,11 @@ var table = []module{
 	{Distributor, []string{Server, Ring, Overrides, IngesterClients}, (*Skald).initDistributor, "takes pushes, and hands them to ingesters"},
 	{Querier, []string{Server, Ring, Overrides, Store, IngesterClients}, (*Skald).initQuerier, "answers queries over ingesters and store"},
 	{Compactor, []string{Server, Ring, Overrides, Store, IngesterClients}, (*Skald).initCompactor, "merges segments, and deletes what is past retention or asked for"},
+	{Ruler, []string{Server, Overrides, Store, Querier}, (*Skald).initRuler, "evaluates rules, and sends alerts"},
 	{Write, []string{Distributor, Ingester}, nil, "what pushes need"},
 	{Read, []string{Querier}, nil, "what queries need"},
-	{All, []string{Write, Read, Compactor}, nil, "everything in one process"},
+	{Backend, []string{Compactor, Ruler}, nil, "what goes on by itself"},
+	{All, []string{Write, Read, Backend}, nil, "everything in one process"},
 }
 
 // buildModules makes dskit's graph of the table.

@@ -228,6 +228,9 @@ func (s *Skald) registerAPI() {
 			roles.Deleter = s.compactor
 		}
 	}
+	if s.ruler != nil && s.cfg.Ruler.EnableAPI {
+		roles.Ruler = s.ruler
+	}
 	a := api.New(api.Config{
 		MultiTenancy:       s.cfg.AuthEnabled,
 		MultiTenantQueries: s.cfg.Querier.MultiTenantQueriesEnabled,

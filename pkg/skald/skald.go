@@ -27,9 +27,11 @@ import (
 	"github.com/skaldlogs/skald/pkg/frontend"
 	"github.com/skaldlogs/skald/pkg/ingester"
 	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/objstore/backend"
 	"github.com/skaldlogs/skald/pkg/querier"
 	"github.com/skaldlogs/skald/pkg/rpc"
+	"github.com/skaldlogs/skald/pkg/ruler"
 	"github.com/skaldlogs/skald/pkg/storage"
 )
 
@@ -43,6 +45,8 @@ type Skald struct {
 	ingests    bool           // an ingester is among the modules
 	compacting bool           // a compactor is
 	remote     backend.Choice // where the bucket is
+	bucket     objstore.Bucket
+	ruler      *ruler.Ruler
 
 	// Modules, in the order in which they are built; nil where the targets do
 	// not need them.

@@ -8,14 +8,15 @@ import (
 
 // The roles that -target may name.
 const (
-	All   = "all"
-	Read  = "read"
-	Write = "write"
+	All     = "all"
+	Read    = "read"
+	Write   = "write"
+	Backend = "backend"
 )
 
 // laterTargets are names that Loki's -target takes and this version does not.
 var laterTargets = []string{
-	"backend", "query-frontend", "query-scheduler", "ruler", "index-gateway", "pattern-ingester",
+	"query-frontend", "query-scheduler", "index-gateway", "pattern-ingester",
 	"table-manager", "overrides-exporter", "ingester-querier", "memberlist-kv", "bloom-gateway", "bloom-planner", "bloom-builder", "ui",
 }
 

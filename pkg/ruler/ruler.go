@@ -1,0 +1,292 @@
+package ruler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"github.com/grafana/dskit/services"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/rules"
+
+	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/logql/rulefile"
+	"github.com/skaldlogs/skald/pkg/objstore"
+)
+
+// Options are what a [Ruler] is built from beside its config.
+type Options struct {
+	Store   RuleStore
+	Querier Querier
+	// Bucket keeps the states of alerts.
+	Bucket objstore.Bucket
+	// Instance names this ruler among those that share the bucket.
+	Instance string
+	// Owns chooses the groups of a tenant that this ruler evaluates. Nil is all.
+	Owns       func(tenant string, found []rulefile.Namespace) ([]rulefile.Namespace, error)
+	Limits     *limits.Overrides
+	Logger     log.Logger
+	Registerer prometheus.Registerer
+}
+
+// A Ruler evaluates the rules of all tenants. Its life: it reads the rules, and
+// again every poll interval; when it stops, evaluations end and alerts that wait
+// to be sent are.
+type Ruler struct {
+	services.Service
+
+	cfg     Config
+	o       Options
+	logger  log.Logger
+	metrics *metrics
+	syncs   chan string // reasons
+
+	mu      sync.Mutex // held while tenants come and go, or change
+	tenants map[string]*runningTenant
+}
+
+// A runningTenant is a tenant and its metrics.
+type runningTenant struct {
+	*tenant
+	registry *prometheus.Registry
+}
+
+// New returns a ruler that has not started.
+func New(cfg Config, o Options) *Ruler {
+	r := &Ruler{
+		cfg:     cfg,
+		o:       o,
+		logger:  log.With(o.Logger, "component", "ruler"),
+		metrics: newMetrics(o.Registerer),
+		syncs:   make(chan string, 1),
+		tenants: map[string]*runningTenant{},
+	}
+	r.Service = services.NewBasicService(nil, r.run, r.stopAll)
+	return r
+}
+
+func (r *Ruler) run(ctx context.Context) error {
+	poll := time.NewTicker(r.cfg.PollInterval)
+	defer poll.Stop()
+	for reason := "initial"; ; {
+		r.sync(ctx, reason)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-poll.C:
+			reason = "periodic"
+		case reason = <-r.syncs:
+		}
+	}
+}
+
+// Sync asks for the rules to be read soon, since something has changed.
+func (r *Ruler) Sync(reason string) {
+	select {
+	case r.syncs <- reason:
+	default: // it is asked for already
+	}
+}
+
+func (r *Ruler) stopAll(error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, t := range r.tenants {
+		wg.Go(t.stop)
+	}
+	wg.Wait()
+	return nil
+}
+
+// evaluates reports whether the rules of a tenant are evaluated at all.
+func (r *Ruler) evaluates(tenant string) bool {
+	return (len(r.cfg.EnabledTenants) == 0 || slices.Contains(r.cfg.EnabledTenants, tenant)) && !slices.Contains(r.cfg.DisabledTenants, tenant)
+}
+
+// sync reads the rules of all tenants. What cannot be read stays as it was.
+func (r *Ruler) sync(ctx context.Context, reason string) {
+	r.metrics.syncs.WithLabelValues(reason).Inc()
+	names, err := r.o.Store.Tenants(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			level.Error(r.logger).Log("msg", "the rules stay as they are", "err", err)
+		}
+		return
+	}
+	names = slices.DeleteFunc(names, func(t string) bool { return !r.evaluates(t) })
+	for _, name := range names {
+		if err := r.syncTenant(ctx, name); err != nil && ctx.Err() == nil {
+			level.Error(r.logger).Log("msg", "the rules of a tenant stay as they are", "tenant", name, "err", err)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name := range r.tenants {
+		if !slices.Contains(names, name) {
+			r.drop(name)
+		}
+	}
+}
+
+// syncTenant makes what is stored for a tenant what is evaluated.
+func (r *Ruler) syncTenant(ctx context.Context, name string) (err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer func() {
+		loaded := 1.0
+		if err != nil {
+			loaded = 0
+		}
+		r.metrics.loaded.WithLabelValues(name).Set(loaded)
+	}()
+	found, err := r.o.Store.Load(ctx, name)
+	if err == nil && r.o.Owns != nil {
+		if found, err = r.o.Owns(name, found); err != nil {
+			r.metrics.ringErrors.Inc()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	t := r.tenants[name]
+	if t == nil {
+		if !slices.ContainsFunc(found, func(ns rulefile.Namespace) bool { return len(ns.Groups) > 0 }) {
+			return nil
+		}
+		if t, err = r.begin(ctx, name); err != nil {
+			return err
+		}
+	}
+	return t.update(found)
+}
+
+// begin starts a tenant.
+func (r *Ruler) begin(ctx context.Context, name string) (*runningTenant, error) {
+	t := &runningTenant{registry: prometheus.NewRegistry()}
+	o := tenantOptions{
+		querier:    r.o.Querier,
+		bucket:     r.o.Bucket,
+		instance:   r.o.Instance,
+		logger:     r.logger,
+		registerer: t.registry,
+		metrics:    r.metrics,
+	}
+	if r.cfg.RemoteWrite.Enabled && !r.o.Limits.For(name).RulerRemoteWriteDisabled {
+		o.clients = r.cfg.RemoteWrite.Clients
+	}
+	var err error
+	if t.tenant, err = newTenant(ctx, &r.cfg, name, o); err != nil {
+		return nil, fmt.Errorf("start evaluating: %w", err)
+	}
+	if err := r.byTenant(name).Register(t.registry); err != nil {
+		level.Error(r.logger).Log("msg", "a tenant has no metrics", "tenant", name, "err", err)
+	}
+	r.tenants[name] = t
+	r.metrics.managers.Set(float64(len(r.tenants)))
+	return t, nil
+}
+
+func (r *Ruler) byTenant(name string) prometheus.Registerer {
+	return prometheus.WrapRegistererWith(prometheus.Labels{"user": name}, r.o.Registerer)
+}
+
+// drop stops a tenant.
+func (r *Ruler) drop(name string) {
+	t := r.tenants[name]
+	delete(r.tenants, name)
+	t.stop()
+	r.byTenant(name).Unregister(t.registry)
+	r.metrics.loaded.DeleteLabelValues(name)
+	r.metrics.managers.Set(float64(len(r.tenants)))
+}
+
+// A Group is a group that is evaluated, and its namespace.
+type Group struct {
+	Namespace string
+	*rules.Group
+}
+
+// Groups are those of a tenant that this ruler evaluates, by namespace and name.
+func (r *Ruler) Groups(name string) []Group {
+	r.mu.Lock()
+	t := r.tenants[name]
+	r.mu.Unlock()
+	if t == nil {
+		return nil
+	}
+	t.mu.Lock()
+	names := maps.Clone(t.namespaces)
+	t.mu.Unlock()
+	var out []Group
+	for _, g := range t.manager.RuleGroups() {
+		if ns, ok := names[g.File()]; ok {
+			out = append(out, Group{ns, g})
+		}
+	}
+	return out
+}
+
+// Rules returns what is stored for a tenant.
+func (r *Ruler) Rules(ctx context.Context, tenant string) ([]rulefile.Namespace, error) {
+	return r.o.Store.Load(ctx, tenant)
+}
+
+// A LimitError refuses a group that is one too many, or too large.
+type LimitError struct{ text string }
+
+func (e *LimitError) Error() string { return e.text }
+
+// A RulesError refuses a group whose rules are wrong.
+type RulesError struct{ errs []error }
+
+func (e *RulesError) Error() string { return errors.Join(e.errs...).Error() }
+
+// SetGroup creates or replaces a group. The error is a [*RulesError], a
+// [*LimitError], [ErrReadOnly], or one of the store.
+func (r *Ruler) SetGroup(ctx context.Context, tenant, namespace string, g rulefile.Group) error {
+	if errs := rulefile.Validate(g); len(errs) > 0 {
+		return &RulesError{errs}
+	}
+	l := r.o.Limits.For(tenant)
+	if n := l.RulerMaxRulesPerRuleGroup; n > 0 && len(g.Rules) > n {
+		return &LimitError{fmt.Sprintf("per-user rules per rule group limit (limit: %d actual: %d) exceeded", n, len(g.Rules))}
+	}
+	if limit := l.RulerMaxRuleGroupsPerTenant; limit > 0 {
+		found, err := r.o.Store.Load(ctx, tenant)
+		if err != nil {
+			return err
+		}
+		n := 1
+		for _, ns := range found {
+			for _, old := range ns.Groups {
+				if ns.Name != namespace || old.Name != g.Name {
+					n++
+				}
+			}
+		}
+		if n > limit {
+			return &LimitError{fmt.Sprintf("per-user rule groups limit (limit: %d actual: %d) exceeded", limit, n)}
+		}
+	}
+	if err := r.o.Store.Put(ctx, tenant, namespace, g); err != nil {
+		return err
+	}
+	r.Sync("api")
+	return nil
+}
+
+// DeleteRules removes a group, or a namespace where group is empty.
+func (r *Ruler) DeleteRules(ctx context.Context, tenant, namespace, group string) error {
+	if err := r.o.Store.Delete(ctx, tenant, namespace, group); err != nil {
+		return err
+	}
+	r.Sync("api")
+	return nil
+}
