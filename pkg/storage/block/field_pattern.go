@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"github.com/skaldlogs/skald/pkg/grep"
 	"github.com/skaldlogs/skald/pkg/scan"
 )
 
@@ -80,9 +81,8 @@ func (t *template) mayHold(columns []column, start, end int, literal string) boo
 			part.refs = append(part.refs, t.refs[i])
 		}
 	}
-	f := &finder{needle: literal}
-	x := &f.fitter
-	*x = fitter{f: f, t: &part, of: columns, how: anywhere, end: len(literal)}
+	f := newFinder(nil, grep.Text{Text: literal})
+	x := fitter{f: f, t: &part, of: columns, how: anywhere, end: len(literal), static: true, wholes: make([]uint8, len(columns))}
 	x.run(0)
 	return x.all || len(x.fits) > 0 || x.steps > maxSteps
 }

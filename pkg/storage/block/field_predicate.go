@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/skaldlogs/skald/pkg/extract"
+	"github.com/skaldlogs/skald/pkg/grep"
 	"github.com/skaldlogs/skald/pkg/scan"
 )
 
@@ -370,7 +371,7 @@ func (c *fieldCondition) ofRange(lo, hi float64) (fieldVerdict, bool) {
 
 // textFinder finds the values that are a text.
 func (a *fieldAsker) textFinder(text string) *finder {
-	return &finder{d: a.d, needle: text, known: make(map[question]answer)}
+	return newFinder(a.d, grep.Text{Text: text})
 }
 
 // eachInt calls fn with the numbers of a column.
