@@ -129,6 +129,10 @@ func (t *Track) Has(client int, r Range) bool {
 	return t.has(client, r)
 }
 
+// HasAny reports whether an earlier process may have settled something at or
+// after an offset.
+func (t *Track) HasAny(offset int64) bool { return offset < t.known.Load() }
+
 // HasAll is [Track.Has] for all clients together.
 func (t *Track) HasAll(r Range) bool {
 	if r.Start >= t.known.Load() {

@@ -49,7 +49,7 @@ func (s *LabelSet) UnmarshalYAML(n *yaml.Node) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(m)) {
-		if !model.LabelName(name).IsValidLegacy() {
+		if !model.LegacyValidation.IsValidLabelName(name) {
 			return fmt.Errorf("line %d: %q is not a label name", n.Line, name)
 		}
 	}

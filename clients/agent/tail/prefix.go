@@ -1,0 +1,30 @@
+package tail
+
+import (
+	"io"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// prefixBytes is how many first bytes of a file tell it from others.
+const prefixBytes = 1024
+
+// A prefix is the hash of a file's first bytes.
+type prefix struct {
+	bytes int64
+	hash  uint64
+}
+
+// prefixOf hashes up to n first bytes of what r reads.
+func prefixOf(r io.ReaderAt, n int64) prefix {
+	buf := make([]byte, min(n, prefixBytes))
+	got, _ := r.ReadAt(buf, 0)
+	return prefix{int64(got), xxhash.Sum64(buf[:got])}
+}
+
+// prefixOfStream is prefixOf for what cannot be read at any offset.
+func prefixOfStream(r io.Reader, n int64) prefix {
+	buf := make([]byte, min(n, prefixBytes))
+	got, _ := io.ReadFull(r, buf)
+	return prefix{int64(got), xxhash.Sum64(buf[:got])}
+}

@@ -1,0 +1,125 @@
+package tail
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/skaldlogs/skald/clients/agent/position"
+)
+
+// leastPrefix is how many equal first bytes make a file under another inode a
+// copy of one that is known.
+const leastPrefix = 32
+
+// A sibling is a file beside another, with a name that rotation may have given.
+type sibling struct {
+	name   string
+	id     identity
+	format Format
+}
+
+// rotatedName is what rotation adds to a name: .1, -20240610, .2024-06-10T07-06-40.000.gz, .old.
+var rotatedName = regexp.MustCompile(`^(?:[.\-_](?:\d[\dTZ.:\-_]*|old|bak|prev|backup))?(?:\.(?:gz|zst|bz2|Z))?$`)
+
+// datedStem is what it puts between the stem and the suffix of one.
+var datedStem = regexp.MustCompile(`^[.\-_]\d{4}-?\d{2}-?\d{2}[\dTZ.:\-_]*$`)
+
+// isRotated reports whether rotation may have made name of base.
+func isRotated(name, base string) bool {
+	if after, ok := strings.CutPrefix(name, base); ok {
+		return after != "" && rotatedName.MatchString(after)
+	}
+	suffix := filepath.Ext(base)
+	after, ok := strings.CutPrefix(name, strings.TrimSuffix(base, suffix))
+	if !ok || suffix == "" || suffix == base {
+		return false
+	}
+	if f := formatOf(after); f != Plain {
+		after = strings.TrimSuffix(after, filepath.Ext(after))
+	}
+	after, ok = strings.CutSuffix(after, suffix)
+	return ok && datedStem.MatchString(after)
+}
+
+// siblings returns the files beside path that rotation may have made of it,
+// oldest first.
+func siblings(path string) []sibling {
+	dir, base := filepath.Split(path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var out []sibling
+	for _, e := range entries {
+		if !isRotated(e.Name(), base) {
+			continue
+		}
+		id, err := stat(dir + e.Name())
+		if err != nil || !id.regular {
+			continue
+		}
+		out = append(out, sibling{name: dir + e.Name(), id: id, format: formatOf(e.Name())})
+	}
+	slices.SortFunc(out, byAge)
+	return out
+}
+
+// byAge orders siblings from old to new: by the dates in their names, since a
+// compressed file may be younger than what it holds, then by time, then by
+// number, since 2 is older than 1.
+func byAge(a, b sibling) int {
+	da, db := digits(a.name), digits(b.name)
+	if len(da) >= 8 && len(da) == len(db) && da != db {
+		return strings.Compare(da, db)
+	}
+	return cmp.Or(cmp.Compare(a.id.modified, b.id.modified), cmp.Compare(len(db), len(da)), strings.Compare(db, da))
+}
+
+// digits returns those of the last element of a path.
+func digits(path string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, filepath.Base(path))
+}
+
+// holds reports whether the sibling is the file of a track under another name,
+// or a copy of it, perhaps compressed.
+func (s *sibling) holds(t *position.Track) bool {
+	n := t.Name()
+	want := prefix{n.PrefixBytes, n.Prefix}
+	if s.format == Plain && s.id.device == n.Device && s.id.inode == n.Inode {
+		return s.prefix(want.bytes) == want && s.id.size >= want.bytes
+	}
+	if want.bytes < leastPrefix {
+		return false
+	}
+	if s.format == Plain && (s.id.size < t.Low() || n.Finished && s.id.size != t.Low()) {
+		return false
+	}
+	return s.prefix(want.bytes) == want
+}
+
+// prefix hashes the first bytes of what the sibling holds.
+func (s *sibling) prefix(n int64) prefix {
+	f, err := os.Open(s.name)
+	if err != nil {
+		return prefix{bytes: -1}
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	if s.format == Plain {
+		return prefixOf(f, n)
+	}
+	r, err := decompress(f, s.format)
+	if err != nil {
+		return prefix{bytes: -1}
+	}
+	defer r.Close() //nolint:errcheck // nothing was written
+	return prefixOfStream(r, n)
+}
