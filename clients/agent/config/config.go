@@ -14,6 +14,7 @@ import (
 	"github.com/skaldlogs/skald/clients/agent/send"
 	"github.com/skaldlogs/skald/clients/agent/stage"
 	"github.com/skaldlogs/skald/clients/agent/tail"
+	"github.com/skaldlogs/skald/clients/agent/target/journal"
 	"github.com/skaldlogs/skald/clients/agent/target/syslog"
 )
 
@@ -87,7 +88,8 @@ type Scrape struct {
 	Encoding      string        `yaml:"encoding,omitempty"`
 	Decompression Decompression `yaml:"decompression,omitempty"`
 
-	Syslog *syslog.Config `yaml:"syslog,omitempty"`
+	Syslog  *syslog.Config  `yaml:"syslog,omitempty"`
+	Journal *journal.Config `yaml:"journal,omitempty"`
 
 	Unserved `yaml:",inline"`
 }
@@ -115,7 +117,6 @@ type Unserved struct {
 	GELF          *yaml.Node `yaml:"gelf,omitempty"`
 	Cloudflare    *yaml.Node `yaml:"cloudflare,omitempty"`
 	Heroku        *yaml.Node `yaml:"heroku_drain,omitempty"`
-	Journal       *yaml.Node `yaml:"journal,omitempty"`
 	Push          *yaml.Node `yaml:"loki_push_api,omitempty"`
 }
 
@@ -204,6 +205,11 @@ func (s *Scrape) validate() error {
 	}
 	if s.Syslog != nil {
 		if err := s.Syslog.Validate(); err != nil {
+			return err
+		}
+	}
+	if s.Journal != nil {
+		if err := s.Journal.Validate(); err != nil {
 			return err
 		}
 	}

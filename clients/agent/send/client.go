@@ -282,6 +282,24 @@ func (c *Client) prepare(b *batch) *prepared {
 	return p
 }
 
+// Drain sends what the client holds and returns when that is done, or ctx is.
+func (c *Client) Drain(ctx context.Context) {
+	for {
+		c.mu.Lock()
+		c.cutLocked(time.Time{})
+		left, room := c.pending, c.room
+		c.mu.Unlock()
+		if left == 0 {
+			return
+		}
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // release makes room for others.
 func (c *Client) release(p *prepared) {
 	p.batch.reset()

@@ -14,8 +14,7 @@ type Metrics struct {
 	open                 prometheus.Gauge
 	rotations            *prometheus.CounterVec // by kind
 	lost                 prometheus.Counter
-	// Failed counts targets that are not served, by reason.
-	Failed *prometheus.CounterVec
+	failed               *prometheus.GaugeVec // by reason
 }
 
 // NewMetrics registers the metrics of files.
@@ -30,12 +29,19 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		open:             f.NewGauge(prometheus.GaugeOpts{Namespace: "skald_agent", Name: "files_open", Help: "Files that are open at the moment."}),
 		rotations:        f.NewCounterVec(prometheus.CounterOpts{Namespace: "skald_agent", Name: "rotations_total", Help: "Files that were rotated away, by how."}, []string{"kind"}),
 		lost:             f.NewCounter(prometheus.CounterOpts{Namespace: "skald_agent", Name: "files_lost_total", Help: "Files that were removed before they were read to their end, and could not be found under another name."}),
-		Failed:           f.NewCounterVec(prometheus.CounterOpts{Namespace: "promtail", Name: "targets_failed_total", Help: "Targets that are not served, by reason."}, []string{"reason"}),
+		failed:           f.NewGaugeVec(prometheus.GaugeOpts{Namespace: "promtail", Name: "targets_failed_total", Help: "Targets that are not served, by reason."}, []string{"reason"}),
 	}
 	for _, reason := range []string{"dropped", "wrong_host", "no_path", "exists", "error"} {
-		m.Failed.WithLabelValues(reason)
+		m.failed.WithLabelValues(reason)
 	}
 	return m
+}
+
+// SetFailed says how many targets are not served, by reason.
+func (m *Metrics) SetFailed(failed map[string]int) {
+	for _, reason := range []string{"dropped", "wrong_host", "no_path"} {
+		m.failed.WithLabelValues(reason).Set(float64(failed[reason]))
+	}
 }
 
 func (m *Metrics) forget(path string) {

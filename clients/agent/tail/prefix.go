@@ -19,12 +19,20 @@ type prefix struct {
 func prefixOf(r io.ReaderAt, n int64) prefix {
 	buf := make([]byte, min(n, prefixBytes))
 	got, _ := r.ReadAt(buf, 0)
-	return prefix{int64(got), xxhash.Sum64(buf[:got])}
+	return hashed(buf[:got])
 }
 
 // prefixOfStream is prefixOf for what cannot be read at any offset.
 func prefixOfStream(r io.Reader, n int64) prefix {
 	buf := make([]byte, min(n, prefixBytes))
 	got, _ := io.ReadFull(r, buf)
-	return prefix{int64(got), xxhash.Sum64(buf[:got])}
+	return hashed(buf[:got])
+}
+
+// hashed is the prefix of these bytes. That of none is the zero value.
+func hashed(b []byte) prefix {
+	if len(b) == 0 {
+		return prefix{}
+	}
+	return prefix{int64(len(b)), xxhash.Sum64(b)}
 }

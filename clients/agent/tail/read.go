@@ -106,8 +106,7 @@ func (w *worker) step(ctx context.Context, s *stream) (n int, wake time.Time, er
 // pick finds the oldest generation with lines to read, and reads them. Call with
 // s.mu held.
 func (w *worker) pick(s *stream, now time.Time) (_ *generation, data []byte, wake time.Time) {
-	for i := 0; i < len(s.gens); i++ {
-		g := s.gens[i]
+	for _, g := range s.gens {
 		if g.drained {
 			continue
 		}
@@ -120,8 +119,7 @@ func (w *worker) pick(s *stream, now time.Time) (_ *generation, data []byte, wak
 		data, eof, err := w.fill(s, g)
 		if errors.Is(err, errTruncated) {
 			s.truncate(g, g.id, now)
-			i-- // what was not read may be in a copy
-			continue
+			return nil, nil, now // what was not read may be in a copy
 		}
 		if err != nil {
 			s.close(g)

@@ -73,7 +73,7 @@ func (t *Tailer) scan() {
 			paths, err := target.glob()
 			if err != nil {
 				level.Warn(t.logger).Log("msg", "pattern cannot be matched", "err", err, "job", job)
-				t.metrics.Failed.WithLabelValues("error").Inc()
+				t.metrics.failed.WithLabelValues("error").Inc()
 				continue
 			}
 			if t.watch != nil {
@@ -85,7 +85,7 @@ func (t *Tailer) scan() {
 					found[key] = target
 				} else if first.id() != target.id() && !t.exists[job+p] {
 					t.exists[job+p] = true
-					t.metrics.Failed.WithLabelValues("exists").Inc()
+					t.metrics.failed.WithLabelValues("exists").Inc()
 					level.Warn(t.logger).Log("msg", "two targets of one job name a file; the first is served", "job", job, "path", p)
 				}
 			}

@@ -39,13 +39,13 @@ type stream struct {
 	// Used by the goroutine that has the stream, see Tailer.take.
 	chain entry.Chain
 
-	mu       sync.Mutex // guards the fields below
-	target   *Target
-	labels   *entry.Labels
-	gens     []*generation // older first; the last may lie at the path
-	real     string        // path without symbolic links
-	missing  bool          // nothing lies at the path
-	leaving  bool          // no target names the path any more
+	mu      sync.Mutex // guards the fields below
+	target  *Target
+	labels  *entry.Labels
+	gens    []*generation // older first; the last may lie at the path
+	real    string        // path without symbolic links
+	missing bool          // nothing lies at the path
+	leaving bool          // no target names the path any more
 
 	// Guarded by the tailer's mutex.
 	linked string // the path without symbolic links, as its folder is watched
@@ -167,7 +167,12 @@ func (s *stream) rotate(g *generation, now time.Time, how string) {
 func (s *stream) truncate(g *generation, id identity, now time.Time) {
 	s.close(g)
 	s.t.metrics.rotations.WithLabelValues("truncated").Inc()
+	again := g.rotated // it was a copy already, or lay somewhere else
 	g.rotated, g.quiet, g.anchor = true, now, g.anchor[:0]
+	if again {
+		s.lose(g, errTruncated)
+		return
+	}
 	copied := false
 	for _, sib := range slices.Backward(siblings(s.realPath())) {
 		if !sib.id.same(g.id) && sib.holds(g.track) {
@@ -430,6 +435,6 @@ func (s *stream) complain(msg string, err error) {
 		return
 	}
 	s.logged = text
-	s.t.metrics.Failed.WithLabelValues("error").Inc()
+	s.t.metrics.failed.WithLabelValues("error").Inc()
 	level.Warn(s.t.logger).Log("msg", msg, "path", s.path, "err", text)
 }
