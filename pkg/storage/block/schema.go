@@ -79,6 +79,9 @@ func Open(prune []byte) (*Block, error) {
 // Rows is the number of rows in the block.
 func (b *Block) Rows() int { return b.rows }
 
+// FilterLen is how many bytes of the prune part are the filter.
+func (b *Block) FilterLen() int { return len(b.keys) }
+
 // Interval is from the earliest to the latest row of the block.
 func (b *Block) Interval() model.Interval { return b.interval }
 
