@@ -194,6 +194,9 @@ func (c *Catalog) apply(ctx context.Context, t *tenant, l *listing) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	if len(entries)+len(deletes)+len(damaged) == 0 && t.as(l) {
+		return nil // as most often: what is known need not be put together again
+	}
 	t.update(func() {
 		for id := range t.entries {
 			if _, there := l.entries[id]; !there {
@@ -228,6 +231,33 @@ func (c *Catalog) apply(ctx context.Context, t *tenant, l *listing) error {
 		t.marked = l.marked
 	})
 	return nil
+}
+
+// as reports whether a listing says no more and no less than what is known.
+func (t *tenant) as(l *listing) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if len(l.entries)+len(l.deletes) != len(t.entries)+len(t.deletes)+len(t.damaged) || len(l.marked) != len(t.marked) {
+		return false
+	}
+	for id := range l.entries {
+		_, entry := t.entries[id]
+		if d, damage := t.damaged[id]; !entry && (!damage || d.Delete) {
+			return false
+		}
+	}
+	for id := range l.deletes {
+		_, request := t.deletes[id]
+		if d, damage := t.damaged[id]; !request && (!damage || !d.Delete) {
+			return false
+		}
+	}
+	for id := range l.marked {
+		if _, ok := t.marked[id]; !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // tried reports whether the object of that id was read before, or found damaged.
