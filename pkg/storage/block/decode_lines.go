@@ -248,6 +248,28 @@ func (d *decoder) lineBytes() int64 {
 	return max(0, min(n, int64(d.mostBytes)))
 }
 
+// fewRows of one row are worth measuring all rows of a block, column by column.
+const fewRows = 8
+
+// measureAll fills in the sizes of all rows.
+func (d *decoder) measureAll() error {
+	z := sizer{d: d}
+	all := z.take(d.rows)
+	if err := z.add(&d.lines, all); err != nil {
+		return err
+	}
+	i := 0
+	for _, s := range d.spans {
+		i += copy(d.batch.Sizes[i:], all[s.start:s.end])
+	}
+	for row, n := range all {
+		if int(n) > d.mostBytes {
+			return damagedf("row %d of %d bytes, more than %d", row, n, d.mostBytes)
+		}
+	}
+	return nil
+}
+
 // measureLines fills in the sizes of the selected rows.
 func (d *decoder) measureLines(lines *values) error {
 	d.batch.Sizes = make([]uint32, d.batch.Rows())
@@ -256,6 +278,9 @@ func (d *decoder) measureLines(lines *values) error {
 			d.batch.Sizes[i] = uint32(len(line))
 		}
 		return nil
+	}
+	if d.batch.Selected == nil || fewRows*d.batch.Selected.Count() > d.rows {
+		return d.measureAll()
 	}
 	lines.rewind()
 	return d.eachRow(lines, d.batch.Selected, func(i int) error {
