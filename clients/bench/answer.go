@@ -26,6 +26,24 @@ func (a *Answer) sort() {
 	})
 }
 
+// dropLast removes the smallest values at each time.
+func (a *Answer) dropLast() {
+	least := Points{}
+	for _, points := range a.Series {
+		for t, v := range points {
+			if have, ok := least[t]; !ok || v < have {
+				least[t] = v
+			}
+		}
+	}
+	for key, points := range a.Series {
+		maps.DeleteFunc(points, func(t int64, v float64) bool { return v <= least[t]*(1+exact) })
+		if len(points) == 0 {
+			delete(a.Series, key)
+		}
+	}
+}
+
 // Size says how much there is in an answer.
 func (a *Answer) Size() string {
 	if a.Series == nil {

@@ -67,6 +67,9 @@ func (lokiDialect) decode(q *Query, body []byte) (*Answer, error) {
 	default:
 		return nil, fmt.Errorf("an answer of type %s", r.Result.Type())
 	}
+	if q.Top {
+		a.dropLast()
+	}
 	a.sort()
 	if len(r.Warnings) > 0 {
 		return a, fmt.Errorf("the server warns: %q", r.Warnings)

@@ -67,6 +67,9 @@ func (victoriaDialect) decode(q *Query, body []byte) (*Answer, error) {
 			}
 		}
 	}
+	if q.Top {
+		a.dropLast()
+	}
 	a.sort()
 	return a, nil
 }

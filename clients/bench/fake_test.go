@@ -125,7 +125,7 @@ func (f *fake) answer(w http.ResponseWriter, q *Query) bool {
 		by = func(r row) string { return r.app }
 	case "topk":
 		by = func(r row) string { return r.pod }
-		perSecond = 1 / Span.Seconds()
+		perSecond = 1 / q.Step.Seconds()
 	default:
 		return false
 	}
