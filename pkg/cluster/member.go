@@ -114,6 +114,10 @@ func loopback() []string {
 // ID is the name of this process on the ring.
 func (m *Member) ID() string { return m.lifecycler.GetInstanceID() }
 
+// Leave says whether the member takes itself off the ring when it stops, whatever
+// unregister_on_shutdown says.
+func (m *Member) Leave(yes bool) { m.lifecycler.SetKeepInstanceInTheRingOnShutdown(!yes) }
+
 // Activate makes the member take its share of the work.
 func (m *Member) Activate(ctx context.Context) error {
 	if err := m.lifecycler.ChangeState(ctx, ring.ACTIVE); err != nil {

@@ -16,6 +16,10 @@ type Ring struct{ Name, Key string }
 // is the one that operators know from consul.
 var Ingesters = Ring{Name: "ingester", Key: "ring"}
 
+// Distributors is the ring of those that take pushes. It has no streams: it tells
+// each of them how many share the rates of tenants.
+var Distributors = Ring{Name: "distributor", Key: "distributor"}
+
 // NewRing returns a view of the whole ring, a service that follows its changes.
 // It also serves the ring's page.
 func NewRing(r Ring, cfg Config, logger log.Logger, reg prometheus.Registerer) (*ring.Ring, error) {

@@ -36,17 +36,21 @@ type Ingesters interface {
 
 // Options are what a [Distributor] is built from beside its config.
 type Options struct {
-	Ring       ring.DoBatchRing
-	Ingesters  Ingesters
-	Limits     *limits.Overrides
-	Logger     log.Logger
-	Registerer prometheus.Registerer
+	Ring      ring.DoBatchRing
+	Ingesters Ingesters
+	Limits    *limits.Overrides
+	// Distributors is how many distributors there are, this one included: they
+	// share the rates of tenants. Nil is one.
+	Distributors func() int
+	Logger       log.Logger
+	Registerer   prometheus.Registerer
 }
 
 // A Distributor checks pushes and hands them to ingesters. It has no state that
 // a crash could lose.
 //
-// Its life: Starting does nothing, Running only serves pushes, Stopping lets
+// Its life: Starting does nothing, Running only serves pushes and
+// forgets tenants that are idle, Stopping lets
 // those in flight finish.
 type Distributor struct {
 	services.Service
@@ -59,6 +63,7 @@ type Distributor struct {
 	cache     *labelCache
 	rules     rulesCache
 	metrics   *metrics
+	activity  activity
 	logger    log.Logger
 	now       func() time.Time
 
@@ -79,8 +84,12 @@ func New(cfg Config, o Options) *Distributor {
 		logger:    log.With(o.Logger, "component", "distributor"),
 		now:       time.Now,
 	}
-	d.rate = limiter.NewRateLimiter(rateStrategy{o.Limits}, 10*time.Second)
-	d.Service = services.NewIdleService(nil, d.stopping)
+	distributors := o.Distributors
+	if distributors == nil || o.Limits.IngestionRateStrategy() == limits.LocalRate {
+		distributors = func() int { return 1 }
+	}
+	d.rate = limiter.NewRateLimiter(rateStrategy{o.Limits, distributors}, 10*time.Second)
+	d.Service = services.NewTimerService(idlePoll, nil, d.dropIdle, d.stopping)
 	return d
 }
 
@@ -165,6 +174,7 @@ func (d *Distributor) Push(ctx context.Context, req *Request) (model.PushResult,
 	}
 
 	now := d.now()
+	d.activity.touch(req.Batch.Tenant, now)
 	t := d.rulesOf(req.Batch.Tenant)
 	if r := blocked(t.limits, p, now); r != nil {
 		d.metrics.discard(req.Batch.Tenant, req.Format, t, []model.Rejection{*r})
@@ -220,11 +230,16 @@ func (d *Distributor) rateExceeded(p *push, t *tenantRules, now time.Time) error
 		p.batch.Tenant, d.rate.Limit(now, p.batch.Tenant), p.entries, p.bytes)}
 }
 
-// rateStrategy tells the limiter a tenant's rate, which every distributor grants
-// in full: they do not know of each other.
-type rateStrategy struct{ limits *limits.Overrides }
+// rateStrategy tells the limiter this distributor's share of a tenant's rate.
+// The burst is not shared: each of them must take the largest push.
+type rateStrategy struct {
+	limits       *limits.Overrides
+	distributors func() int
+}
 
-func (s rateStrategy) Limit(tenant string) float64 { return s.limits.IngestionRateBytes(tenant) }
+func (s rateStrategy) Limit(tenant string) float64 {
+	return s.limits.IngestionRateBytes(tenant) / float64(max(1, s.distributors()))
+}
 
 func (s rateStrategy) Burst(tenant string) int { return s.limits.IngestionBurstBytes(tenant) }
 

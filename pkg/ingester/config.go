@@ -36,6 +36,9 @@ type Config struct {
 	GroupBy limits.Strings `yaml:"group_by"`
 
 	WAL WALConfig `yaml:"wal"`
+	// ShutdownMarkerPath is the folder where a prepared shutdown is noted. Empty: it
+	// is forgotten at a restart.
+	ShutdownMarkerPath string `yaml:"shutdown_marker_path"`
 }
 
 // WALConfig of the write-ahead log of an [Ingester].
@@ -58,6 +61,7 @@ type WALConfig struct {
 
 // RegisterFlags adds the settings of c to f, each with its default.
 func (c *Config) RegisterFlags(f *flag.FlagSet) {
+	f.StringVar(&c.ShutdownMarkerPath, "ingester.shutdown-marker-path", "", "Folder where /ingester/prepare_shutdown notes that the next stop is one for good. Empty: it is forgotten at a restart.")
 	c.Ring.RegisterFlags(f, "ingester.ring.")
 	f.DurationVar(&c.ChunkIdlePeriod, "ingester.chunks-idle-period", 30*time.Minute, "How long a stream counts as active after its last entry.")
 	f.DurationVar(&c.MaxChunkAge, "ingester.max-chunk-age", 2*time.Hour, "Half of it is how far an entry may lie behind the newest of its stream. 0 for no bound.")

@@ -77,6 +77,7 @@ type Ingester struct {
 	flusher          *flusher
 	log              *wal.Log
 	diskFull         atomic.Bool
+	leaving          atomic.Bool // the next stop is one for good
 
 	mu      sync.RWMutex  // guards the fields below
 	current *generation   // nil before Running and after Stopping
@@ -128,6 +129,7 @@ func New(cfg Config, o Options) *Ingester {
 }
 
 func (i *Ingester) starting(ctx context.Context) error {
+	i.readMarker()
 	i.sealers.start()
 	if err := i.clearSpills(); err != nil {
 		return err
@@ -278,7 +280,7 @@ func (i *Ingester) stopping(error) error {
 		gen.pins.Wait() // a push may have pinned it before it was frozen
 	}
 	var err error
-	if i.cfg.WAL.FlushOnShutdown || !i.cfg.WAL.Enabled {
+	if i.cfg.WAL.FlushOnShutdown || !i.cfg.WAL.Enabled || i.leaving.Load() {
 		level.Info(i.logger).Log("msg", "flushing everything in memory before the stop")
 		err = i.flusher.flushFrozen(context.Background())
 	}

@@ -43,7 +43,7 @@ func (l *Limits) RegisterFlags(f *flag.FlagSet) {
 }
 
 func (l *Limits) registerPush(f *flag.FlagSet) {
-	f.StringVar(&l.IngestionRateStrategy, "distributor.ingestion-rate-limit-strategy", GlobalRate, "Whether ingestion_rate_mb is shared by all distributors (global) or granted by each (local). Several distributors do not share it yet: each grants all of it, and says so at start.")
+	f.StringVar(&l.IngestionRateStrategy, "distributor.ingestion-rate-limit-strategy", GlobalRate, "Whether ingestion_rate_mb is shared by all distributors (global) or granted by each (local). A burst is granted by each.")
 	f.Float64Var(&l.IngestionRateMB, "distributor.ingestion-rate-limit-mb", 4, "Lines and structured metadata a tenant may push, in MiB per second.")
 	f.Float64Var(&l.IngestionBurstSizeMB, "distributor.ingestion-burst-size-mb", 6, "How far a tenant may exceed ingestion_rate_mb for a moment, in MiB. It must hold the largest push.")
 	bytesVar(f, &l.PerStreamRateLimit, "ingester.per-stream-rate-limit", 3<<20, "Bytes per second that one stream may receive.")

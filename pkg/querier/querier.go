@@ -65,7 +65,9 @@ type Options struct {
 	Store     Store
 	Engine    *engine.Engine
 	Limits    *limits.Overrides
-	Logger    log.Logger
+	// Gone is the error of an ingester that does not answer any more.
+	Gone   error
+	Logger log.Logger
 }
 
 // A Querier answers queries. Its life: it only runs.
@@ -78,6 +80,7 @@ type Querier struct {
 	store     Store
 	engine    *engine.Engine
 	limits    *limits.Overrides
+	gone      error
 	logger    log.Logger
 	now       func() time.Time
 	mining    chan struct{} // one for each block that patterns are looked for in
@@ -92,6 +95,7 @@ func New(cfg Config, o Options) *Querier {
 		store:     o.Store,
 		engine:    o.Engine,
 		limits:    o.Limits,
+		gone:      o.Gone,
 		logger:    log.With(o.Logger, "component", "querier"),
 		now:       time.Now,
 		mining:    make(chan struct{}, runtime.GOMAXPROCS(0)),

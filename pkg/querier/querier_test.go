@@ -143,6 +143,7 @@ func (s *store) Open(ctx context.Context, req *scan.Request, exclude []scan.Gene
 type fixture struct {
 	ingesters []*part
 	store     *store
+	replaced  map[int]Source // ingesters that are others
 	maxErrors int
 	limits    limits.Limits
 	now       time.Time
@@ -157,6 +158,9 @@ func (f *fixture) GetReplicationSetForOperation(ring.Operation) (ring.Replicatio
 }
 
 func (f *fixture) Source(i ring.InstanceDesc) (Source, error) {
+	if s := f.replaced[int(i.Addr[0]-'0')]; s != nil {
+		return s, nil
+	}
 	return f.ingesters[i.Addr[0]-'0'], nil
 }
 

@@ -2,6 +2,7 @@ package querier
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strings"
 	"time"
@@ -44,13 +45,26 @@ func (q *Querier) Prepare(tenants []string, expr syntax.Expr, p engine.Params) (
 	return p, l, engine.Check(expr, &p, &l)
 }
 
+// maxRuns is how often a query is run whose ingesters go away.
+const maxRuns = 3
+
 // Run runs what [Querier.Prepare] returned, or a part of it.
 func (q *Querier) Run(ctx context.Context, tenants []string, expr syntax.Expr, p engine.Params, l engine.Limits) (*engine.Result, error) {
 	if p.End < p.Start {
 		return empty(expr, &p), nil
 	}
 	owner := strings.Join(tenants, "|")
-	res, err := q.engine.Exec(ctx, forTenants(boundedSource{q, q.limits}, tenants), owner, expr, p, l)
+	var res *engine.Result
+	var err error
+	for range maxRuns {
+		res, err = q.engine.Exec(ctx, forTenants(boundedSource{q, q.limits}, tenants), owner, expr, p, l)
+		if err == nil || q.gone == nil || !errors.Is(err, q.gone) || ctx.Err() != nil {
+			break
+		}
+		// An ingester went while its snapshot was read. Others may have all of its
+		// streams: opened again, the query does without it, or says that it cannot.
+		level.Warn(q.logger).Log("msg", "an ingester went away during a query, which is run again", "err", err, "tenant", owner)
+	}
 	if err == nil && res.Stats.BlocksDamaged > 0 {
 		// Who asked is told with the answer; who can mend it reads this.
 		level.Error(q.logger).Log("msg", "blocks cannot be read; answers are incomplete", "err", strings.Join(res.Warnings, "; "), "tenant", owner, "blocks", res.Stats.BlocksDamaged)

@@ -80,7 +80,7 @@ var honoured = []section{
 		max_recv_msg_size max_decompressed_size otlp_config.default_resource_attributes_as_index_labels`},
 	{verdict: Honoured, under: "ingester", keys: `
 		chunk_idle_period max_chunk_age max_returned_stream_errors memory_limit generation_age
-		generation_bytes generation_memory group_by wal.enabled wal.dir wal.sync wal.sync_interval
+		shutdown_marker_path generation_bytes generation_memory group_by wal.enabled wal.dir wal.sync wal.sync_interval
 		wal.flush_on_shutdown wal.disk_full_threshold`},
 	{verdict: Honoured, under: "ingester.ring", keys: ringKeys},
 	{verdict: Honoured, under: "ingester_client", keys: `

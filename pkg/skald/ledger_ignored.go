@@ -91,9 +91,11 @@ var ignored = []section{
 		client_cleanup_period
 	`},
 	{verdict: Ignored, why: notServed, under: "distributor", keys: `
-		ring                    -distributor.ring.* -distributor.consul.* -distributor.etcd.* -distributor.multi.*
 		write_failures_logging  -distributor.write-failures-logging.*
 		default_policy_stream_mapping
+	`},
+	{verdict: Ignored, why: "does not apply: the ring of distributors lies where that of the ingesters does", under: "distributor", keys: `
+		ring                    -distributor.ring.* -distributor.consul.* -distributor.etcd.* -distributor.multi.*
 	`},
 	{verdict: Ignored, why: experiments, under: "distributor", keys: `
 		kafka_writes_enabled      -distributor.kafka-writes-enabled
@@ -133,9 +135,6 @@ var ignored = []section{
 		wal.checkpoint_duration     -ingester.checkpoint-duration
 		wal.replay_memory_ceiling   -ingester.wal-replay-memory-ceiling
 		wal.recover                 -ingester.recover-from-wal
-	`},
-	{verdict: Ignored, why: notServed, under: "ingester", keys: `
-		shutdown_marker_path  -ingester.shutdown-marker-path
 	`},
 	{verdict: Ignored, why: experiments, under: "ingester", keys: `
 		kafka_ingestion  -ingester.kafka-ingestion*

@@ -24,6 +24,7 @@ const (
 	RuntimeConfig   = "runtime-config"
 	Overrides       = "overrides"
 	Ring            = "ring"
+	DistributorRing = "distributor-ring"
 	Store           = "store"
 	IngesterClients = "ingester-clients"
 	Ingester        = "ingester"
@@ -53,7 +54,8 @@ var table = []module{
 	{Store, nil, (*Skald).initStore, ""},
 	{Ingester, []string{Server, Ring, Overrides, Store}, (*Skald).initIngester, "holds the newest entries, and hands them to the store"},
 	{IngesterClients, []string{Ring}, (*Skald).initIngesterClients, ""},
-	{Distributor, []string{Server, Ring, Overrides, IngesterClients}, (*Skald).initDistributor, "takes pushes, and hands them to ingesters"},
+	{DistributorRing, []string{Server, Memberlist, RuntimeConfig}, (*Skald).initDistributorRing, ""},
+	{Distributor, []string{Server, Ring, DistributorRing, Overrides, IngesterClients}, (*Skald).initDistributor, "takes pushes, and hands them to ingesters"},
 	{Querier, []string{Server, Ring, Overrides, Store, IngesterClients}, (*Skald).initQuerier, "answers queries over ingesters and store"},
 	{Compactor, []string{Server, Ring, Overrides, Store, IngesterClients}, (*Skald).initCompactor, "merges segments, and deletes what is past retention or asked for"},
 	{Ruler, []string{Server, Overrides, Store, Querier}, (*Skald).initRuler, "evaluates rules, and sends alerts"},
@@ -144,5 +146,20 @@ func (s *Skald) initRing() (services.Service, error) {
 	}
 	s.ring = r
 	s.server.HTTP.Path("/ring").Methods("GET", "POST").Handler(r)
+	return r, nil
+}
+
+// initDistributorRing follows the ring of distributors, which lies where that of
+// the ingesters does.
+func (s *Skald) initDistributorRing() (services.Service, error) {
+	if s.runtime != nil {
+		s.cfg.Ingester.Ring.KVStore.Multi.ConfigProvider = s.runtime.MultiKV
+	}
+	r, err := cluster.NewRing(cluster.Distributors, s.cfg.Ingester.Ring, s.logger, prometheus.WrapRegistererWithPrefix("cortex_", s.registry))
+	if err != nil {
+		return nil, err
+	}
+	s.distributorRing = r
+	s.server.HTTP.Path("/distributor/ring").Methods("GET", "POST").Handler(r)
 	return r, nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/go-kit/log/level"
 	"github.com/grafana/dskit/concurrency"
 	"github.com/grafana/dskit/ring"
 	"github.com/grafana/dskit/ring/client"
@@ -17,7 +16,6 @@ import (
 	"github.com/skaldlogs/skald/pkg/distributor"
 	"github.com/skaldlogs/skald/pkg/frontend"
 	"github.com/skaldlogs/skald/pkg/ingester"
-	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/loghttp"
 	"github.com/skaldlogs/skald/pkg/logql/engine"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
@@ -68,7 +66,9 @@ func (s *Skald) initIngester() (services.Service, error) {
 		readyCheck{"Ingester", s.ingester.CheckReady},
 		readyCheck{"Ingester", member.CheckReady},
 		readyCheck{"Ingester", func(context.Context) error { return s.onRing(member.ID()) }})
-	return onRing(member, s.ingester, others.Stop), nil
+	s.member = member
+	s.ingesterLife = onRing(member, s.ingester, others.Stop)
+	return s.ingesterLife, nil
 }
 
 // shares is how many ingesters share the streams of a tenant, and on how many
@@ -124,18 +124,30 @@ func onRing(member *cluster.Member, ing services.Service, stopped func()) servic
 }
 
 func (s *Skald) initDistributor() (services.Service, error) {
-	if !s.cfg.Ingester.Ring.Alone() && s.overrides.IngestionRateStrategy() == limits.GlobalRate {
-		level.Warn(s.logger).Log("msg", "every distributor grants tenants their whole rate: sharing it is not served yet; divide ingestion_rate_mb by their number",
-			"setting", "limits_config.ingestion_rate_strategy")
+	cfg := s.cfg.Ingester.Ring
+	cfg.NumTokens, cfg.TokensFilePath = 1, "" // it has no share of streams
+	member, err := cluster.NewMember(cluster.Distributors, cfg, s.cfg.Server.GRPCListenPort, s.logger, s.reg)
+	if err != nil {
+		return nil, err
 	}
 	s.distributor = distributor.New(s.cfg.Distributor, distributor.Options{
-		Ring:       s.ring,
-		Ingesters:  pushIngesters{s},
-		Limits:     s.overrides,
-		Logger:     s.logger,
-		Registerer: s.reg,
+		Ring:         s.ring,
+		Ingesters:    pushIngesters{s},
+		Limits:       s.overrides,
+		Distributors: s.distributors,
+		Logger:       s.logger,
+		Registerer:   s.reg,
 	})
-	return s.distributor, nil
+	return onRing(member, s.distributor, func() {}), nil
+}
+
+// distributors counts those that are alive.
+func (s *Skald) distributors() int {
+	set, err := s.distributorRing.GetAllHealthy(ring.WriteNoExtend)
+	if err != nil {
+		return 1
+	}
+	return len(set.Instances)
 }
 
 func (s *Skald) initQuerier() (services.Service, error) {
@@ -143,6 +155,7 @@ func (s *Skald) initQuerier() (services.Service, error) {
 		Ring:      s.ring,
 		Ingesters: sourceIngesters{s},
 		Store:     s.store,
+		Gone:      ingester.ErrNotRunning,
 		Engine:    engine.New(engine.Options{Concurrency: s.cfg.Querier.MaxConcurrent, Registerer: s.reg}),
 		Limits:    s.overrides,
 		Logger:    s.logger,

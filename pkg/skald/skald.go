@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
 
+	"github.com/skaldlogs/skald/pkg/cluster"
 	"github.com/skaldlogs/skald/pkg/compactor"
 	"github.com/skaldlogs/skald/pkg/distributor"
 	"github.com/skaldlogs/skald/pkg/frontend"
@@ -50,28 +51,32 @@ type Skald struct {
 
 	// Modules, in the order in which they are built; nil where the targets do
 	// not need them.
-	server      *server.Server
-	runtime     *limits.Runtime
-	overrides   *limits.Overrides
-	ring        *ring.Ring
-	store       *storage.Store
-	ingester    *ingester.Ingester
-	own         rpc.Ingester // the same, as the roles of this process ask it
-	clients     *rpc.Pool    // of the others
-	distributor *distributor.Distributor
-	querier     *querier.Querier
-	frontend    *frontend.Frontend
-	compactor   *compactor.Compactor
+	server          *server.Server
+	runtime         *limits.Runtime
+	overrides       *limits.Overrides
+	ring            *ring.Ring      // of the ingesters
+	member          *cluster.Member // of this process's ingester on it
+	distributorRing *ring.Ring
+	store           *storage.Store
+	ingester        *ingester.Ingester
+	ingesterLife    services.Service // with its place on the ring
+	own             rpc.Ingester     // the same, as the roles of this process ask it
+	clients         *rpc.Pool        // of the others
+	distributor     *distributor.Distributor
+	querier         *querier.Querier
+	frontend        *frontend.Frontend
+	compactor       *compactor.Compactor
 
 	services map[string]services.Service
 	checks   []readyCheck
 	stopping atomic.Bool
+	quit     chan struct{} // takes one word: stop
 }
 
 // New builds the modules that cfg's targets name. The ports are open when it
 // returns, and nothing runs yet.
 func New(cfg Config, newLogger func(prometheus.Registerer) *Logger) (*Skald, error) {
-	s := &Skald{cfg: cfg, registry: prometheus.NewRegistry()}
+	s := &Skald{cfg: cfg, registry: prometheus.NewRegistry(), quit: make(chan struct{}, 1)}
 	s.reg = prometheus.WrapRegistererWithPrefix(cfg.MetricsNamespace+"_", s.registry)
 	s.registry.MustRegister(
 		collectors.NewGoCollector(),
@@ -93,6 +98,9 @@ func New(cfg Config, newLogger func(prometheus.Registerer) *Logger) (*Skald, err
 		return nil, fmt.Errorf("build modules: %w", err)
 	}
 	s.registerAPI()
+	if s.ingester != nil {
+		s.registerShutdown(s.server.HTTP)
+	}
 	return s, nil
 }
 
@@ -128,6 +136,7 @@ func (s *Skald) Run(ctx context.Context) error {
 
 	select {
 	case <-failed:
+	case <-s.quit:
 	case <-ctx.Done():
 		s.stopping.Store(true)
 		if d := s.cfg.ShutdownDelay; d > 0 {
@@ -139,6 +148,9 @@ func (s *Skald) Run(ctx context.Context) error {
 		}
 	}
 	s.stopping.Store(true)
+	if s.ingester != nil && s.ingester.ShutdownPrepared() {
+		s.member.Leave(true)
+	}
 	manager.StopAsync()
 	if err := manager.AwaitStopped(context.Background()); err != nil {
 		return fmt.Errorf("stop modules: %w", err)
