@@ -13,7 +13,9 @@ import (
 	"github.com/skaldlogs/skald/clients/agent/entry"
 	"github.com/skaldlogs/skald/clients/agent/position"
 	"github.com/skaldlogs/skald/clients/agent/target"
+	"github.com/skaldlogs/skald/clients/agent/target/events"
 	"github.com/skaldlogs/skald/clients/agent/target/journal"
+	"github.com/skaldlogs/skald/clients/agent/target/push"
 	"github.com/skaldlogs/skald/clients/agent/target/syslog"
 )
 
@@ -63,6 +65,22 @@ func (in *instance) buildSources() error {
 		s := &in.cfg.Scrape[i]
 		if s.Syslog != nil {
 			src, err := syslog.Listen(*s.Syslog, in.targetOptions(s, position.NewTrack(in.ledger)))
+			if err := in.add(s, src, err); err != nil {
+				return err
+			}
+		}
+		if s.Push != nil {
+			src, err := push.Listen(*s.Push, in.targetOptions(s, position.NewTrack(in.ledger)))
+			if err := in.add(s, src, err); err != nil {
+				return err
+			}
+		}
+		if s.Events != nil {
+			track := position.NewTrack(in.ledger) // its position is in the lease
+			if s.Events.Lease.Disable {
+				track = in.book.Keyed(events.Key(s.JobName))
+			}
+			src, err := events.New(*s.Events, in.targetOptions(s, track))
 			if err := in.add(s, src, err); err != nil {
 				return err
 			}

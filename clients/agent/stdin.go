@@ -1,12 +1,7 @@
 package agent
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"errors"
-	"io"
-	"time"
 
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/prometheus/model/labels"
@@ -14,7 +9,8 @@ import (
 	"github.com/skaldlogs/skald/clients/agent/entry"
 	"github.com/skaldlogs/skald/clients/agent/position"
 	"github.com/skaldlogs/skald/clients/agent/stage"
-	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/clients/agent/target"
+	"github.com/skaldlogs/skald/clients/agent/target/stdin"
 )
 
 // readStdin sends the lines of standard input, to its end.
@@ -23,63 +19,9 @@ func (in *instance) readStdin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	track := position.NewTrack(in.ledger)
-	lines := make(chan []byte)
-	failed := make(chan error, 1)
-	// Nothing ends a read of standard input but its end.
-	go func() {
-		defer close(lines)
-		r := bufio.NewReaderSize(in.a.stdin, 64<<10)
-		for {
-			line, err := r.ReadBytes('\n')
-			if line = bytes.Trim(line, "\r\n"); len(line) > 0 {
-				select {
-				case lines <- line:
-				case <-ctx.Done():
-					return
-				}
-			}
-			if err != nil {
-				if !errors.Is(err, io.EOF) {
-					failed <- err
-				}
-				return
-			}
-		}
-	}()
-	next := int64(0)
-	timer := time.NewTicker(250 * time.Millisecond)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-timer.C:
-			if due := chain.Due(); !due.IsZero() && !due.After(time.Now()) {
-				if err := chain.Flush(ctx, time.Now()); err != nil {
-					return err
-				}
-			}
-		case line, ok := <-lines:
-			if !ok {
-				select {
-				case err := <-failed:
-					return errors.Join(err, chain.Flush(ctx, time.Time{}))
-				default:
-					return chain.Flush(ctx, time.Time{})
-				}
-			}
-			track.Read(1)
-			e := entry.Entry{
-				Labels: ls, Timestamp: in.clock.Next(1), Line: model.Borrow(line),
-				Mark: entry.Mark{Track: track, Range: position.Range{Start: next, End: next + 1}, Lines: 1},
-			}
-			next++
-			if err := chain.Put(ctx, []entry.Entry{e}); err != nil {
-				return err
-			}
-		}
-	}
+	return stdin.New(in.a.stdin, ls, target.Options{
+		Job: "stdin", Chain: chain, Track: position.NewTrack(in.ledger), Clock: &in.clock, Logger: in.a.logger,
+	}).Run(ctx)
 }
 
 // stdinChain is the stages and labels of lines from standard input: those of the

@@ -14,7 +14,9 @@ import (
 	"github.com/skaldlogs/skald/clients/agent/send"
 	"github.com/skaldlogs/skald/clients/agent/stage"
 	"github.com/skaldlogs/skald/clients/agent/tail"
+	"github.com/skaldlogs/skald/clients/agent/target/events"
 	"github.com/skaldlogs/skald/clients/agent/target/journal"
+	"github.com/skaldlogs/skald/clients/agent/target/push"
 	"github.com/skaldlogs/skald/clients/agent/target/syslog"
 )
 
@@ -90,6 +92,8 @@ type Scrape struct {
 
 	Syslog  *syslog.Config  `yaml:"syslog,omitempty"`
 	Journal *journal.Config `yaml:"journal,omitempty"`
+	Push    *push.Config    `yaml:"loki_push_api,omitempty"`
+	Events  *events.Config  `yaml:"kubernetes_events,omitempty"`
 
 	Unserved `yaml:",inline"`
 }
@@ -117,7 +121,6 @@ type Unserved struct {
 	GELF          *yaml.Node `yaml:"gelf,omitempty"`
 	Cloudflare    *yaml.Node `yaml:"cloudflare,omitempty"`
 	Heroku        *yaml.Node `yaml:"heroku_drain,omitempty"`
-	Push          *yaml.Node `yaml:"loki_push_api,omitempty"`
 }
 
 // Static is one of static_configs.
@@ -210,6 +213,16 @@ func (s *Scrape) validate() error {
 	}
 	if s.Journal != nil {
 		if err := s.Journal.Validate(); err != nil {
+			return err
+		}
+	}
+	if s.Push != nil {
+		if err := s.Push.Validate(); err != nil {
+			return err
+		}
+	}
+	if s.Events != nil {
+		if err := s.Events.Validate(); err != nil {
 			return err
 		}
 	}

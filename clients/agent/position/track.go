@@ -85,6 +85,15 @@ func (t *Track) settleAll(rs []Range) {
 	t.advance()
 }
 
+// Anew settles all offsets that earlier processes may have known, and returns the
+// first that none has: for a source that cannot go on where it was, whose lines
+// would otherwise be taken for others of the same offsets.
+func (t *Track) Anew() int64 {
+	known := t.known.Load()
+	t.Skip(Range{Start: 0, End: known})
+	return max(known, t.Low())
+}
+
 // Settle notes that a client is done with sorted offsets.
 func (t *Track) Settle(client int, lines int64, rs ...Range) {
 	t.mu.Lock()

@@ -38,6 +38,9 @@ func NewFeed(ctx context.Context, opts Options) *Feed {
 	return f
 }
 
+// StartAt says which offset the next line has. It is called before the first.
+func (f *Feed) StartAt(offset int64) { f.next.Store(offset) }
+
 // Next counts a line that was read, and returns its mark. Whoever asks for it
 // puts an entry with it, or drops it.
 func (f *Feed) Next() entry.Mark {

@@ -19,6 +19,10 @@ import (
 // leaseTime is how long a lease is held without being renewed.
 const leaseTime = 15 * time.Second
 
+// Key is the name of the position of a job's events, which counts where there is
+// no lease.
+func Key(job string) string { return "events-" + job }
+
 // A Target ships events; it is an entry.Source.
 type Target struct {
 	cfg     Config

@@ -43,18 +43,24 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// args are what journalctl is told, to begin behind a cursor or, without one,
-// max_age before now.
+// resumes reports whether reading can go on behind a cursor: it is one, and not
+// older than max_age.
+func (c *Config) resumes(cursor string, now time.Time) bool {
+	at, ok := cursorTime(cursor)
+	return ok && at.After(now.Add(-time.Duration(c.MaxAge)))
+}
+
+// args are what journalctl is told, to begin behind a cursor or, where that
+// cannot be, max_age before now.
 func (c *Config) args(cursor string, now time.Time) []string {
 	args := []string{"--output=export", "--follow", "--no-tail", "--no-pager", "--quiet"}
 	if c.Path != "" {
 		args = append(args, "--directory="+c.Path)
 	}
-	oldest := now.Add(-time.Duration(c.MaxAge))
-	if at, ok := cursorTime(cursor); ok && at.After(oldest) {
+	if c.resumes(cursor, now) {
 		args = append(args, "--after-cursor="+cursor)
 	} else {
-		args = append(args, fmt.Sprintf("--since=@%d", oldest.Unix()))
+		args = append(args, fmt.Sprintf("--since=@%d", now.Add(-time.Duration(c.MaxAge)).Unix()))
 	}
 	return append(args, strings.Fields(c.Matches)...)
 }

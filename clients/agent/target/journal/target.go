@@ -70,7 +70,9 @@ func (t *Target) Run(ctx context.Context) error {
 	feed := target.NewFeed(ctx, t.opts)
 	defer feed.Stop()
 	r := &reading{Target: t, feed: feed}
-	_, r.cursor = t.opts.Track.Resume()
+	if _, r.cursor = t.opts.Track.Resume(); !t.cfg.resumes(r.cursor, time.Now()) {
+		feed.StartAt(t.opts.Track.Anew())
+	}
 	for pause := t.pause; ; pause = min(2*pause, maxPause) {
 		before := feed.Offset()
 		err := r.follow(ctx)

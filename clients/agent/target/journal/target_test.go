@@ -138,6 +138,25 @@ func TestJournalResumesBehindWhatIsSettled(t *testing.T) {
 	}
 }
 
+// TestJournalBeginsAnew has a position whose cursor is too old: what is read then
+// is none of the entries that had these offsets before.
+func TestJournalBeginsAnew(t *testing.T) {
+	parts.Need(t, "journalctl", "systemd")
+	dir := t.TempDir()
+	appendTo(t, dir, message(60, "a", "one"), message(59, "a", "two"))
+	c := targettest.New()
+	opts := c.Options(t, keepUnit)
+	opts.Track.Note(0, fmt.Sprintf("s=1;i=2;t=%x;x=3", time.Now().Add(-48*time.Hour).UnixMicro()))
+	target, err := New(Config{Path: dir}, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	targettest.Run(t, target)
+	if got := lines(c.Wait(t, 2)); got != "one,two" {
+		t.Errorf("lines are %q", got)
+	}
+}
+
 func TestJournalJSONAndMatches(t *testing.T) {
 	parts.Need(t, "journalctl", "systemd")
 	dir := t.TempDir()

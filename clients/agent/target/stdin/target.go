@@ -13,8 +13,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/prometheus/prometheus/model/labels"
-
 	"github.com/skaldlogs/skald/clients/agent/entry"
 	"github.com/skaldlogs/skald/clients/agent/target"
 )
@@ -28,8 +26,8 @@ type Target struct {
 
 // New returns a target that gives each line of in the same labels. They are not
 // relabelled.
-func New(in io.Reader, ls map[string]string, opts target.Options) *Target {
-	return &Target{in: in, labels: entry.NewLabels(labels.FromMap(ls)), opts: opts}
+func New(in io.Reader, ls *entry.Labels, opts target.Options) *Target {
+	return &Target{in: in, labels: ls, opts: opts}
 }
 
 // Status tells the labels.

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/skaldlogs/skald/clients/agent/entry"
 	"github.com/skaldlogs/skald/clients/agent/target/stdin"
 	"github.com/skaldlogs/skald/clients/agent/target/targettest"
 )
@@ -13,7 +16,7 @@ func TestStdin(t *testing.T) {
 	c := targettest.New()
 	long := strings.Repeat("x", 200_000)
 	in := strings.NewReader("one\r\n\ntwo\n" + long + "\nlast without an end")
-	s := stdin.New(in, map[string]string{"job": "stdin"}, c.Options(t, ""))
+	s := stdin.New(in, entry.NewLabels(labels.FromStrings("job", "stdin")), c.Options(t, ""))
 	if err := s.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +33,7 @@ func TestStdin(t *testing.T) {
 
 func TestEndlessLineIsCut(t *testing.T) {
 	c := targettest.New()
-	s := stdin.New(strings.NewReader(strings.Repeat("x", 9<<20)), nil, c.Options(t, ""))
+	s := stdin.New(strings.NewReader(strings.Repeat("x", 9<<20)), entry.NewLabels(labels.EmptyLabels()), c.Options(t, ""))
 	if err := s.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
