@@ -24,6 +24,7 @@ func (s *Store) Open(ctx context.Context, req *scan.Request, exclude []scan.Gene
 		return nil, fmt.Errorf("open the store for tenant %s: %w", req.Tenant, err)
 	}
 	filters := block.NewFilters(req.Filters)
+	p.filtered = len(req.Filters) > 0
 	snaps := make([]scan.Snapshot, len(p.entries))
 	err = p.each(ctx, func(i int, r *segment.Reader) error {
 		snap, err := r.Snapshot(req, filters)

@@ -28,6 +28,7 @@ type pinned struct {
 	entries  []*catalog.Entry
 	masks    []*Mask  // what is hidden of them
 	warnings []string // what an answer has to do without
+	filtered bool     // blocks are going to be pruned by what lies before the index
 }
 
 // pin picks the segments that are live now and overlap an interval, without
@@ -95,7 +96,7 @@ func (p *pinned) each(ctx context.Context, use func(i int, r *segment.Reader) er
 			if err := gctx.Err(); err != nil {
 				return err
 			}
-			r, err := p.store.readers.get(gctx, e)
+			r, err := p.store.readers.get(gctx, e, p.filtered && e.PruneSize > 0)
 			if err == nil {
 				err = use(i, r)
 			}

@@ -76,7 +76,7 @@ func (s *Store) put(ctx context.Context, n NewSegment, build func(*segment.Write
 		return nil, err
 	}
 	e := catalog.Entry{
-		ID: id, Tenant: n.Tenant, Object: object, Size: summary.Size, IndexSize: summary.IndexSize, Interval: summary.Interval,
+		ID: id, Tenant: n.Tenant, Object: object, Size: summary.Size, IndexSize: summary.IndexSize, PruneSize: summary.PruneSize, Interval: summary.Interval,
 		Level: n.Level, Sources: n.Sources, Replaces: n.Replaces, Created: time.Now().UTC(),
 		Stats: catalog.Stats{
 			Streams: summary.Streams, Blocks: summary.Blocks, Rows: summary.Rows,

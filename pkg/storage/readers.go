@@ -43,8 +43,8 @@ func newReaders(source func(*catalog.Entry) segment.Source, limit int64, m *metr
 }
 
 // get returns the reader of a segment. Several that want the same one wait for
-// one to open it.
-func (r *readers) get(ctx context.Context, e *catalog.Entry) (*segment.Reader, error) {
+// one to open it. With ahead, what is read for that takes the prune parts along.
+func (r *readers) get(ctx context.Context, e *catalog.Entry, ahead bool) (*segment.Reader, error) {
 	for {
 		r.mu.Lock()
 		c, ok := r.byID[e.ID]
@@ -53,7 +53,7 @@ func (r *readers) get(ctx context.Context, e *catalog.Entry) (*segment.Reader, e
 			r.byID[e.ID] = c
 			r.mu.Unlock()
 			r.metrics.indexMisses.Inc()
-			r.open(ctx, c, e)
+			r.open(ctx, c, e, ahead)
 			return c.reader, c.err
 		}
 		if c.place != nil {
@@ -75,8 +75,14 @@ func (r *readers) get(ctx context.Context, e *catalog.Entry) (*segment.Reader, e
 }
 
 // open opens c for all who wait. A failure is not kept.
-func (r *readers) open(ctx context.Context, c *cachedReader, e *catalog.Entry) {
-	c.reader, c.err = openSegment(ctx, r.source(e), e)
+func (r *readers) open(ctx context.Context, c *cachedReader, e *catalog.Entry, ahead bool) {
+	src := r.source(e)
+	if o, ok := src.(cachedObject); ok && ahead {
+		c.err = o.readAhead(ctx, e.IndexSize+e.PruneSize)
+	}
+	if c.err == nil {
+		c.reader, c.err = openSegment(ctx, src, e)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer close(c.opened)

@@ -37,6 +37,20 @@ func (o cachedObject) ReadAt(ctx context.Context, p []byte, off int64) (int, err
 	return len(p), nil
 }
 
+// maxAhead is how much is read for a filter that may turn out to prune nothing, or
+// to be about a small part of the segment's time.
+const maxAhead = 4 << 20
+
+// readAhead brings the last n bytes near by one read, if that is worth it and they
+// stay there.
+func (o cachedObject) readAhead(ctx context.Context, n int64) error {
+	if n > maxAhead || n > o.size || !o.cache.Durable() {
+		return nil
+	}
+	_, err := o.cache.Read(ctx, o.name, o.size, []pagecache.Range{{Off: o.size - n, N: int(n)}})
+	return err
+}
+
 // ReadPieces implements [segment.PieceSource].
 func (o cachedObject) ReadPieces(ctx context.Context, ranges []block.Range) ([]block.Piece, error) {
 	wanted := make([]pagecache.Range, len(ranges))

@@ -97,6 +97,9 @@ func (c *Cache) Close() error {
 	return c.disk.lock.Close()
 }
 
+// Durable reports whether pages stay on disk when memory has no room for them.
+func (c *Cache) Durable() bool { return c.disk != nil }
+
 // ReadAt fills p with the bytes of an object of the given size from off.
 func (c *Cache) ReadAt(ctx context.Context, object string, size int64, p []byte, off int64) error {
 	pieces, err := c.Read(ctx, object, size, []Range{{off, len(p)}})

@@ -24,6 +24,9 @@ type Entry struct {
 	Size   int64  // of that object, in bytes
 	// IndexSize is how much of the object's end is its index; 0 when it is not known.
 	IndexSize int64
+	// PruneSize is how much lies before that by which blocks are pruned; 0 when it
+	// is not known.
+	PruneSize int64
 	Interval  model.Interval
 	// Level is 0 for what an ingester wrote, and higher for what was merged.
 	Level int
@@ -84,6 +87,7 @@ type entryJSON struct {
 	Object   string       `json:"object"`
 	Size     int64        `json:"size"`
 	Index    int64        `json:"index_size,omitempty"`
+	Prune    int64        `json:"prune_size,omitempty"`
 	Mint     int64        `json:"mint"`
 	Maxt     int64        `json:"maxt"`
 	Level    int          `json:"level"`
@@ -104,7 +108,7 @@ func (e *Entry) Tombstone() bool { return e.Object == "" }
 // encode returns the object of e.
 func (e *Entry) encode() ([]byte, error) {
 	j := entryJSON{
-		ID: e.ID, Tenant: e.Tenant, Object: e.Object, Size: e.Size, Index: e.IndexSize,
+		ID: e.ID, Tenant: e.Tenant, Object: e.Object, Size: e.Size, Index: e.IndexSize, Prune: e.PruneSize,
 		Mint: e.Interval.Mint, Maxt: e.Interval.Maxt,
 		Level: e.Level, Replaces: e.Replaces, Stats: e.Stats, Created: e.Created.UnixNano(),
 	}
@@ -133,7 +137,7 @@ func decode(data []byte) (Entry, error) {
 		return Entry{}, err
 	}
 	e := Entry{
-		ID: j.ID, Tenant: j.Tenant, Object: j.Object, Size: j.Size, IndexSize: j.Index,
+		ID: j.ID, Tenant: j.Tenant, Object: j.Object, Size: j.Size, IndexSize: j.Index, PruneSize: j.Prune,
 		Interval: model.Interval{Mint: j.Mint, Maxt: j.Maxt},
 		Level:    j.Level, Replaces: j.Replaces, Stats: j.Stats, Created: time.Unix(0, j.Created).UTC(),
 	}
@@ -154,8 +158,8 @@ func (e *Entry) check() error {
 		return objstore.CheckName(e.Object)
 	case e.Size < 0 || e.Level < 0:
 		return fmt.Errorf("size %d and level %d: one is negative", e.Size, e.Level)
-	case e.IndexSize < 0 || e.IndexSize > e.Size:
-		return fmt.Errorf("an index of %d bytes in an object of %d", e.IndexSize, e.Size)
+	case e.IndexSize < 0 || e.IndexSize > e.Size || e.PruneSize < 0 || e.PruneSize > e.Size-e.IndexSize:
+		return fmt.Errorf("an index of %d bytes behind prune parts of %d in an object of %d", e.IndexSize, e.PruneSize, e.Size)
 	case e.Interval.Empty():
 		return fmt.Errorf("interval from %d to %d is empty", e.Interval.Mint, e.Interval.Maxt)
 	case e.Level == 0 && len(e.Replaces) > 0:

@@ -106,6 +106,7 @@ func Open(ctx context.Context, src Source, size, index int64) (*Reader, error) {
 	r.summary = summarize(r.blocks)
 	r.summary.ID, r.summary.Tenant, r.summary.Sources = r.id, r.tenant, r.sources
 	r.summary.Size, r.summary.IndexSize, r.summary.Streams = size, size-t.off, r.streams.Len()
+	r.summary.PruneSize = t.off - r.prune
 	r.parts = make([]prunePart, len(r.blocks))
 	return r, nil
 }

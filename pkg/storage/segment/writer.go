@@ -37,6 +37,8 @@ type Summary struct {
 	Size    int64 // of the whole object, in bytes
 	// IndexSize is the length of the index and the trailer, at the end of the object.
 	IndexSize int64
+	// PruneSize is the length of the prune parts, which lie before it.
+	PruneSize int64
 	Interval  model.Interval
 
 	Streams       int
@@ -172,7 +174,7 @@ func (w *Writer) Finish(sources []scan.Generation) (Summary, error) {
 		return Summary{}, w.err
 	}
 	s := w.summary(sources)
-	s.IndexSize = w.off - off
+	s.IndexSize, s.PruneSize = w.off-off, int64(len(w.prune))
 	return s, nil
 }
 
