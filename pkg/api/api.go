@@ -9,6 +9,7 @@ import (
 	"github.com/gorilla/mux"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/skaldlogs/skald/pkg/compactor"
 	"github.com/skaldlogs/skald/pkg/distributor"
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/loghttp"
@@ -57,6 +58,8 @@ type Flusher interface {
 // A Compactor merges what can be merged and deletes what no query can read.
 type Compactor interface {
 	Compact(ctx context.Context) error
+	// Status says what there is and what is ahead.
+	Status(ctx context.Context) (*compactor.Status, error)
 }
 
 // Config of an [API].
@@ -170,6 +173,7 @@ func (a *API) Register(r *mux.Router) {
 	}
 	if a.compactor != nil {
 		route("/compact", a.compact, http.MethodPost)
+		route("/compactor", a.compactorStatus, http.MethodGet)
 	}
 	if a.deleter != nil {
 		route("/loki/api/v1/delete", a.deleting(a.createDelete), http.MethodPost, http.MethodPut)

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
 	"github.com/skaldlogs/skald/pkg/storage"
 	"github.com/skaldlogs/skald/pkg/storage/block"
@@ -82,6 +83,9 @@ type Compactor struct {
 	failing    map[ulid.ULID]struct{}  // segments that deletes could not be applied to in this pass
 	unreadable sync.Map                // ids of segments that merges leave alone
 	tidied     bool                    // steps of requests that are gone were removed
+
+	progressMu sync.Mutex // guards the field below
+	progress   progress
 
 	cleanMu sync.Mutex            // guards the field below
 	clean   map[cleanKey]struct{} // what deletes have nothing to remove from
@@ -167,7 +171,7 @@ func (c *Compactor) sweep(ctx context.Context) error { return c.store.Sweep(ctx,
 
 // pass does all there is to do, once. With all it does also what could wait.
 // Trouble with one tenant or one merge does not keep the others from theirs.
-func (c *Compactor) pass(ctx context.Context, all bool) error {
+func (c *Compactor) pass(ctx context.Context, all bool) (err error) {
 	select {
 	case c.passing <- struct{}{}:
 	case <-ctx.Done():
@@ -175,6 +179,15 @@ func (c *Compactor) pass(ctx context.Context, all bool) error {
 	}
 	defer func() { <-c.passing }()
 	began := c.now()
+	c.note(func(p *progress) { p.Running = began })
+	defer func() {
+		c.note(func(p *progress) {
+			p.Running, p.Last = time.Time{}, Pass{Began: began, Ended: c.now()}
+			if err != nil {
+				p.Last.Error = err.Error()
+			}
+		})
+	}()
 
 	if err := c.store.Catalog().RefreshAll(ctx); err != nil {
 		c.metrics.passes.WithLabelValues(status(err)).Inc()
@@ -195,7 +208,7 @@ func (c *Compactor) pass(ctx context.Context, all bool) error {
 	errs = append(errs, c.mergeAll(ctx, all), c.makeRoom(ctx))
 	c.count()
 
-	err := errors.Join(errs...)
+	err = errors.Join(errs...)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -347,10 +360,25 @@ func (c *Compactor) keepFrom(tenant string) (func(labels.Labels) int64, error) {
 func (c *Compactor) count() {
 	c.metrics.segments.Reset()
 	c.metrics.storeBytes.Reset()
+	c.metrics.pendingInputs.Reset()
+	c.metrics.oldest.Reset()
 	live := map[ulid.ULID]struct{}{}
 	pending, oldest := 0, c.now()
 	for _, tenant := range c.store.Catalog().Tenants() {
-		for _, d := range c.store.Catalog().Snapshot(tenant).Deletes {
+		snap := c.store.Catalog().Snapshot(tenant)
+		inputs := 0
+		for _, j := range c.planned(tenant, snap, c.now()) {
+			inputs += len(j.inputs)
+		}
+		c.metrics.pendingInputs.WithLabelValues(tenant).Set(float64(inputs))
+		first := model.Nothing
+		for _, e := range snap.Entries {
+			first = first.Union(e.Interval)
+		}
+		if !first.Empty() {
+			c.metrics.oldest.WithLabelValues(tenant).Set(float64(first.Mint) / 1e9)
+		}
+		for _, d := range snap.Deletes {
 			pending++
 			if d.Created.Before(oldest) {
 				oldest = d.Created

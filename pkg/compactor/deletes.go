@@ -185,21 +185,36 @@ func (c *Compactor) deleteStates(ctx context.Context, tenant string) ([]DeleteSt
 		}
 		states = append(states, DeleteState{Delete: r.Request, Finished: r.Finished, Due: c.due(&r.Request), Done: len(r.Steps), Removed: r.Removed()})
 	}
+	open, err := c.openDeletes(ctx, tenant, snap)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range open {
+		if !known[s.ID] { // else its object is about to go
+			states = append(states, s)
+		}
+	}
+	slices.SortFunc(states, func(a, b DeleteState) int { return a.ID.Compare(b.ID) })
+	return states, nil
+}
+
+// openDeletes returns the requests that count.
+func (c *Compactor) openDeletes(ctx context.Context, tenant string, snap *catalog.Snapshot) ([]DeleteState, error) {
+	var states []DeleteState
+	live := map[ulid.ULID]bool{}
+	for _, e := range snap.Entries {
+		live[e.ID] = true
+	}
 	for _, d := range snap.Deletes {
-		if known[d.ID] {
-			continue // its object is about to go
-		}
 		s := DeleteState{Delete: *d, Due: c.due(d)}
-		steps, err := deletes.Steps(ctx, bucket, tenant, d.ID)
-		if err != nil {
-			return nil, err
-		}
-		live := map[ulid.ULID]bool{}
 		for _, e := range snap.Entries {
-			live[e.ID] = true
 			if d.Touches(e) && !c.isClean(d.ID, e.ID) {
 				s.Left++
 			}
+		}
+		steps, err := deletes.Steps(ctx, c.store.Bucket(), tenant, d.ID)
+		if err != nil {
+			return nil, err
 		}
 		for _, segment := range steps {
 			if !live[segment] {
@@ -208,7 +223,6 @@ func (c *Compactor) deleteStates(ctx context.Context, tenant string) ([]DeleteSt
 		}
 		states = append(states, s)
 	}
-	slices.SortFunc(states, func(a, b DeleteState) int { return a.ID.Compare(b.ID) })
 	return states, nil
 }
 

@@ -60,6 +60,7 @@ func (c *Compactor) applyRetention(ctx context.Context, all bool) error {
 	c.metrics.retentionSeconds.Observe(time.Since(began).Seconds())
 	if err == nil {
 		c.retained = c.now()
+		c.note(func(p *progress) { p.Retained = c.retained })
 		c.metrics.retentionLast.Set(float64(c.retained.UnixNano()) / 1e9)
 	}
 	return err

@@ -32,6 +32,8 @@ type metrics struct {
 	droppedSegments      *prometheus.CounterVec
 	droppedRows          *prometheus.CounterVec
 	segments, storeBytes *prometheus.GaugeVec
+	pendingInputs        *prometheus.GaugeVec
+	oldest               *prometheus.GaugeVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -136,6 +138,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "compactor_dropped_entries_total",
 			Help: "Entries that went, in whole segments or out of those that stay, by tenant and reason, which may be delete as well.",
 		}, []string{"tenant", "reason"}),
+		pendingInputs: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "compactor_pending_merge_segments",
+			Help: "Segments that merges of the next pass would take, by tenant.",
+		}, []string{"tenant"}),
+		oldest: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "compactor_oldest_entry_timestamp_seconds",
+			Help: "The earliest time of an entry in the bucket, by tenant: how far retention is.",
+		}, []string{"tenant"}),
 		segments: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "compactor_segments",
 			Help: "Live segments in the bucket, by tenant and level.",
