@@ -12,7 +12,9 @@ import (
 // dedupe takes the copies of rows out of pieces of one stream: of equal rows,
 // the one that arrived first stays. It returns how many it took out. Each piece
 // is distinct in itself, and none has been here before.
-func dedupe(pieces []piece) int {
+func dedupe(pieces []piece) int { return dedupeOr(pieces, nil) }
+
+func dedupeOr(pieces []piece, met *model.Interval) int {
 	slices.SortFunc(pieces, func(a, b piece) int {
 		switch {
 		case a.order.Before(b.order):
@@ -22,7 +24,7 @@ func dedupe(pieces []piece) int {
 		}
 		return 0
 	})
-	d := deduper{pieces: pieces, fronts: make([]front, 0, len(pieces))}
+	d := deduper{met: met, pieces: pieces, fronts: make([]front, 0, len(pieces))}
 	for i := range pieces {
 		if f, ok := d.front(i, pieces[i].start); ok {
 			d.fronts = append(d.fronts, f)
@@ -43,6 +45,15 @@ type deduper struct {
 	same    []rowRef // the rows of one instant, in the order of arrival
 	kept    chains
 	dropped int
+	met     *model.Interval // if not nil, rows are not compared: it gets their times
+}
+
+// meetings is the time from the first to the last instant at which several of
+// the pieces of a stream have rows: no row outside of it has a copy.
+func meetings(pieces []piece) model.Interval {
+	met := model.Nothing
+	dedupeOr(pieces, &met)
+	return met
 }
 
 // A front is the first row of a piece that was not looked at yet.
@@ -143,6 +154,11 @@ const manyRows = 16
 
 // instant drops the copies among the rows of one instant.
 func (d *deduper) instant() {
+	if d.met != nil {
+		p := &d.pieces[d.same[0].piece]
+		*d.met = d.met.Extend(p.batch.Timestamps[d.same[0].row])
+		return
+	}
 	if len(d.same) <= manyRows {
 		kept := d.same[:0]
 		for _, r := range d.same {

@@ -29,7 +29,8 @@
 // reads the newest (or oldest) blocks first, and stops when nothing unread can
 // be among its first entries. A metric query reads a block only if the directory
 // does not say already what it adds, and only the columns that it counts by;
-// lines and metadata are read for it where rows may have copies, and nowhere else.
+// lines and metadata are read for it, once all runs of a span are there, between
+// the first and the last time that several of them have, and nowhere else.
 //
 // # Metrics
 //

@@ -251,9 +251,10 @@ func (f *folder) fold(p *scan.Predicate) (_ scan.Predicate, ok bool) {
 	return out, true
 }
 
-// ask makes a need ask for fields. Copies that are read apart are left to the stages.
+// ask makes a need ask for fields. Rows that are read again to compare them are
+// left to the stages.
 func (n *need) ask(fields *scan.Fields, shares bool) {
-	if n.first.Columns.Has(compared) && shares && slices.ContainsFunc(fields.Fields, func(f scan.Field) bool { return f.Name == levels.DetectedLevel }) {
+	if shares && slices.ContainsFunc(fields.Fields, func(f scan.Field) bool { return f.Name == levels.DetectedLevel }) {
 		return // the copy that counts may not be the one that passes
 	}
 	n.first.Fields = fields

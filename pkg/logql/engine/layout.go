@@ -163,12 +163,19 @@ func (p *piece) selected(row int) bool {
 type zone struct {
 	mu      sync.Mutex // guards the fields below
 	waiting int        // runs not yet read
-	pieces  []piece
+	pieces  []held
+}
+
+// A held is a piece of a zone, and where it is from.
+type held struct {
+	piece
+	block, run int          // in the layout
+	compare    scan.Columns // what its block must be read for again to compare it; 0 when it is all there
 }
 
 // deliver adds the rows of one run, which may be none. It returns all pieces
 // once the last run is there.
-func (z *zone) deliver(p piece) []piece {
+func (z *zone) deliver(p held) []held {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	if p.start < p.end {

@@ -148,13 +148,6 @@ func (r *reading) block(ctx context.Context, s sink, block int) error {
 	if err != nil {
 		return err
 	}
-	copies := first
-	if n.apart && !first.damaged {
-		if copies, err = r.read(ctx, block, n.copies, false); err != nil {
-			return err
-		}
-	}
-
 	b := &r.layout.blocks[block]
 	for i := range b.runs {
 		run := &b.runs[i]
@@ -165,7 +158,7 @@ func (r *reading) block(ctx context.Context, s sink, block int) error {
 		if run.spans == nil {
 			err = s.add(ctx, p)
 		} else {
-			err = r.spans(ctx, s, run.spans, p, copies.piece(i))
+			err = r.spans(ctx, s, run.spans, held{p, block, i, n.compare})
 		}
 		if err != nil {
 			return err
@@ -214,21 +207,63 @@ func (p *part) piece(i int) piece {
 }
 
 // spans gives the rows of a run to the sink or to the zones that collect them.
-// The latter are in copies.
-func (r *reading) spans(ctx context.Context, s sink, spans []span, alone, copies piece) error {
+func (r *reading) spans(ctx context.Context, s sink, spans []span, run held) error {
 	for _, sp := range spans {
+		part := run
+		part.piece = run.within(sp.interval)
 		if sp.zone == nil {
-			if err := s.add(ctx, alone.within(sp.interval)); err != nil {
+			if err := s.add(ctx, part.piece); err != nil {
 				return err
 			}
+		} else if err := r.settle(ctx, s, sp.zone.deliver(part)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle gives the rows of a zone to the sink, without the copies among them.
+// Rows have copies only where several pieces have rows of one time, and only there
+// are lines and metadata read to compare them.
+func (r *reading) settle(ctx context.Context, s sink, zone []held) error {
+	pieces := make([]piece, len(zone))
+	for i := range zone {
+		pieces[i] = zone[i].piece
+	}
+	met := meetings(pieces)
+	if met.Empty() {
+		return addAll(ctx, s, pieces)
+	}
+	same, others := make([]piece, 0, len(zone)), make([]piece, 0, 2*len(zone))
+	for i := range zone {
+		h := &zone[i]
+		at := h.within(met)
+		before, after := h.piece, h.piece
+		before.end, after.start = at.start, at.end
+		others = append(others, before, after)
+		if h.compare != 0 && at.start < at.end {
+			again, err := r.read(ctx, h.block, scan.Want{Columns: h.compare, Interval: met}, false)
+			if err != nil {
+				return err
+			}
+			at = again.piece(h.run)
+		}
+		same = append(same, at)
+	}
+	s.counts().Duplicates += int64(dedupe(same))
+	if err := addAll(ctx, s, same); err != nil {
+		return err
+	}
+	return addAll(ctx, s, others)
+}
+
+func addAll(ctx context.Context, s sink, pieces []piece) error {
+	for _, p := range pieces {
+		if p.start == p.end {
 			continue
 		}
-		pieces := sp.zone.deliver(copies.within(sp.interval))
-		s.counts().Duplicates += int64(dedupe(pieces))
-		for _, whole := range pieces {
-			if err := s.add(ctx, whole); err != nil {
-				return err
-			}
+		if err := s.add(ctx, p); err != nil {
+			return err
 		}
 	}
 	return nil
