@@ -124,3 +124,36 @@ func TestS3Apart(t *testing.T) {
 	p.push(write, 5)
 	p.check(read)
 }
+
+// TestS3Shared: processes that take on every role share a bucket, and each finds
+// what the others have flushed.
+func TestS3Shared(t *testing.T) {
+	bucket := s3test.Start(t)
+	first := freePort(t)
+	var all []*server
+	for i, gossip := range []string{first, freePort(t)} {
+		s := member(t, fmt.Sprint("all-", i), gossip, first, "all", 1)
+		s.args = append(s.args, bucket.Args()...)
+		s.start()
+		all = append(all, s)
+	}
+	for _, s := range all {
+		s.awaitRing(2)
+	}
+	p := pusher{start: time.Now()}
+	for range 2 {
+		p.push(all[0], 10)
+		p.push(all[1], 10)
+		for _, s := range all {
+			p.check(s)
+			s.flush()
+		}
+	}
+	for _, s := range all {
+		p.check(s)
+		s.post("/compact")
+	}
+	for _, s := range all {
+		p.check(s)
+	}
+}

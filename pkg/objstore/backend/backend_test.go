@@ -35,6 +35,7 @@ func TestChoose(t *testing.T) {
 		{"several buckets", "aws: {bucketnames: 'a,b'}", "s3", "", "name one"},
 		{"half a key", "aws: {bucketnames: a, access_key_id: k}", "s3", "", "belong together"},
 		{"a URL that is none", "aws: {s3: 's3://key:sesame@/%zz'}", "s3", "", "s3 is no URL"},
+		{"a secret in the endpoint", "aws: {bucketnames: a, endpoint: 'http://key:sesame@host'}", "s3", "", "endpoint is a host and a port"},
 		{"another signature", "aws: {bucketnames: a, signature_version: v2}", "s3", "", "v4 only"},
 		{"encryption without a key", "aws: {bucketnames: a, sse: {type: SSE-KMS}}", "s3", "", "kms_key_id is empty"},
 		{"a context that is no JSON", "aws: {bucketnames: a, sse: {type: SSE-KMS, kms_key_id: k, kms_encryption_context: sesame}}", "s3", "", "no JSON object"},

@@ -133,6 +133,8 @@ func (c *S3) client() (s3.Config, error) {
 		}
 	}
 	switch {
+	case strings.Contains(conf.Endpoint, "@"):
+		return conf, errors.New("endpoint is a host and a port; credentials go into access_key_id and secret_access_key")
 	case conf.Bucket == "":
 		return conf, errors.New("bucketnames is empty, and no URL names a bucket")
 	case strings.Contains(conf.Bucket, ","):
