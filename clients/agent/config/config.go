@@ -31,7 +31,7 @@ type Config struct {
 	Target    TargetConfig      `yaml:"target_config,omitempty"`
 	Limits    send.LimitsConfig `yaml:"limits_config,omitempty"`
 	Options   map[string]any    `yaml:"options,omitempty"`
-	Tracing   *yaml.Node        `yaml:"tracing,omitempty"`
+	Tracing   *Block            `yaml:"tracing,omitempty"`
 	WAL       WAL               `yaml:"wal,omitempty"`
 }
 
@@ -100,28 +100,40 @@ type Scrape struct {
 
 // Unserved are the blocks of a scrape config that are parsed and not served yet.
 type Unserved struct {
-	Docker        *yaml.Node `yaml:"docker_sd_configs,omitempty"`
-	DNS           *yaml.Node `yaml:"dns_sd_configs,omitempty"`
-	Consul        *yaml.Node `yaml:"consul_sd_configs,omitempty"`
-	ConsulAgent   *yaml.Node `yaml:"consulagent_sd_configs,omitempty"`
-	DigitalOcean  *yaml.Node `yaml:"digitalocean_sd_configs,omitempty"`
-	DockerSwarm   *yaml.Node `yaml:"dockerswarm_sd_configs,omitempty"`
-	Serverset     *yaml.Node `yaml:"serverset_sd_configs,omitempty"`
-	Nerve         *yaml.Node `yaml:"nerve_sd_configs,omitempty"`
-	Marathon      *yaml.Node `yaml:"marathon_sd_configs,omitempty"`
-	GCE           *yaml.Node `yaml:"gce_sd_configs,omitempty"`
-	EC2           *yaml.Node `yaml:"ec2_sd_configs,omitempty"`
-	OpenStack     *yaml.Node `yaml:"openstack_sd_configs,omitempty"`
-	Azure         *yaml.Node `yaml:"azure_sd_configs,omitempty"`
-	Triton        *yaml.Node `yaml:"triton_sd_configs,omitempty"`
-	GCPLog        *yaml.Node `yaml:"gcplog,omitempty"`
-	WindowsEvents *yaml.Node `yaml:"windows_events,omitempty"`
-	Kafka         *yaml.Node `yaml:"kafka,omitempty"`
-	EventHubs     *yaml.Node `yaml:"azure_event_hubs,omitempty"`
-	GELF          *yaml.Node `yaml:"gelf,omitempty"`
-	Cloudflare    *yaml.Node `yaml:"cloudflare,omitempty"`
-	Heroku        *yaml.Node `yaml:"heroku_drain,omitempty"`
+	Docker        *Block `yaml:"docker_sd_configs,omitempty"`
+	DNS           *Block `yaml:"dns_sd_configs,omitempty"`
+	Consul        *Block `yaml:"consul_sd_configs,omitempty"`
+	ConsulAgent   *Block `yaml:"consulagent_sd_configs,omitempty"`
+	DigitalOcean  *Block `yaml:"digitalocean_sd_configs,omitempty"`
+	DockerSwarm   *Block `yaml:"dockerswarm_sd_configs,omitempty"`
+	Serverset     *Block `yaml:"serverset_sd_configs,omitempty"`
+	Nerve         *Block `yaml:"nerve_sd_configs,omitempty"`
+	Marathon      *Block `yaml:"marathon_sd_configs,omitempty"`
+	GCE           *Block `yaml:"gce_sd_configs,omitempty"`
+	EC2           *Block `yaml:"ec2_sd_configs,omitempty"`
+	OpenStack     *Block `yaml:"openstack_sd_configs,omitempty"`
+	Azure         *Block `yaml:"azure_sd_configs,omitempty"`
+	Triton        *Block `yaml:"triton_sd_configs,omitempty"`
+	GCPLog        *Block `yaml:"gcplog,omitempty"`
+	WindowsEvents *Block `yaml:"windows_events,omitempty"`
+	Kafka         *Block `yaml:"kafka,omitempty"`
+	EventHubs     *Block `yaml:"azure_event_hubs,omitempty"`
+	GELF          *Block `yaml:"gelf,omitempty"`
+	Cloudflare    *Block `yaml:"cloudflare,omitempty"`
+	Heroku        *Block `yaml:"heroku_drain,omitempty"`
 }
+
+// A Block is part of a file that is kept as it is, whatever it holds.
+type Block struct{ yaml.Node }
+
+// UnmarshalYAML keeps a node.
+func (b *Block) UnmarshalYAML(n *yaml.Node) error {
+	b.Node = *n
+	return nil
+}
+
+// MarshalYAML returns the node that was kept.
+func (b *Block) MarshalYAML() (any, error) { return &b.Node, nil }
 
 // Static is one of static_configs.
 type Static struct {

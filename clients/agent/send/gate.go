@@ -7,9 +7,9 @@ import (
 	"sync"
 	"unicode/utf8"
 
-	"github.com/grafana/dskit/flagext"
 	"golang.org/x/time/rate"
 
+	"github.com/skaldlogs/skald/clients/agent/bytesize"
 	"github.com/skaldlogs/skald/clients/agent/entry"
 )
 
@@ -22,7 +22,7 @@ type LimitsConfig struct {
 	// MaxStreams is how many streams the agent sends; 0 is no limit.
 	MaxStreams int `yaml:"max_streams"`
 	// MaxLineSize is in bytes; 0 is no limit.
-	MaxLineSize         flagext.Bytes `yaml:"max_line_size"`
+	MaxLineSize         bytesize.Size `yaml:"max_line_size"`
 	MaxLineSizeTruncate bool          `yaml:"max_line_size_truncate"`
 }
 

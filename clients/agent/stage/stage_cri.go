@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/skaldlogs/skald/clients/agent/bytesize"
 )
 
 // criConfig are the settings of cri.
@@ -13,8 +15,8 @@ type criConfig struct {
 	// Beyond that, all of them go on as they are.
 	MaxPartialLines int `yaml:"max_partial_lines"`
 	// MaxPartialLineSize is where a joined line is cut, if Truncate says so.
-	MaxPartialLineSize byteSize `yaml:"max_partial_line_size"`
-	Truncate           bool     `yaml:"max_partial_line_size_truncate"`
+	MaxPartialLineSize bytesize.Size `yaml:"max_partial_line_size"`
+	Truncate           bool          `yaml:"max_partial_line_size_truncate"`
 }
 
 func defaultCRI() *criConfig { return &criConfig{MaxPartialLines: 100} }

@@ -5,17 +5,19 @@ import (
 	"time"
 
 	"github.com/grafana/regexp"
+
+	"github.com/skaldlogs/skald/clients/agent/bytesize"
 )
 
 // dropConfig are the settings of drop. All conditions that are given must hold.
 type dropConfig struct {
-	Source     oneOrMany `yaml:"source"`
-	Separator  string    `yaml:"separator"`
-	Expression string    `yaml:"expression"`
-	Value      string    `yaml:"value"`
-	OlderThan  duration  `yaml:"older_than"`
-	LongerThan *byteSize `yaml:"longer_than"`
-	Reason     string    `yaml:"drop_counter_reason"`
+	Source     oneOrMany      `yaml:"source"`
+	Separator  string         `yaml:"separator"`
+	Expression string         `yaml:"expression"`
+	Value      string         `yaml:"value"`
+	OlderThan  duration       `yaml:"older_than"`
+	LongerThan *bytesize.Size `yaml:"longer_than"`
+	Reason     string         `yaml:"drop_counter_reason"`
 
 	re *regexp.Regexp
 }

@@ -51,6 +51,9 @@ func (c *Config) Validate() error {
 	s.HTTPServerReadTimeout = cmp.Or(s.HTTPServerReadTimeout, d.HTTPServerReadTimeout)
 	s.HTTPServerIdleTimeout = cmp.Or(s.HTTPServerIdleTimeout, d.HTTPServerIdleTimeout)
 	s.ServerGracefulShutdownTimeout = cmp.Or(s.ServerGracefulShutdownTimeout, d.ServerGracefulShutdownTimeout)
+	if s.LogLevel.String() == "" {
+		s.LogLevel = d.LogLevel // an empty one cannot be read again
+	}
 	c.MaxSendMsgSize = cmp.Or(c.MaxSendMsgSize, defaultMaxSendMsgSize)
 	switch {
 	case s.HTTPListenPort < 0 || s.HTTPListenPort > 65535:
@@ -73,10 +76,13 @@ var served = []string{
 // unused are the keys of the server block that are set and have no effect.
 func (c *Config) unused() []string {
 	var keys []string
-	v := reflect.ValueOf(c.Server)
+	var d server.Config
+	flagext.DefaultValues(&d)
+	v, defaults := reflect.ValueOf(c.Server), reflect.ValueOf(d)
 	for f := range v.Type().Fields() {
 		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		if key != "" && key != "-" && !slices.Contains(served, key) && !v.FieldByIndex(f.Index).IsZero() {
+		if key != "" && key != "-" && !slices.Contains(served, key) && !v.FieldByIndex(f.Index).IsZero() &&
+			!reflect.DeepEqual(v.FieldByIndex(f.Index).Interface(), defaults.FieldByIndex(f.Index).Interface()) {
 			keys = append(keys, key)
 		}
 	}
