@@ -2,9 +2,9 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -147,17 +147,24 @@ func (p *pushed) of(dir *scan.Directory, block int, layout *blockLayout) *scan.F
 		}
 		first = false
 	}
-	key := fmt.Sprintf("%#v %v", known, lacks)
+	var buf [128]byte
+	key := buf[:0]
+	for _, v := range known {
+		key = strconv.AppendBool(strconv.AppendQuote(key, v.value), v.there)
+	}
+	for _, l := range lacks {
+		key = strconv.AppendBool(key, l)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if fields, ok := p.forms[key]; ok {
+	if fields, ok := p.forms[string(key)]; ok {
 		return fields
 	}
 	if p.forms == nil {
 		p.forms = map[string]*scan.Fields{}
 	}
 	fields := p.form(known, lacks)
-	p.forms[key] = fields
+	p.forms[string(key)] = fields
 	return fields
 }
 

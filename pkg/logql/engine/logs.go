@@ -241,6 +241,22 @@ func collect(entries []found, categorize bool) Streams {
 		}
 		streams[n].Entries = append(streams[n].Entries, out)
 	}
-	slices.SortFunc(streams, func(a, b Stream) int { return strings.Compare(a.Labels.String(), b.Labels.String()) })
+	return sortStreams(streams)
+}
+
+// sortStreams orders streams by the text of their labels.
+func sortStreams(streams Streams) Streams {
+	type named struct {
+		text   string
+		stream Stream
+	}
+	list := make([]named, len(streams))
+	for i, s := range streams {
+		list[i] = named{s.Labels.String(), s}
+	}
+	slices.SortFunc(list, func(a, b named) int { return strings.Compare(a.text, b.text) })
+	for i := range list {
+		streams[i] = list[i].stream
+	}
 	return streams
 }

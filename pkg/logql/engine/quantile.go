@@ -14,6 +14,9 @@ func quantiles(states []state[all], w *windows, q float64) []point {
 	if len(states) == 0 {
 		return nil
 	}
+	if w.apart() {
+		return quantilesApart(states, w, q)
+	}
 	var values []float64
 	ends := make([]int, len(states)) // by state: where its values end
 	for i := range states {
@@ -52,6 +55,28 @@ func quantiles(states []state[all], w *windows, q float64) []point {
 			points = append(points, point{int32(step), quantile(q, hi-lo, at)})
 		} else if first == len(states) {
 			break
+		}
+	}
+	return points
+}
+
+// quantilesApart is quantiles for windows that have no bucket in common: each sorts
+// its own values.
+func quantilesApart(states []state[all], w *windows, q float64) []point {
+	var points []point
+	var values []float64
+	i := 0
+	for step := firstWindow(w, states[0].bucket); step < w.n && i < len(states); step++ {
+		for i < len(states) && states[i].bucket < w.first[step] {
+			i++
+		}
+		values = values[:0]
+		for ; i < len(states) && states[i].bucket < w.last[step]; i++ {
+			values = append(values, states[i].acc.values...)
+		}
+		if len(values) > 0 {
+			slices.Sort(values)
+			points = append(points, point{int32(step), quantile(q, len(values), func(k int) float64 { return values[k] })})
 		}
 	}
 	return points

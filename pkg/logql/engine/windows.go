@@ -111,6 +111,16 @@ func (w *windows) touches(i model.Interval) bool {
 	return false
 }
 
+// apart reports whether no two windows have a bucket in common.
+func (w *windows) apart() bool {
+	for i := 1; i < w.n; i++ {
+		if w.first[i] < w.last[i-1] {
+			return false
+		}
+	}
+	return true
+}
+
 // A cursor finds the buckets of times that mostly ascend.
 type cursor struct {
 	w      *windows
