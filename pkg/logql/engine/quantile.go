@@ -23,14 +23,22 @@ func quantiles(states []state[all], w *windows, q float64) []point {
 		values = append(values, states[i].acc.values...)
 		ends[i] = len(values)
 	}
-	order := make([]int32, len(values)) // sample numbers by value
-	for i := range order {
-		order[i] = int32(i)
+	order := make([]placedSample, len(values)) // samples by value
+	for i, v := range values {
+		order[i] = placedSample{v, int32(i)}
 	}
-	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(values[a], values[b]) })
+	slices.SortFunc(order, func(a, b placedSample) int {
+		switch {
+		case a.v < b.v:
+			return -1
+		case a.v > b.v:
+			return 1
+		}
+		return cmp.Compare(a.v, b.v) // equal, or not numbers
+	})
 	place := make([]int32, len(values)) // the reverse
-	for i, sample := range order {
-		place[sample] = int32(i)
+	for i := range order {
+		place[order[i].sample] = int32(i)
 	}
 
 	var points []point
@@ -51,13 +59,19 @@ func quantiles(states []state[all], w *windows, q float64) []point {
 			in.change(place[lo], -1)
 		}
 		if lo < hi {
-			at := func(k int) float64 { return values[order[in.nth(k)]] }
+			at := func(k int) float64 { return order[in.nth(k)].v }
 			points = append(points, point{int32(step), quantile(q, hi-lo, at)})
 		} else if first == len(states) {
 			break
 		}
 	}
 	return points
+}
+
+// A placedSample is a value and the number of its sample.
+type placedSample struct {
+	v      float64
+	sample int32
 }
 
 // quantilesApart is quantiles for windows that have no bucket in common: each sorts

@@ -2,6 +2,7 @@ package block
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -116,12 +117,30 @@ func cachedViews(at *atomic.Pointer[[]view], t *templateColumn, parse func(*temp
 		return *v
 	}
 	views := make([]view, len(t.templates))
+	names := map[string]string{}
+	members := 0
 	for i := range views {
-		views[i] = parse(&t.templates[i], t.columns)
+		v := parse(&t.templates[i], t.columns)
+		for j := range v.members {
+			m := &v.members[j]
+			if _, ok := names[m.name]; !ok {
+				names[m.name] = m.name
+			}
+			m.name = names[m.name] // one for all templates
+		}
+		v.members = slices.Clip(v.members)
+		members += len(v.members)
+		views[i] = v
 	}
-	at.Store(&views)
+	if members <= maxCachedMembers {
+		at.Store(&views)
+	}
 	return views
 }
+
+// maxCachedMembers is up to how many members of templates a block remembers: they
+// take about as much memory as the templates themselves, a few hundred KiB.
+const maxCachedMembers = 1 << 12
 
 // A columnCache remembers columns of the lines of which something was found out
 // by looking at all their values.
