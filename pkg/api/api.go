@@ -74,6 +74,8 @@ type Config struct {
 	CompressResponses bool
 	// RequestLimits lets requests put limits on themselves.
 	RequestLimits bool
+	// PublishedLimits are the keys of limits_config that /drilldown-limits tells.
+	PublishedLimits []string
 	// Patterns serves /patterns.
 	Patterns bool
 	// TailMaxDuration ends tails that last longer; 0 lets them go on.

@@ -7,8 +7,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// drilldownKeys are the limits that Grafana's Logs Drilldown asks for.
-var drilldownKeys = []string{
+// PublishedLimits are the limits that Grafana's Logs Drilldown asks for.
+var PublishedLimits = []string{
 	"discover_log_levels", "discover_service_name", "log_level_fields", "max_entries_limit_per_query",
 	"max_line_size_truncate", "max_query_bytes_read", "max_query_length", "max_query_lookback",
 	"max_query_range", "max_query_series", "metric_aggregation_enabled", "otlp_config",
@@ -40,7 +40,7 @@ func (a *API) publicLimits(r *http.Request) (map[string]any, error) {
 		return nil, err
 	}
 	public := map[string]any{}
-	for _, key := range drilldownKeys {
+	for _, key := range a.cfg.PublishedLimits {
 		if v, ok := all[key]; ok {
 			public[key] = v
 		}

@@ -42,7 +42,7 @@ func newWorld(t *testing.T, change func(*api.Config, *limits.Limits), streams ..
 	t.Helper()
 	w := &world{entries: logqltest.NewSource(streams, logqltest.Plain()), tails: make(chan *scan.TailBatch, 1000)}
 	w.limits.RegisterFlags(flag.NewFlagSet("", flag.PanicOnError))
-	cfg := api.Config{MultiTenancy: true, MultiTenantQueries: true, Patterns: true}
+	cfg := api.Config{MultiTenancy: true, MultiTenantQueries: true, Patterns: true, PublishedLimits: api.PublishedLimits}
 	if change != nil {
 		change(&cfg, &w.limits)
 	}

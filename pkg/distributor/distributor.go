@@ -249,6 +249,8 @@ type tenantRules struct {
 	levels *fields.LevelDetector
 	fields *fields.Discoverer // nil when there is nothing to discover
 	otlp   *loghttp.OTLPMapping
+	// policies are the tenant's, in the order in which they are looked at.
+	policies []policy
 }
 
 // maxRules bounds the cache of rules; each change of the limits adds one for
@@ -279,6 +281,9 @@ func (d *Distributor) rulesOf(tenant string) *tenantRules {
 		// Limits are validated before they are in force, so this is no rule of theirs.
 		level.Error(d.logger).Log("msg", "attributes of log records become structured metadata, all of them", "err", err, "tenant", tenant)
 		t.otlp = &loghttp.OTLPMapping{}
+	}
+	if t.policies, err = policiesOf(l.PolicyStreamMapping); err != nil {
+		level.Error(d.logger).Log("msg", "streams are in no policy for selectors that are none", "err", err, "tenant", tenant)
 	}
 	d.rules.mu.Lock()
 	defer d.rules.mu.Unlock()

@@ -3,6 +3,7 @@ package distributor
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -36,6 +37,7 @@ type parsedStream struct {
 	derive   bool // neither level nor fields are derived for Skald's own streams
 
 	labels  labels.Labels
+	policy  string           // empty: none
 	refused *model.Rejection // why no entry of it is taken, or nil
 }
 
@@ -112,13 +114,14 @@ func (d *Distributor) parse(tenant, text string, t *tenantRules) (*parsedStream,
 	p.hash = labels.StableHash(lbls)
 	p.token = ringToken(tenant, p.hash)
 	p.level, p.hasLevel = t.levels.FromLabels(lbls)
-	p.refused = checkLabels(lbls, p.text, l)
+	p.policy = t.policyOf(lbls)
+	p.refused = checkLabels(lbls, p.text, p.policy, l)
 	d.cache.put(tenant, text, p)
 	return p, nil
 }
 
 // checkLabels reports which limit on labels the stream breaks, or nil.
-func checkLabels(lbls labels.Labels, text string, l *limits.Limits) *model.Rejection {
+func checkLabels(lbls labels.Labels, text, policy string, l *limits.Limits) *model.Rejection {
 	refuse := func(reason, format string, args ...any) *model.Rejection {
 		return &model.Rejection{Class: model.Invalid, Reason: reason, Text: fmt.Sprintf(format, args...)}
 	}
@@ -147,13 +150,15 @@ func checkLabels(lbls labels.Labels, text string, l *limits.Limits) *model.Rejec
 		return r
 	}
 	var missing []string
-	for _, name := range l.EnforcedLabels {
-		if !lbls.Has(name) {
-			missing = append(missing, name)
+	for _, required := range [][]string{l.EnforcedLabels, l.PolicyEnforcedLabels[policy]} {
+		for _, name := range required {
+			if !lbls.Has(name) && !slices.Contains(missing, name) {
+				missing = append(missing, name)
+			}
 		}
 	}
 	if len(missing) > 0 {
-		return refuse("missing_enforced_labels", "stream '%s' is missing required labels: %s (enforced_labels)", text, strings.Join(missing, ", "))
+		return refuse("missing_enforced_labels", "stream '%s' is missing required labels: %s (enforced_labels, policy_enforced_labels)", text, strings.Join(missing, ", "))
 	}
 	return nil
 }

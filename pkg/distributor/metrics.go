@@ -48,12 +48,22 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 }
 
-// receive counts what was accepted.
+// receive counts what was accepted, by policy where the tenant has any.
 func (m *metrics) receive(p *push, t *tenantRules) {
+	if len(t.policies) == 0 {
+		m.add(p, t, "", policyCount{p.entries, p.bytes, p.metadataBytes})
+		return
+	}
+	for name, c := range p.byPolicy {
+		m.add(p, t, name, c)
+	}
+}
+
+func (m *metrics) add(p *push, t *tenantRules, policy string, c policyCount) {
 	tenant, hours, format := p.batch.Tenant, retentionHours(t.limits), p.req.Format
-	m.bytes.WithLabelValues(tenant, hours, "false", "", format).Add(float64(p.bytes))
-	m.metadataBytes.WithLabelValues(tenant, hours, "false", "", format).Add(float64(p.metadataBytes))
-	m.lines.WithLabelValues(tenant, "false", "", format).Add(float64(p.entries))
+	m.bytes.WithLabelValues(tenant, hours, "false", policy, format).Add(float64(c.bytes))
+	m.metadataBytes.WithLabelValues(tenant, hours, "false", policy, format).Add(float64(c.metadataBytes))
+	m.lines.WithLabelValues(tenant, "false", policy, format).Add(float64(c.entries))
 }
 
 // discard counts what was not.

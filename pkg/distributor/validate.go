@@ -37,6 +37,7 @@ type push struct {
 
 	entries, bytes int // of batch, as limits count them
 	metadataBytes  int
+	byPolicy       map[string]policyCount // the same, where the tenant has policies
 	rejections     []model.Rejection
 }
 
@@ -149,9 +150,14 @@ type validator struct {
 
 // stream returns the entries that are accepted, in the place of all.
 func (v *validator) stream(s *parsedStream, entries []model.Entry) []model.Entry {
-	if s.refused != nil {
+	refused := s.refused
+	if refused == nil {
+		refused = v.blocked(s)
+	}
+	if refused != nil {
 		for n := range entries {
-			v.refuse(&entries[n], s.refused.Reason, func() string { return s.refused.Text })
+			v.refuse(&entries[n], refused.Reason, func() string { return refused.Text })
+			v.rejections[v.last].Class = refused.Class
 			v.tell(n)
 		}
 		return nil
@@ -168,6 +174,7 @@ func (v *validator) stream(s *parsedStream, entries []model.Entry) []model.Entry
 		v.entries++
 		v.bytes += e.Bytes()
 		v.metadataBytes += e.Metadata.Bytes()
+		v.count(s, e)
 		if l.IncrementDuplicateTimestamp {
 			own := e.Timestamp
 			if len(kept) > 0 && own == sent {

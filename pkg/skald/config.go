@@ -13,6 +13,7 @@ import (
 	"github.com/grafana/dskit/runtimeconfig"
 	"github.com/grafana/dskit/server"
 
+	"github.com/skaldlogs/skald/pkg/api"
 	"github.com/skaldlogs/skald/pkg/cluster"
 	"github.com/skaldlogs/skald/pkg/compactor"
 	"github.com/skaldlogs/skald/pkg/distributor"
@@ -32,6 +33,7 @@ type Config struct {
 	AuthEnabled      bool           `yaml:"auth_enabled"`
 	ShutdownDelay    time.Duration  `yaml:"shutdown_delay"`
 	MetricsNamespace string         `yaml:"metrics_namespace"`
+	PublishedLimits  limits.Strings `yaml:"tenant_limits_allow_publish"`
 
 	Server          server.Config         `yaml:"server"`
 	Common          CommonConfig          `yaml:"common"`
@@ -89,6 +91,8 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	f.BoolVar(&c.AuthEnabled, "auth.multitenancy-enabled", true, "Take the tenant of a request from its X-Scope-OrgID header, and refuse requests without one. Off: there is one tenant.")
 	f.DurationVar(&c.ShutdownDelay, "shutdown-delay", 0, "How long to go on serving after being told to stop, with /ready saying no, so that clients turn to others.")
 	f.StringVar(&c.MetricsNamespace, "metrics-namespace", "loki", "What the names of metrics begin with. Dashboards for Loki expect the default.")
+	c.PublishedLimits = slices.Clone(api.PublishedLimits)
+	f.Var(&c.PublishedLimits, "limits.tenant-limits-allow-publish", "Keys of limits_config that /loki/api/v1/drilldown-limits tells a tenant.")
 
 	c.Server.RegisterFlags(f)
 	c.Server.HTTPListenPort = 3100

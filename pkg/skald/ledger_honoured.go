@@ -40,7 +40,7 @@ const (
 
 // honoured lists the keys that do what they say.
 var honoured = []section{
-	{verdict: Honoured, keys: `target auth_enabled shutdown_delay metrics_namespace`},
+	{verdict: Honoured, keys: `target auth_enabled shutdown_delay metrics_namespace tenant_limits_allow_publish`},
 	{verdict: Honoured, under: "server", keys: `
 		http_listen_network http_listen_address http_listen_port http_listen_conn_limit
 		grpc_listen_network grpc_listen_address grpc_listen_port grpc_listen_conn_limit
@@ -108,6 +108,7 @@ var honoured = []section{
 		otlp_config.resource_attributes.ignore_defaults otlp_config.resource_attributes.attributes_config
 		otlp_config.scope_attributes otlp_config.log_attributes otlp_config.severity_text_as_label
 		discover_service_name discover_log_levels log_level_fields log_level_from_json_max_depth
+		block_ingestion_policy_until policy_enforced_labels policy_stream_mapping
 		block_ingestion_until block_ingestion_status_code max_streams_per_user max_global_streams_per_user
 		max_chunks_per_query max_streams_matchers_per_query max_query_bytes_read max_querier_bytes_read
 		required_labels minimum_labels_number blocked_queries

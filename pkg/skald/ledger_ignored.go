@@ -23,7 +23,6 @@ var ignored = []section{
 		http_prefix        -http.prefix
 	`},
 	{verdict: Ignored, why: notServed, keys: `
-		tenant_limits_allow_publish  -limits.tenant-limits-allow-publish
 		operational_config           -operation-config.*
 		internal_server              -internal-server.*
 	`},
@@ -355,9 +354,6 @@ var ignored = []section{
 	`},
 
 	{verdict: Ignored, why: notServed, under: "limits_config", keys: `
-		block_ingestion_policy_until
-		policy_enforced_labels
-		policy_stream_mapping
 		use_owned_stream_count
 		cardinality_limit
 		max_query_parallelism

@@ -254,6 +254,7 @@ func (s *Skald) registerAPI() {
 		},
 		CompressResponses: s.cfg.Frontend.CompressResponses,
 		RequestLimits:     s.cfg.Querier.PerRequestLimitsEnabled,
+		PublishedLimits:   s.cfg.PublishedLimits,
 		Patterns:          s.cfg.PatternIngester.Enabled,
 		TailMaxDuration:   s.cfg.Querier.TailMaxDuration,
 	}, roles, s.overrides, s.logger)
