@@ -178,6 +178,9 @@ func (b *Book) NewFile(name Name, offset int64) *Track {
 		t.settled[i].Add(Range{0, offset})
 	}
 	t.setKnown()
+	// Even before its first batch, a crash must not make the file one of which
+	// nothing is known: it may be rotated away meanwhile.
+	b.describe(t)
 	b.byPath[name.Path] = append(b.byPath[name.Path], t)
 	b.byInode[name.key()] = t
 	return t
@@ -229,7 +232,21 @@ func (b *Book) Move(t *Track, change func(n *Name)) {
 		delete(b.byInode, before.key())
 	}
 	b.byInode[after.key()] = t
+	t.described = 0
+	b.describe(t)
 	b.dirty.Store(true)
+}
+
+// Described is told that what is known of a track's source changed, by
+// [Track.Rename].
+func (b *Book) Described(t *Track) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t.id != 0 {
+		t.described = 0
+		b.describe(t)
+		b.dirty.Store(true)
+	}
 }
 
 // Foreign returns the offset that another program saved for a path.

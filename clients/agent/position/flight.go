@@ -60,9 +60,8 @@ func (b *Book) Begin(f *Flight) {
 // record appends a batch, and what its tracks are. Call with b.mu held.
 func (b *Book) record(f *Flight) {
 	for i := range f.Parts {
-		if t := f.Parts[i].Track; t.id != 0 && t.described != b.generation {
-			b.append(func(dst []byte) []byte { return appendTrack(dst, t) })
-			t.described = b.generation
+		if t := f.Parts[i].Track; t.id != 0 {
+			b.describe(t)
 		}
 	}
 	b.append(func(dst []byte) []byte { return appendFlight(dst, f) })
@@ -72,6 +71,16 @@ func (b *Book) record(f *Flight) {
 	if err := b.journal.Sync(); err != nil {
 		b.breakJournal(err)
 	}
+}
+
+// describe has the journal say what a track is, unless it does. Call with b.mu
+// held.
+func (b *Book) describe(t *Track) {
+	if t.described == b.generation || b.opts.ReadOnly {
+		return
+	}
+	b.append(func(dst []byte) []byte { return appendTrack(dst, t) })
+	t.described = b.generation
 }
 
 // Done ends the flight: the server has its lines, or they are given up. The

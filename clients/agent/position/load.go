@@ -111,7 +111,14 @@ func (b *Book) clientNumbers(saved []string) []int {
 
 // restore makes a track as it was saved.
 func (b *Book) restore(s *saved, clients []int) {
-	if s.ID == 0 || len(s.Sets) == 0 || b.tracks[s.ID] != nil {
+	if s.ID == 0 || len(s.Sets) == 0 {
+		return
+	}
+	if t := b.tracks[s.ID]; t != nil {
+		// Later news of it. What is settled is in the journal one by one.
+		delete(b.byInode, t.name.key())
+		t.name = s.Name
+		b.byInode[t.name.key()] = t
 		return
 	}
 	least := savedSet{Low: s.low()}

@@ -23,6 +23,7 @@ var errTruncated = errors.New("truncated")
 type generation struct {
 	track  *position.Track
 	name   string // where it was last found
+	origin string // where it lay before it was rotated
 	format Format
 	id     identity // as it was last seen
 	prefix prefix

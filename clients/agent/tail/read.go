@@ -12,6 +12,8 @@ import (
 const (
 	chunkBytes   = 128 << 10 // read at a time
 	quantumBytes = 1 << 20   // read of one stream before the next has its turn
+	// searchPause is how long to wait before a file is looked for again.
+	searchPause = 200 * time.Millisecond
 	// maxLineBytes is the longest line; the rest of a longer one is the next.
 	maxLineBytes = 4 << 20
 )
@@ -38,8 +40,11 @@ func (w *worker) run(ctx context.Context, s *stream) (outcome, error) {
 	if s.chain == nil && len(s.gens) > 0 {
 		s.chain = s.target.Chain()
 	}
-	s.mu.Unlock()
 	var out outcome
+	if s.searches > 0 {
+		out.wake = time.Now().Add(searchPause)
+	}
+	s.mu.Unlock()
 	if s.chain == nil {
 		return out, nil
 	}
@@ -49,7 +54,7 @@ func (w *worker) run(ctx context.Context, s *stream) (outcome, error) {
 			return out, err
 		}
 		if out.read = out.read || n > 0; n == 0 {
-			out.wake = wake
+			out.wake = earlier(out.wake, wake)
 			break
 		}
 		if budget -= n; budget <= 0 {
@@ -111,10 +116,10 @@ func (w *worker) pick(s *stream, now time.Time) (_ *generation, data []byte, wak
 			continue
 		}
 		if !s.open(g) {
-			if g.drained || g.file == nil && g.rotated && g.failed == 0 {
+			if g.drained {
 				continue
 			}
-			return nil, nil, earlier(wake, now.Add(retryAfter(g.failed)))
+			return nil, nil, earlier(wake, now.Add(searchPause))
 		}
 		data, eof, err := w.fill(s, g)
 		if errors.Is(err, errTruncated) {
@@ -213,13 +218,14 @@ func (w *worker) split(s *stream, g *generation, data []byte) int64 {
 
 // learned notes what is known of the file by now. Call with s.mu held.
 func (s *stream) learned(g *generation) {
-	if g.learn() || g.id.modified != g.noted {
+	learned := g.learn()
+	if learned || g.id.modified-g.noted >= int64(time.Second) {
 		g.noted = g.id.modified
 		g.track.Rename(func(n *position.Name) {
 			n.PrefixBytes, n.Prefix = g.prefix.bytes, g.prefix.hash
 			n.Modified = max(n.Modified, g.id.modified)
 		})
-		s.t.book.Changed()
+		s.t.book.Described(g.track)
 	}
 }
 

@@ -22,6 +22,9 @@ const (
 	linger = 5 * time.Second
 	// maxFinished is how many finished generations of a path are remembered.
 	maxFinished = 16
+	// maxSearches is how often a rotated file is looked for before it counts as
+	// lost: names change while they are read.
+	maxSearches = 10
 	// maxFailures is how often in a row a file may fail to be read.
 	maxFailures = 20
 )
@@ -39,13 +42,14 @@ type stream struct {
 	// Used by the goroutine that has the stream, see Tailer.take.
 	chain entry.Chain
 
-	mu      sync.Mutex // guards the fields below
-	target  *Target
-	labels  *entry.Labels
-	gens    []*generation // older first; the last may lie at the path
-	real    string        // path without symbolic links
-	missing bool          // nothing lies at the path
-	leaving bool          // no target names the path any more
+	mu       sync.Mutex // guards the fields below
+	target   *Target
+	labels   *entry.Labels
+	gens     []*generation // older first; the last may lie at the path
+	real     string        // path without symbolic links
+	missing  bool          // nothing lies at the path
+	searches int           // how often rotated files were looked for in vain
+	leaving  bool          // no target names the path any more
 
 	// Guarded by the tailer's mutex.
 	linked string // the path without symbolic links, as its folder is watched
@@ -134,11 +138,15 @@ func (s *stream) open(g *generation) bool {
 		s.logged = ""
 		return true
 	}
-	if g.failed++; errors.Is(err, errTruncated) {
+	g.failed++
+	switch gone := errors.Is(err, fs.ErrNotExist); {
+	case errors.Is(err, errTruncated):
 		s.truncate(g, g.id, time.Now())
-	} else if g.failed > maxFailures || errors.Is(err, fs.ErrNotExist) && g.rotated {
+	case gone && !g.rotated:
+		// It is being rotated; what is there now is seen at the next look.
+	case g.failed > maxFailures || gone && g.failed > maxSearches:
 		s.lose(g, err)
-	} else {
+	case !gone:
 		s.complain("file cannot be read", err)
 	}
 	return false
@@ -192,7 +200,7 @@ func (s *stream) truncate(g *generation, id identity, now time.Time) {
 
 // locate finds a generation under the name that rotation gave it.
 func (s *stream) locate(g *generation) bool {
-	for _, sib := range slices.Backward(siblings(g.name)) {
+	for _, sib := range slices.Backward(siblings(g.origin)) {
 		if sib.holds(g.track) && !s.reads(sib.id) {
 			s.move(g, sib)
 			return true
@@ -251,7 +259,9 @@ func (s *stream) begin(id identity, now time.Time) {
 		s.resume(last, here)
 		return
 	}
-	s.missed(here, known, now)
+	if !s.missed(here, known, now) {
+		return
+	}
 	for _, t := range slices.Backward(known) {
 		if here.is(t) && !s.owns(t) {
 			s.resume(t, here)
@@ -261,17 +271,37 @@ func (s *stream) begin(id identity, now time.Time) {
 	s.add(id, s.realPath(), 0)
 }
 
-// missed finds the generations that a path had since its newest known track,
-// and those that were not read to their end.
-func (s *stream) missed(here sibling, known []*position.Track, now time.Time) {
+// missed finds the generations that a path had since its newest known track, and
+// those that were not read to their end. It reports false when it has to be
+// called again, with a new look at the path, since names changed meanwhile.
+func (s *stream) missed(here sibling, known []*position.Track, now time.Time) bool {
 	last := known[len(known)-1]
 	all := siblings(s.realPath())
 	tracks := make([]*position.Track, len(all))
+	found := map[*position.Track]bool{}
 	from := len(all) // of all: the first that is newer than what is known
 	for i := range all {
 		if tracks[i] = match(&all[i], known); tracks[i] == last {
 			from = i
 		}
+		found[tracks[i]] = found[tracks[i]] || !all[i].id.same(here.id)
+	}
+	var lost []*position.Track
+	for _, t := range known {
+		if !t.Name().Finished && !s.owns(t) && !found[t] && !here.is(t) {
+			lost = append(lost, t)
+		}
+	}
+	at, err := stat(s.path)
+	if moved := err != nil || !at.same(here.id); moved || len(lost) > 0 && s.searches < maxSearches {
+		s.searches++
+		return false
+	}
+	s.searches = 0
+	for _, t := range lost {
+		level.Warn(s.t.logger).Log("msg", "file was rotated away and is nowhere to be found", "path", s.path, "position", t.Low())
+		s.t.metrics.lost.Inc()
+		s.t.finish(t)
 	}
 	if from == len(all) {
 		// The newest known file is gone: time has to tell.
@@ -291,13 +321,7 @@ func (s *stream) missed(here sibling, known []*position.Track, now time.Time) {
 			s.t.book.Move(t, func(n *position.Name) { n.Device, n.Inode = sib.id.device, sib.id.inode })
 		}
 	}
-	for _, t := range known {
-		if !t.Name().Finished && !s.owns(t) && !here.is(t) {
-			level.Warn(s.t.logger).Log("msg", "file was rotated away and is nowhere to be found", "path", s.path, "position", t.Low())
-			s.t.metrics.lost.Inc()
-			s.t.finish(t)
-		}
-	}
+	return true
 }
 
 func newestModified(known []*position.Track) int64 {
@@ -386,7 +410,7 @@ func (s *stream) resume(t *position.Track, at sibling) *generation {
 	if n.Finished && at.format == Plain {
 		s.t.book.Move(t, func(n *position.Name) { n.Finished = false })
 	}
-	g := &generation{track: t, name: at.name, format: at.format, id: at.id, next: t.Low(), prefix: prefix{n.PrefixBytes, n.Prefix}}
+	g := &generation{track: t, name: at.name, origin: s.realPath(), format: at.format, id: at.id, next: t.Low(), prefix: prefix{n.PrefixBytes, n.Prefix}}
 	g.drained = n.Finished && at.format != Plain
 	s.gens = append(s.gens, g)
 	s.t.own(t, s)

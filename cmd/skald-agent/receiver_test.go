@@ -1,0 +1,89 @@
+package main_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/golang/snappy"
+
+	"github.com/skaldlogs/skald/pkg/logproto"
+	"github.com/skaldlogs/skald/pkg/model"
+)
+
+// A receiver is a server that takes pushes as they come, and drops no copies.
+type receiver struct {
+	*httptest.Server
+
+	mu      sync.Mutex
+	pushes  int
+	streams map[string][]received // in the order of arrival
+	// answer, if not nil, says how the n-th push is answered; 0 is to take it.
+	// With late the entries are taken although the answer is an error.
+	answer func(n int) (status int, late bool)
+}
+
+type received struct {
+	ts   int64
+	line string
+}
+
+func newReceiver(tb testing.TB) *receiver {
+	r := &receiver{streams: map[string][]received{}}
+	r.Server = httptest.NewServer(r)
+	tb.Cleanup(r.Close)
+	return r
+}
+
+func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return // the agent was killed
+	}
+	raw, err := snappy.Decode(nil, body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	var d logproto.PushDecoder
+	var batch model.Batch
+	if err := d.Decode(raw, &batch); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pushes++
+	status, late := 0, false
+	if r.answer != nil {
+		status, late = r.answer(r.pushes)
+	}
+	if status == 0 || late {
+		for _, s := range batch.Streams {
+			key := fmt.Sprintf("%s %s", req.Header.Get("X-Scope-OrgID"), s.Labels)
+			for _, e := range s.Entries {
+				r.streams[key] = append(r.streams[key], received{e.Timestamp, string([]byte(e.Line))})
+			}
+		}
+	}
+	if status == 0 {
+		status = http.StatusNoContent
+	}
+	w.WriteHeader(status)
+}
+
+// lines counts the distinct lines that came.
+func (r *receiver) lines() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	seen := map[string]bool{}
+	for _, s := range r.streams {
+		for _, e := range s {
+			seen[e.line] = true
+		}
+	}
+	return len(seen)
+}
