@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -38,6 +39,7 @@ type instance struct {
 	tailer    *tail.Tailer
 	finder    *discover.Finder // nil without jobs that need one
 	sources   []entry.Source
+	buffers   []runningBuffer
 	saved     string // what was last said of trouble with positions
 
 	mu    sync.Mutex
@@ -167,6 +169,13 @@ func (in *instance) run(ctx, stopping context.Context) error {
 
 func (in *instance) startSources(ctx context.Context, wg *sync.WaitGroup) {
 	wg.Go(func() { _ = in.tailer.Run(ctx) }) // it has no errors
+	for _, b := range in.buffers {
+		wg.Go(func() {
+			if err := b.Run(ctx, b.chain); err != nil {
+				level.Error(in.a.logger).Log("msg", "a buffer cannot be read", "err", err)
+			}
+		})
+	}
 	for _, s := range in.sources {
 		wg.Go(func() {
 			if err := s.Run(ctx); err != nil {
@@ -235,10 +244,20 @@ func (in *instance) close() error {
 			p.Close()
 		}
 	}
-	if in.book == nil {
-		return nil
+	var errs []error
+	for _, s := range in.sources {
+		// One that was made and never ran holds its port.
+		if c, ok := s.(io.Closer); ok {
+			_ = c.Close()
+		}
 	}
-	return in.book.Close()
+	for _, b := range in.buffers {
+		errs = append(errs, b.Close())
+	}
+	if in.book != nil {
+		errs = append(errs, in.book.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // sync tells the tailer which files a job has.

@@ -2,12 +2,14 @@ package agent
 
 import (
 	"fmt"
+	"net/url"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/discovery"
 	"github.com/prometheus/prometheus/discovery/targetgroup"
 
+	"github.com/skaldlogs/skald/clients/agent/buffer"
 	"github.com/skaldlogs/skald/clients/agent/config"
 	"github.com/skaldlogs/skald/clients/agent/discover"
 	"github.com/skaldlogs/skald/clients/agent/entry"
@@ -17,6 +19,7 @@ import (
 	"github.com/skaldlogs/skald/clients/agent/target/journal"
 	"github.com/skaldlogs/skald/clients/agent/target/push"
 	"github.com/skaldlogs/skald/clients/agent/target/syslog"
+	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
 // jobs are the scrape configs whose files have to be found.
@@ -59,18 +62,33 @@ func static(configs []config.Static) discovery.StaticConfig {
 	return out
 }
 
-// buildSources makes the sources that are not files.
+// buildSources makes the sources that are not files. Those that cannot be read
+// again have a buffer on disk behind them.
 func (in *instance) buildSources() error {
 	for i := range in.cfg.Scrape {
 		s := &in.cfg.Scrape[i]
 		if s.Syslog != nil {
-			src, err := syslog.Listen(*s.Syslog, in.targetOptions(s, position.NewTrack(in.ledger)))
+			o, err := in.buffered(s, "syslog")
+			if err != nil {
+				return err
+			}
+			src, err := syslog.Listen(*s.Syslog, o)
 			if err := in.add(s, src, err); err != nil {
 				return err
 			}
 		}
 		if s.Push != nil {
-			src, err := push.Listen(*s.Push, in.targetOptions(s, position.NewTrack(in.ledger)))
+			o, err := in.buffered(s, "push")
+			if err != nil {
+				return err
+			}
+			src, err := push.Listen(*s.Push, o)
+			if err := in.add(s, src, err); err != nil {
+				return err
+			}
+		}
+		if s.Journal != nil {
+			src, err := journal.New(*s.Journal, in.targetOptions(s, in.book.Keyed(journal.Key(s.JobName))))
 			if err := in.add(s, src, err); err != nil {
 				return err
 			}
@@ -85,14 +103,32 @@ func (in *instance) buildSources() error {
 				return err
 			}
 		}
-		if s.Journal != nil {
-			src, err := journal.New(*s.Journal, in.targetOptions(s, in.book.Keyed(journal.Key(s.JobName))))
-			if err := in.add(s, src, err); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
+}
+
+// buffered makes the buffer of a source that cannot wait, and the options that
+// have the source put into it.
+func (in *instance) buffered(s *config.Scrape, kind string) (target.Options, error) {
+	o := in.targetOptions(s, position.NewTrack(in.ledger))
+	if in.loaded.Flags.DryRun {
+		return o, nil
+	}
+	key := "buffer-" + kind + "-" + s.JobName
+	dir := in.cfg.Positions.Filename + "." + url.PathEscape(key)
+	b, err := buffer.Open(vfs.OS, dir, in.book.Keyed(key), buffer.Options{Bytes: in.cfg.Target.BufferBytes, Logger: in.a.logger})
+	if err != nil {
+		return o, fmt.Errorf("scrape_configs: job %s: %w", s.JobName, err)
+	}
+	in.buffers = append(in.buffers, runningBuffer{b, o.Chain})
+	o.Chain = b
+	return o, nil
+}
+
+// runningBuffer is a buffer and the stages that follow it.
+type runningBuffer struct {
+	*buffer.Buffer
+	chain entry.Chain
 }
 
 func (in *instance) add(s *config.Scrape, src entry.Source, err error) error {
