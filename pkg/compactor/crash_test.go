@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/grafana/dskit/services"
 
 	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/storage"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
@@ -18,13 +20,14 @@ import (
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
-// The process is killed after each step of a merge, of retention and of the
-// sweep in turn, then the power is cut. Queries at the step, and at once after
-// starting again, find every row once; and what was begun can be finished.
+// The process is killed after each step of a delete, of retention, of a merge and
+// of the sweep in turn, then the power is cut. Queries at the step, and at once
+// after starting again, find every row once and none that was deleted; and what
+// was begun can be finished.
 func TestKilledAtEachStep(t *testing.T) {
 	for kill := 0; ; kill++ {
 		if finished := killAt(t, kill); finished {
-			if kill < 8 {
+			if kill < 16 {
 				t.Errorf("only %d steps", kill)
 			}
 			return
@@ -43,13 +46,17 @@ func killAt(t *testing.T, kill int) (finished bool) {
 	m.bucket = folder
 	m.on()
 
-	var kept []row
+	var kept, deleted []row
 	for n := range 4 {
 		// The first is past retention as a whole, the second in part.
 		start := epoch.Add(time.Duration(n) * 10 * time.Hour)
 		rows := someRows(rnd, 40, start, time.Hour)
 		m.flush("t", "i", rows, 15)
 		for _, r := range rows {
+			if r.labels.Get("app") == "app-1" && strings.Contains(r.line, "level=error") {
+				deleted = append(deleted, r)
+				continue
+			}
 			if n > 0 && (n > 1 || r.ts >= epoch.Add(10*time.Hour+30*time.Minute).UnixNano()) {
 				kept = append(kept, r)
 			}
@@ -57,11 +64,15 @@ func killAt(t *testing.T, kill int) (finished bool) {
 	}
 	m.release()
 	m.clock = epoch.Add(34*time.Hour + 30*time.Minute)
+	m.deleteRows("t", `{app="app-1"} |= "level=error"`, model.Ever)
+	if len(deleted) == 0 {
+		t.Fatal("nothing is deleted")
+	}
 
 	steps, dead := 0, false
 	m.fault = func(at storage.Step) error {
 		if !dead {
-			m.wantAtLeast(fmt.Sprintf("kill %d, when %s", kill, at), kept)
+			m.wantAtLeast(fmt.Sprintf("kill %d, when %s", kill, at), kept, deleted)
 		}
 		dead = dead || steps == kill
 		steps++
@@ -80,7 +91,7 @@ func killAt(t *testing.T, kill int) (finished bool) {
 	}
 	m.bucket = openFolder(t, fs.Crash(rnd), "bucket")
 	m.on()
-	m.wantAtLeast(fmt.Sprintf("kill %d, started again", kill), kept)
+	m.wantAtLeast(fmt.Sprintf("kill %d, started again", kill), kept, deleted)
 	if err := m.compactor.Compact(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -97,9 +108,9 @@ func openFolder(t testing.TB, fs vfs.FS, dir string) *objstore.Folder {
 	return f
 }
 
-// wantAtLeast checks that an answer has these rows, and none twice, beside which
-// rows past retention may be there still.
-func (m *machine) wantAtLeast(when string, kept []row) {
+// wantAtLeast checks that an answer has these rows, none twice and none that was
+// deleted. Rows past retention may be there still.
+func (m *machine) wantAtLeast(when string, kept, deleted []row) {
 	m.t.Helper()
 	snap, err := openAll(m.t, m.store, "t")
 	if err != nil {
@@ -117,6 +128,11 @@ func (m *machine) wantAtLeast(when string, kept []row) {
 	for _, r := range answerOf(kept) {
 		if !there[r] {
 			m.t.Errorf("%s: %s is missing", when, r)
+		}
+	}
+	for _, r := range deleted {
+		if there[r.String()] {
+			m.t.Errorf("%s: %s is there, and was deleted", when, r)
 		}
 	}
 }

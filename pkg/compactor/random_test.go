@@ -53,19 +53,25 @@ var historyTenants = []string{"a", "b"}
 // arrival, misses none that retention keeps, and finds none that was deleted;
 // what is pushed after a delete request is found, and no request gets stuck.
 func TestHistories(t *testing.T) {
-	seeds := uint64(40) // SKALD_SEEDS runs as many more as one has time for
-	if text := os.Getenv("SKALD_SEEDS"); text != "" {
-		n, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			t.Fatalf("SKALD_SEEDS: %v", err)
-		}
-		seeds = n
-	}
-	for seed := range seeds {
+	for seed := range seedsOf(t, 40) {
 		if err := runHistory(t, seed); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 	}
+}
+
+// seedsOf is how many histories to run: few by default, and as many more as one
+// has time for by SKALD_SEEDS.
+func seedsOf(t *testing.T, few uint64) uint64 {
+	text := os.Getenv("SKALD_SEEDS")
+	if text == "" {
+		return few
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("SKALD_SEEDS: %v", err)
+	}
+	return n
 }
 
 func runHistory(t *testing.T, seed uint64) error {
