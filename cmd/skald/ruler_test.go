@@ -160,6 +160,8 @@ const fires = `
 name: pay
 interval: 1s
 rules:
+- record: app:errors:count
+  expr: sum by (app) (count_over_time({app="pay"} |= "error" [4s]))
 - alert: PayErrors
   expr: sum by (app) (count_over_time({app="pay"} |= "error" [4s])) > 1
   labels: {severity: page}

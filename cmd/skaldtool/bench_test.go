@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"net"
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -95,4 +97,19 @@ func awaitReady(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(10 * time.Millisecond) // another process: there is nothing to wait on
 	}
 	ts.Fatalf("%s is not ready", args[0])
+}
+
+// pushLine pushes a line of an app, as of a minute ago, to the server at an address.
+func pushLine(ts *testscript.TestScript, _ bool, args []string) {
+	body, err := json.Marshal(map[string]any{"streams": []any{map[string]any{
+		"stream": map[string]string{"app": args[1]},
+		"values": [][]string{{strconv.FormatInt(time.Now().Add(-time.Minute).UnixNano(), 10), args[2]}},
+	}}})
+	ts.Check(err)
+	resp, err := http.Post(args[0]+"/loki/api/v1/push", "application/json", bytes.NewReader(body))
+	ts.Check(err)
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent {
+		ts.Fatalf("the push is answered with %s", resp.Status)
+	}
 }

@@ -1,13 +1,16 @@
-// Command skaldtool looks at Skald's files from outside, copies and repairs them, and compares servers.
+// Command skaldtool looks at Skald's files from outside, copies and repairs them, compares servers, and tests and deploys rules.
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/skaldlogs/skald/clients/rules"
 )
 
-const usage = `skaldtool looks at Skald's files, copies and repairs them, and measures servers.
+const usage = `skaldtool looks at Skald's files, copies and repairs them, measures servers, and tests and deploys rules.
 
 Usage:
 
@@ -23,8 +26,13 @@ Usage:
   skaldtool bucket verify-receipt DIR TENANT REQUEST    compare a receipt with the bucket
   skaldtool bench run -server URL                       push logs to servers, query them, and compare
   skaldtool bench generate|push|query|compare           the parts of that, one by one
+  skaldtool rules check|lint|prepare FILES              check rule files, and put expressions in their usual form
+  skaldtool rules test FILES                            run unit tests of rules
+  skaldtool rules diff|sync|load FILES                  bring the rules of a server to what files say
+  skaldtool rules list|print|get|delete                 look at and delete the rules of a server
+  skaldtool rules backtest FILES                        show when rules would have fired over stored logs
 
-"skaldtool segment COMMAND -h", "skaldtool bucket COMMAND -h" and "skaldtool bench COMMAND -h" have more. The exit
+"skaldtool segment COMMAND -h", and so on for bucket, bench and rules, has more. The exit
 code is 0 if all is well, 1 if something is damaged, cannot be read or is not answered alike, and 2 for a command that
 makes no sense.
 
@@ -52,6 +60,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return runBucket(args[1:], stdout, stderr)
 	case "bench":
 		return runBench(args[1:], stdout, stderr)
+	case "rules":
+		return rules.Run(context.Background(), args[1:], stdout, stderr)
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(stdout, usage)
 		return exitOK

@@ -60,6 +60,7 @@ func TestScripts(t *testing.T) {
 			},
 			"freeports":  freePorts,
 			"awaitready": awaitReady,
+			"pushline":   pushLine,
 			// flipall PATTERN OFFSET changes a byte of each file that matches; an OFFSET below 0
 			// counts from the end.
 			"flipall": func(ts *testscript.TestScript, _ bool, args []string) {

@@ -98,21 +98,22 @@ func newTenant(ctx context.Context, cfg *Config, name string, o tenantOptions) (
 	run, cancel := context.WithCancel(context.Background())
 	t.cancel = cancel
 	t.manager = rules.NewManager(&rules.ManagerOptions{
-		NameValidationScheme:   model.LegacyValidation,
-		ExternalURL:            external,
-		QueryFunc:              t.query,
-		NotifyFunc:             t.notify,
-		Context:                run,
-		Appendable:             sink,
-		Queryable:              t.states,
-		Logger:                 slogger,
-		Registerer:             reg,
-		OutageTolerance:        cfg.OutageTolerance,
-		ForGracePeriod:         cfg.ForGracePeriod,
-		ResendDelay:            cfg.ResendDelay,
-		GroupLoader:            t,
-		DefaultRuleQueryOffset: func() time.Duration { return 0 },
-		RestoreNewRuleGroups:   true, // a group may come from another ruler
+		NameValidationScheme:     model.LegacyValidation,
+		ExternalURL:              external,
+		QueryFunc:                t.query,
+		NotifyFunc:               t.notify,
+		Context:                  run,
+		Appendable:               sink,
+		Queryable:                t.states,
+		Logger:                   slogger,
+		Registerer:               reg,
+		OutageTolerance:          cfg.OutageTolerance,
+		ForGracePeriod:           cfg.ForGracePeriod,
+		ResendDelay:              cfg.ResendDelay,
+		GroupLoader:              t,
+		RuleDependencyController: rulefile.Independent{},
+		DefaultRuleQueryOffset:   func() time.Duration { return 0 },
+		RestoreNewRuleGroups:     true, // a group may come from another ruler
 	})
 	go func() {
 		defer close(t.running)

@@ -46,11 +46,15 @@ func Parse(name string, content []byte) ([]Namespace, []error) {
 			return found, errs
 		}
 		if err := typed.Decode(&ns); err != nil {
-			errs = append(errs, err)
-			if !isTypeError(err) {
-				return found, errs
+			var wrong *yaml.TypeError
+			if !errors.As(err, &wrong) {
+				return found, append(errs, err)
 			}
-			continue
+			for _, text := range wrong.Errors {
+				text, _, _ = strings.Cut(text, " in type ") // a word of this program, not of the file
+				errs = append(errs, errors.New(text))
+			}
+			continue // the document was read to its end
 		}
 		if len(root.Content) == 0 || root.Content[0].Tag == "!!null" {
 			continue
@@ -58,13 +62,6 @@ func Parse(name string, content []byte) ([]Namespace, []error) {
 		errs = append(errs, ns.validate(root.Content[0])...)
 		found = append(found, ns)
 	}
-}
-
-// isTypeError reports whether the document behind err was read to its end, so
-// that the next one can be.
-func isTypeError(err error) bool {
-	var t *yaml.TypeError
-	return errors.As(err, &t)
 }
 
 // validate checks the groups of ns, which was written at node.
