@@ -64,8 +64,16 @@ func (r *Reader) ReadBlockIn(ctx context.Context, i int, iv model.Interval) (*sc
 			q.Picks = append(q.Picks, block.Pick{Run: j, Stream: int(runs[j].Stream)})
 		}
 	}
-	return r.decode(ctx, i, []int{i}, q)
+	// Whoever reads a whole segment goes on with the next.
+	next := make([]int, 0, nextBlocks)
+	for n := i; n < min(i+nextBlocks, len(r.blocks)); n++ {
+		next = append(next, n)
+	}
+	return r.decode(ctx, i, next, q)
 }
+
+// nextBlocks is how many prune parts are read at once by who reads block by block.
+const nextBlocks = 32
 
 // Stream returns the stream of a number.
 func (r *Reader) Stream(n uint32) scan.Stream {
