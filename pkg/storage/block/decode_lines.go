@@ -111,6 +111,12 @@ func (d *decoder) assembleLines(want scan.Columns, unsure *scan.Bitset, limit fu
 	if len(d.look) == 0 {
 		limit()
 	}
+	if want.Has(scan.Sizes) && d.flags&flagSizes != 0 {
+		if err := d.readSizes(); err != nil {
+			return err
+		}
+		want &^= scan.Sizes
+	}
 	if want == 0 && len(d.look) == 0 && unsure == nil {
 		return nil
 	}
@@ -248,23 +254,27 @@ func (d *decoder) lineBytes() int64 {
 	return max(0, min(n, int64(d.mostBytes)))
 }
 
-// fewRows of one row are worth measuring all rows of a block, column by column.
-const fewRows = 8
-
-// measureAll fills in the sizes of all rows.
-func (d *decoder) measureAll() error {
-	z := sizer{d: d}
-	all := z.take(d.rows)
-	if err := z.add(&d.lines, all); err != nil {
+// readSizes fills in the sizes of all rows from where they are stored.
+func (d *decoder) readSizes() error {
+	r, err := d.openInts(&d.sizes, d.rows)
+	if err != nil {
 		return err
 	}
-	i := 0
+	d.batch.Sizes = make([]uint32, 0, d.batch.Rows())
 	for _, s := range d.spans {
-		i += copy(d.batch.Sizes[i:], all[s.start:s.end])
-	}
-	for row, n := range all {
-		if int(n) > d.mostBytes {
-			return damagedf("row %d of %d bytes, more than %d", row, n, d.mostBytes)
+		for row := s.start; row < s.end; {
+			sizes, err := r.at(row)
+			if err != nil {
+				return err
+			}
+			sizes = sizes[:min(len(sizes), s.end-row)]
+			for _, n := range sizes {
+				if n > uint64(d.mostBytes) {
+					return damagedf("a line of %d bytes, more than %d", n, d.mostBytes)
+				}
+				d.batch.Sizes = append(d.batch.Sizes, uint32(n))
+			}
+			row += len(sizes)
 		}
 	}
 	return nil
@@ -278,9 +288,6 @@ func (d *decoder) measureLines(lines *values) error {
 			d.batch.Sizes[i] = uint32(len(line))
 		}
 		return nil
-	}
-	if d.batch.Selected == nil || fewRows*d.batch.Selected.Count() > d.rows {
-		return d.measureAll()
 	}
 	lines.rewind()
 	return d.eachRow(lines, d.batch.Selected, func(i int) error {

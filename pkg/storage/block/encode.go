@@ -58,7 +58,7 @@ func (e *Encoder) Encode(rows []Row) (Encoded, error) {
 	h := head{rows: enc.Rows, rawBytes: int(enc.Bytes + enc.MetadataBytes), interval: enc.Interval}
 	h.layout = e.encodeLines(rows, int(enc.Bytes), h.rawBytes)
 	if h.layout == layoutTemplates {
-		h.flags |= flagRuns
+		h.flags |= flagRuns | flagSizes
 	}
 	if len(enc.Runs) > 1 {
 		h.flags |= flagStreams

@@ -45,6 +45,11 @@ func (e *Encoder) encodeTemplates(rows []Row, rawBytes int) bool {
 	c.left.bytes -= e.w.raw - before.raw
 	fits := !c.left.spent() && len(e.w.small) <= maxSmallLen/2 && len(e.w.schema) <= maxSchemaLen(rawBytes)/2
 	if fits && (e.force || e.templatesPay(len(before.schema), len(e.w.small)-len(before.small), len(e.w.big)-len(before.big))) {
+		e.ints = e.ints[:0]
+		for _, p := range c.pieces {
+			e.ints = append(e.ints, uint64(p.end-p.start))
+		}
+		e.addInts()
 		return true
 	}
 	e.w.schema = e.w.schema[:len(before.schema)]

@@ -17,7 +17,8 @@ const (
 	flagStreams  = 1 // more than one stream
 	flagMetadata = 2 // some row has metadata
 	flagRuns     = 8 // columns of texts say how long their runs are
-	knownFlags   = flagStreams | flagMetadata | flagRuns
+	flagSizes    = 16 // the lengths of the lines of layout 1 are there
+	knownFlags   = flagStreams | flagMetadata | flagRuns | flagSizes
 )
 
 // A head is the fixed part of a block, which says how long the others are.

@@ -27,6 +27,7 @@ type Block struct {
 
 	timestamps stream
 	lines      column
+	sizes      stream      // of the lines of layout 1: one number for each
 	keys       filter      // of the columns of the lines, nil when there is none
 	meta       *metaSchema // nil when no row has metadata
 
@@ -118,6 +119,9 @@ func (b *Block) readSchema(schema []byte) error {
 	}
 	if d.Err() == nil && (b.lines.kind != want || b.lines.n != b.rows) {
 		return damagedf("%d lines of type %d in a block of %d rows", b.lines.n, b.lines.kind, b.rows)
+	}
+	if b.flags&flagSizes != 0 {
+		b.sizes = l.read(&d, maxIntsLen(b.rows))
 	}
 	if b.flags&flagMetadata != 0 {
 		b.meta = &metaSchema{}
@@ -268,6 +272,9 @@ func (b *Block) wants(cols scan.Columns) []*stream {
 	s := []*stream{&b.timestamps}
 	if b.layout == layoutTemplates {
 		// Which of the streams of the lines are needed is seen on the way.
+		if cols.Has(scan.Sizes) && b.sizes.raw > 0 {
+			s = append(s, &b.sizes)
+		}
 	} else if cols.Has(scan.Lines) || cols.Has(scan.Sizes) {
 		s = append(s, &b.lines.lengths)
 	}
