@@ -22,7 +22,8 @@ import (
 // TestTranscripts runs pipelines as testdata/transcripts tells:
 //
 //	stages            a pipeline, in YAML
-//	put [ts] [labels] entries, one a line; prints what comes out
+//	put [ts] [labels] entries, one a line; prints what comes out. ␛ ␍ ␊ ␠ stand
+//	                  for the characters that they show.
 //	wait D            time passes; what is due is flushed
 //	flush             all that is held back is flushed
 //	ledger            what became of the lines so far
@@ -114,7 +115,7 @@ func (b *bench) put(t *testing.T, d *datadriven.TestData) string {
 	}
 	var entries []entry.Entry
 	for i, line := range strings.Split(strings.TrimSuffix(d.Input, "\n"), "\n") {
-		line = strings.NewReplacer(`\e`, "\x1b", `\r`, "\r", `\xff`, "\xff").Replace(line)
+		line = strings.NewReplacer("␛", "\x1b", "␍", "\r", "␊", "\n", "␠", " ").Replace(line)
 		end := b.offset + int64(len(line)) + 1
 		entries = append(entries, entry.Entry{
 			Labels: l, Timestamp: (ts + int64(i)) * 1e9, Line: line,
