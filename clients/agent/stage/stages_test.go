@@ -80,6 +80,9 @@ var common = []struct{ name, stages, line string }{
 }
 
 func TestCommonStagesAllocateNothing(t *testing.T) {
+	if raced {
+		t.Skip("the race detector allocates")
+	}
 	ls := entry.NewLabels(labels.FromStrings("job", "j", "pod", "p", "namespace", "n"))
 	for _, tc := range common {
 		chain := newPipeline(t, tc.stages).Chain(&discard{})
