@@ -332,7 +332,7 @@ func TestSampleVersion1(t *testing.T) {
 	}{
 		{"testdata/version1", layoutRows, sample(), Encoder{plain: true}, false},
 		{"testdata/version1_templates", layoutTemplates, sampleOfTypes(), Encoder{force: true}, true}, // without runs
-		{"testdata/version1_runs", layoutTemplates, sampleOfTypes(), Encoder{force: true}, true}, // without sizes
+		{"testdata/version1_runs", layoutTemplates, sampleOfTypes(), Encoder{force: true}, true},      // without sizes
 		{"testdata/version1_sizes", layoutTemplates, sampleOfTypes(), Encoder{force: true}, false},
 	} {
 		enc, err := tc.e.Encode(tc.rows)

@@ -14,9 +14,9 @@ const (
 	layoutRows      = 0
 	layoutTemplates = 1
 
-	flagStreams  = 1 // more than one stream
-	flagMetadata = 2 // some row has metadata
-	flagRuns     = 8 // columns of texts say how long their runs are
+	flagStreams  = 1  // more than one stream
+	flagMetadata = 2  // some row has metadata
+	flagRuns     = 8  // columns of texts say how long their runs are
 	flagSizes    = 16 // the lengths of the lines of layout 1 are there
 	knownFlags   = flagStreams | flagMetadata | flagRuns | flagSizes
 )
