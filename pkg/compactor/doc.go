@@ -1,6 +1,6 @@
 // Package compactor keeps the bucket small and quick to ask: it merges the many
 // small segments that ingesters write into few large ones, and takes away what
-// is past its retention. It promises that no answer changes by a merge, whenever
+// is past its retention or asked to be deleted. It promises that no answer changes by a merge, whenever
 // a query runs beside it and wherever the process dies, and that nothing goes
 // that a tenant's rules keep.
 //
@@ -15,6 +15,16 @@
 //
 // What a merge replaced is deleted by [storage.Store.Sweep], when no query can be
 // reading it any more.
+//
+// # Deletes
+//
+// A delete request counts from [Compactor.Delete] on: queries leave out what it
+// selects (package storage), and no merge joins what it touches with what came
+// later ([catalog.Delete]). When it can no longer be cancelled each segment that
+// it touches is written again, by a merge with one input. What is about to be done
+// is written down first (package deletes), and every pass begins with it, so that a
+// receipt has all that was done and nothing else. A request is finished when no
+// segment is left that it touches and no log can bring one back.
 //
 // # Ownership
 //
