@@ -1,7 +1,11 @@
 package engine
 
 import (
+	"errors"
 	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/skaldlogs/skald/pkg/logql/plan"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
@@ -93,16 +97,45 @@ func (p *partial) series(number int) int {
 // result returns the series and their points, by labels. The partial is of no
 // use behind it.
 func (p *partial) result(w *windows) ([]series, error) {
+	points, err := p.points(w)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]series, 0, len(p.labels))
 	for i, ls := range p.labels {
-		points := p.table.points(i, w)
-		if err := p.budget.use(pointBytes * len(points)); err != nil {
+		if err := p.budget.use(pointBytes * len(points[i])); err != nil {
 			return nil, err
 		}
-		if len(points) > 0 {
-			out = append(out, series{ls, points})
+		if len(points[i]) > 0 {
+			out = append(out, series{ls, points[i]})
 		}
 	}
 	sortSeries(out)
 	return out, p.budget.use(-p.held)
 }
+
+// points returns the points of each series. Series have nothing in common, and
+// some take long: a quantile sorts its samples.
+func (p *partial) points(w *windows) ([][]point, error) {
+	out := make([][]point, len(p.labels))
+	var next atomic.Int64
+	work := func() error {
+		for {
+			i := int(next.Add(1)) - 1
+			if i >= len(out) {
+				return nil
+			}
+			out[i] = p.table.points(i, w)
+		}
+	}
+	errs := make([]error, max(1, min(runtime.GOMAXPROCS(0), len(out)/fewSeries)))
+	var wg sync.WaitGroup
+	for n := range errs {
+		wg.Go(func() { errs[n] = guard(work) })
+	}
+	wg.Wait()
+	return out, errors.Join(errs...)
+}
+
+// fewSeries is how many series are worth a worker of their own.
+const fewSeries = 2

@@ -55,7 +55,7 @@ func (r *reading) run(ctx context.Context, sinks []sink) error {
 	var wg sync.WaitGroup
 	for _, s := range sinks {
 		wg.Go(func() {
-			if err := r.guard(func() error { return r.work(ctx, s) }); err != nil {
+			if err := guard(func() error { return r.work(ctx, s) }); err != nil {
 				cancel(err)
 			}
 		})
@@ -77,7 +77,7 @@ func (r *reading) run(ctx context.Context, sinks []sink) error {
 
 // guard calls fn and makes an error of a panic: a mistake that one query brings
 // to light must not end a process that holds the entries of all tenants.
-func (r *reading) guard(fn func() error) (err error) {
+func guard(fn func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("run the query: panic: %v\n%s", p, debug.Stack())
