@@ -1,6 +1,7 @@
 package push
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/tls"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"github.com/grafana/dskit/server"
 	"github.com/prometheus/common/config"
 	"github.com/prometheus/exporter-toolkit/web"
+	"go.yaml.in/yaml/v3"
 	"golang.org/x/net/netutil"
 )
 
@@ -81,8 +83,14 @@ func (c *Config) unused() []string {
 	v, defaults := reflect.ValueOf(c.Server), reflect.ValueOf(d)
 	for f := range v.Type().Fields() {
 		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		if key != "" && key != "-" && !slices.Contains(served, key) && !v.FieldByIndex(f.Index).IsZero() &&
-			!reflect.DeepEqual(v.FieldByIndex(f.Index).Interface(), defaults.FieldByIndex(f.Index).Interface()) {
+		set := v.FieldByIndex(f.Index)
+		if key == "" || key == "-" || slices.Contains(served, key) || set.IsZero() {
+			continue
+		}
+		// As YAML, since some are not comparable.
+		text, err := yaml.Marshal(set.Interface())
+		usual, _ := yaml.Marshal(defaults.FieldByIndex(f.Index).Interface())
+		if err != nil || !bytes.Equal(text, usual) {
 			keys = append(keys, key)
 		}
 	}

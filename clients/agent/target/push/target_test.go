@@ -152,6 +152,9 @@ func TestUnusedKeysAreNamed(t *testing.T) {
 	cfg.Server.HTTPListenPort = 1
 	cfg.Server.GRPCListenPort = 2
 	cfg.Server.LogSourceIPs = true
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
 	if got := strings.Join(cfg.unused(), " "); got != "grpc_listen_port log_source_ips_enabled" {
 		t.Errorf("unused keys are %q", got)
 	}
