@@ -151,7 +151,7 @@ type Decompression struct {
 // Default is what an empty file means.
 func Default() Config {
 	c := Config{
-		Positions: Positions{Filename: "/var/log/positions.yaml", SyncPeriod: 10 * time.Second, JournalSync: true},
+		Positions: Positions{Filename: "/var/log/positions.yaml", SyncPeriod: 10 * time.Second},
 		Target:    TargetConfig{SyncPeriod: 10 * time.Second, Unserved: Ignore, BufferBytes: 256 << 20},
 		Limits:    send.LimitsConfig{ReadlineRate: 10_000, ReadlineBurst: 10_000, ReadlineRateDrop: true},
 	}

@@ -1,0 +1,28 @@
+package main_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestCommandLine drives the binary as its users do, a behaviour in each script.
+func TestCommandLine(t *testing.T) {
+	dir, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("PATH", dir+string(os.PathListSeparator)+e.Getenv("PATH"))
+			e.Setenv("HOSTNAME", "node-1")
+			e.Setenv("FILE", filepath.Join(e.WorkDir, "promtail.yaml"))
+			return nil
+		},
+		RequireUniqueNames: true,
+		UpdateScripts:      os.Getenv("SKALD_UPDATE_SCRIPTS") != "",
+	})
+}
