@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/skaldlogs/skald/pkg/deletes"
-	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/storage"
 	"github.com/skaldlogs/skald/pkg/storage/block"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
@@ -60,9 +59,8 @@ func (c *Compactor) applyDeletes(ctx context.Context) error {
 		errs = append(errs, err)
 	}
 	for _, tenant := range c.store.Catalog().Tenants() {
-		switch c.limits.For(tenant).DeletionMode {
-		case limits.DeletionFilter, limits.DeletionDisabled:
-			continue // what was accepted stays hidden, and no more
+		if !c.removes(tenant) {
+			continue
 		}
 		if err := c.applyTenant(ctx, tenant); err != nil {
 			errs = append(errs, fmt.Errorf("tenant %s: %w", tenant, err))

@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/skaldlogs/skald/pkg/deletes"
+	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/scan"
@@ -44,8 +45,9 @@ type DeleteState struct {
 	catalog.Delete
 	// Finished is when all that it covers was removed; zero before that.
 	Finished time.Time
-	// Due is when removing begins.
-	Due time.Time
+	// Due is when removing begins, unless the tenant's deletes only hide.
+	Due      time.Time
+	HideOnly bool
 	// Done and Left are how many segments were rewritten, and how many may have to be.
 	Done, Left int
 	// Removed is how many rows it has removed; known once it is finished.
@@ -57,7 +59,7 @@ func (s *DeleteState) Status(now time.Time) string {
 	switch {
 	case !s.Finished.IsZero():
 		return "processed"
-	case now.Before(s.Due):
+	case now.Before(s.Due) || s.HideOnly:
 		return "received"
 	}
 	percent := 0
@@ -206,7 +208,7 @@ func (c *Compactor) openDeletes(ctx context.Context, tenant string, snap *catalo
 		live[e.ID] = true
 	}
 	for _, d := range snap.Deletes {
-		s := DeleteState{Delete: *d, Due: c.due(d)}
+		s := DeleteState{Delete: *d, Due: c.due(d), HideOnly: !c.removes(tenant)}
 		for _, e := range snap.Entries {
 			if d.Touches(e) && !c.isClean(d.ID, e.ID) {
 				s.Left++
@@ -224,6 +226,13 @@ func (c *Compactor) openDeletes(ctx context.Context, tenant string, snap *catalo
 		states = append(states, s)
 	}
 	return states, nil
+}
+
+// removes reports whether what a tenant's requests select is removed, rather than
+// hidden and no more.
+func (c *Compactor) removes(tenant string) bool {
+	mode := c.limits.For(tenant).DeletionMode
+	return mode != limits.DeletionFilter && mode != limits.DeletionDisabled
 }
 
 // DeleteVersion changes whenever what is deleted of a tenant does, without new

@@ -1,8 +1,8 @@
 // Package compactor keeps the bucket small and quick to ask: it merges the many
 // small segments that ingesters write into few large ones, and takes away what
-// is past its retention or asked to be deleted. It promises that no answer changes by a merge, whenever
-// a query runs beside it and wherever the process dies, and that nothing goes
-// that a tenant's rules keep.
+// is past its retention or asked to be deleted. It promises that no answer
+// changes by a merge, whenever a query runs beside it and wherever the process
+// dies, and that nothing goes that a tenant's rules keep.
 //
 //	level 0   ▯▯▯▯▯▯▯▯▯▯▯▯   minutes: what ingesters flush, once they released it
 //	level 1   ▭▭▭▭▭▭         two hours
