@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/common/version"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/skaldlogs/skald/pkg/machine"
 	"github.com/skaldlogs/skald/pkg/skald"
 )
 
@@ -60,6 +61,7 @@ func printConfig(to *os.File, c *skald.Config) int {
 }
 
 func serve(l *skald.Loaded) error {
+	machine.TuneGC()
 	if l.PrintToStderr {
 		printConfig(os.Stderr, &l.Config)
 	}

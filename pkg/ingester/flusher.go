@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +22,10 @@ const (
 	lookPeriod   = time.Second
 	forgetPeriod = time.Minute
 )
+
+// largeGeneration is how many bytes of lines a generation has whose memory is
+// given back to the machine as soon as it is dropped.
+const largeGeneration = 64 << 20
 
 // A flusher freezes generations and hands them to the store, oldest first, one
 // at a time. The steps of one, and what a crash after each of them means:
@@ -259,6 +264,10 @@ func (f *flusher) flush(ctx context.Context, gen *generation) error {
 	}
 	f.leftover = append(f.leftover, gen.id)
 	f.removeLeftovers()
+	if gen.raw.Load() >= largeGeneration {
+		// Much is garbage at once, and the next collection may be minutes away.
+		debug.FreeOSMemory()
+	}
 	return nil
 }
 
