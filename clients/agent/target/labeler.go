@@ -81,6 +81,10 @@ func (l *Labeler) Labels(own []labels.Label) (_ *entry.Labels, kept bool) {
 	return ls, ls != nil
 }
 
+// Looks reports whether the labels of an entry may depend on a label of that name:
+// what nobody looks at need not be found out.
+func (l *Labeler) Looks(name string) bool { return l.matters(name) }
+
 // matters reports whether the result may depend on a label. Most of what sources
 // know of an entry matters to nobody, and is different each time.
 func (l *Labeler) matters(name string) bool {

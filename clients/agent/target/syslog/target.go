@@ -244,6 +244,8 @@ func (c *idleConn) Read(b []byte) (int, error) {
 // A peer is who sends.
 type peer struct{ address, hostname string }
 
+const hostnameLabel = "__syslog_connection_hostname"
+
 // newPeer names the sender. Its host name is what it has in the hosts' files or
 // in DNS, if anything.
 func (t *Target) newPeer(addr net.Addr) peer {
@@ -251,14 +253,18 @@ func (t *Target) newPeer(addr net.Addr) peer {
 	if err != nil {
 		return peer{address: addr.String()}
 	}
-	return peer{address: host, hostname: t.names.of(host)}
+	p := peer{address: host}
+	if t.labeler.Looks(hostnameLabel) {
+		p.hostname = t.names.of(host)
+	}
+	return p
 }
 
 // label appends what is known of a message as meta labels.
 func (t *Target) label(own []labels.Label, m *message, p peer) []labels.Label {
 	own = append(own,
 		labels.Label{Name: "__syslog_connection_ip_address", Value: p.address},
-		labels.Label{Name: "__syslog_connection_hostname", Value: p.hostname},
+		labels.Label{Name: hostnameLabel, Value: p.hostname},
 		labels.Label{Name: "__syslog_message_severity", Value: severities[m.severity]},
 		labels.Label{Name: "__syslog_message_facility", Value: facilities[m.facility]},
 		labels.Label{Name: "__syslog_message_hostname", Value: m.hostname},

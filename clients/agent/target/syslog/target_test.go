@@ -99,6 +99,39 @@ func TestWholeMessageAndOwnTime(t *testing.T) {
 	}
 }
 
+func TestPeersAreNamedWhereSomebodyLooks(t *testing.T) {
+	for relabel, want := range map[string]string{
+		`[{source_labels: [__syslog_connection_hostname], target_label: from}]`: `{from="box.example", job="s"} "text"`,
+		"": `{job="s"} "text"`,
+	} {
+		c := targettest.New()
+		target, err := Listen(Config{ListenAddress: "127.0.0.1:0", Labels: map[string]string{"job": "s"}}, c.Options(t, relabel))
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := 0
+		target.names.lookup = func(_ context.Context, address string) ([]string, error) {
+			asked++
+			if address != "127.0.0.1" {
+				return nil, errors.New("an unknown address")
+			}
+			return []string{"box.example."}, nil
+		}
+		stop := targettest.Run(t, target)
+		send(t, "tcp", target.Addr(), theMessage+"\n"+theMessage+"\n")
+		send(t, "tcp", target.Addr(), theMessage+"\n")
+		for _, e := range c.Wait(t, 3) {
+			if e.String() != want {
+				t.Errorf("got %s, want %s", e, want)
+			}
+		}
+		stop()
+		if relabel == "" && asked > 0 {
+			t.Errorf("asked for names %d times, though nobody looks", asked)
+		}
+	}
+}
+
 func TestRelabellingDrops(t *testing.T) {
 	target, c := start(t, Config{Labels: map[string]string{"job": "s"}},
 		`[{source_labels: [__syslog_message_app_name], regex: noise, action: drop}]`)
