@@ -11,6 +11,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/compactor"
 	"github.com/skaldlogs/skald/pkg/distributor"
+	"github.com/skaldlogs/skald/pkg/explain"
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/loghttp"
 	"github.com/skaldlogs/skald/pkg/logql/engine"
@@ -32,6 +33,8 @@ type Pusher interface {
 // A Querier answers questions in the name of one tenant or several.
 type Querier interface {
 	Query(ctx context.Context, tenants []string, expr syntax.Expr, p engine.Params) (*engine.Result, error)
+	// Explain tells how a query would be answered, or with analyze how it was.
+	Explain(ctx context.Context, tenants []string, expr syntax.Expr, p engine.Params, analyze bool) (*explain.Query, error)
 	// Admit decides whether a query may be run, and how.
 	Admit(ctx context.Context, tenants []string, d *querier.Demand) (engine.Params, error)
 	// CheckSelectors decides whether a request may have that many.
@@ -47,8 +50,6 @@ type Querier interface {
 	Patterns(ctx context.Context, tenants []string, req *scan.Request, step time.Duration) ([]loghttp.Pattern, error)
 	Tail(ctx context.Context, tenant string, req *querier.TailRequest) (*querier.Tail, error)
 }
-
-var _ Querier = (*querier.Querier)(nil)
 
 // A Flusher hands everything in memory to the store.
 type Flusher interface {
@@ -146,6 +147,7 @@ func (a *API) Register(r *mux.Router) {
 		}
 		read("/loki/api/v1/query", a.reading(a.query))
 		read("/loki/api/v1/query_range", a.reading(a.queryRange))
+		read("/loki/api/v1/explain", a.reading(a.explain))
 		read("/loki/api/v1/labels", a.reading(a.labelNames))
 		read("/loki/api/v1/label", a.reading(a.labelNames))
 		read("/loki/api/v1/label/{name}/values", a.reading(a.labelValues))

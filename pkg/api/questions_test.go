@@ -19,9 +19,12 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/skaldlogs/skald/pkg/api"
+	"github.com/skaldlogs/skald/pkg/explain"
+	"github.com/skaldlogs/skald/pkg/frontend"
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/logql/engine"
 	"github.com/skaldlogs/skald/pkg/logql/logqltest"
+	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/querier"
 	"github.com/skaldlogs/skald/pkg/scan"
@@ -51,10 +54,20 @@ func newWorld(t *testing.T, change func(*api.Config, *limits.Limits), streams ..
 		Ring: w, Ingesters: w, Store: &w.store, Engine: engine.New(engine.Options{}), Limits: overrides, Logger: log.NewNopLogger(),
 	})
 	r := mux.NewRouter()
-	api.New(cfg, api.Roles{Querier: q}, overrides, log.NewNopLogger()).Register(r)
+	api.New(cfg, api.Roles{Querier: asked{q, frontend.New(frontend.Config{}, frontend.Options{Querier: q, Limits: overrides, Logger: log.NewNopLogger()})}}, overrides, log.NewNopLogger()).Register(r)
 	w.server = httptest.NewServer(r)
 	t.Cleanup(w.server.Close)
 	return w
+}
+
+// An asked is a querier with a frontend for what only that one does.
+type asked struct {
+	*querier.Querier
+	frontend *frontend.Frontend
+}
+
+func (a asked) Explain(ctx context.Context, tenants []string, expr syntax.Expr, p engine.Params, analyze bool) (*explain.Query, error) {
+	return a.frontend.Explain(ctx, tenants, expr, p, analyze)
 }
 
 func (w *world) GetReplicationSetForOperation(ring.Operation) (ring.ReplicationSet, error) {

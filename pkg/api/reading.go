@@ -27,42 +27,53 @@ type question struct {
 	gaps    *querier.Gaps // of the answer
 }
 
+// A plainText is an answer that is no JSON. It has its warnings itself.
+type plainText string
+
 // reading serves a question of one tenant or several. What answer returns is
-// the body in JSON, unless it is bytes, which are the body.
+// the body in JSON, unless it is bytes, which are the body, or a [plainText].
 func (a *API) reading(answer func(*question) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, gaps := querier.WithGaps(r.Context())
-		body, err := a.read(w, r.WithContext(ctx), gaps, answer)
+		body, plain, err := a.read(w, r.WithContext(ctx), gaps, answer)
 		if err != nil {
 			a.fail(w, r, err, false)
 			return
 		}
+		warnings := gaps.List()
 		w.Header().Set(CompletenessHeader, complete)
-		if warnings := gaps.List(); len(warnings) > 0 {
+		if len(warnings) > 0 {
 			w.Header().Set(CompletenessHeader, partly)
-			body = loghttp.InsertWarnings(body, warnings)
 		}
-		writeJSON(w, body)
+		if plain {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			_, _ = w.Write(body) // a client that is gone has nobody to tell
+			return
+		}
+		writeJSON(w, loghttp.InsertWarnings(body, warnings))
 	}
 }
 
-// read returns the body of an answer.
-func (a *API) read(w http.ResponseWriter, r *http.Request, gaps *querier.Gaps, answer func(*question) (any, error)) ([]byte, error) {
+// read returns the body of an answer, and whether it is plain text.
+func (a *API) read(w http.ResponseWriter, r *http.Request, gaps *querier.Gaps, answer func(*question) (any, error)) (body []byte, plain bool, err error) {
 	tenants, err := a.readTenants(r)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	f, err := form(w, r)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	body, err := answer(&question{r, tenants, f, gaps})
+	value, err := answer(&question{r, tenants, f, gaps})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if text, ok := body.([]byte); ok {
-		return text, nil
+	switch value := value.(type) {
+	case []byte:
+		return value, false, nil
+	case plainText:
+		return []byte(value), true, nil
 	}
-	text, err := json.Marshal(body)
-	return append(text, '\n'), err
+	body, err = json.Marshal(value)
+	return append(body, '\n'), false, err
 }

@@ -19,6 +19,7 @@ func TestCompleteness(t *testing.T) {
 	paths := map[string]string{
 		"/loki/api/v1/query":                      `query=count_over_time({env="prod"}[100s])&time=200`,
 		"/loki/api/v1/query_range":                selector,
+		"/loki/api/v1/explain":                    selector + "&analyze=true",
 		"/loki/api/v1/labels":                     "start=100&end=200",
 		"/loki/api/v1/label/app/values":           selector,
 		"/loki/api/v1/series":                     `match[]={env="prod"}` + all,

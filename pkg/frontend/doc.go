@@ -27,6 +27,12 @@
 // each time. What is held is looked at before and after an extent is computed,
 // and the answer kept only if nothing changed meanwhile.
 //
+// # Explanations
+//
+// [Frontend.Explain] runs the same code with a trace in the context. Without
+// analysis it reads no block: kept answers are looked up, the rest is planned, and
+// nothing is kept.
+//
 // # Fairness
 //
 // A tenant's parts wait in a line of their own, and the lines take turns, however

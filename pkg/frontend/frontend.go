@@ -85,7 +85,7 @@ func (f *Frontend) Query(ctx context.Context, tenants []string, expr syntax.Expr
 		return nil, err
 	}
 	began := f.now()
-	j := &job{frontend: f, tenants: tenants, owner: strings.Join(tenants, "|"), expr: expr, params: p, limits: l}
+	j := f.job(tenants, expr, p, l)
 	if err := f.queue.enter(j.owner); err != nil {
 		f.metrics.refused.Inc()
 		return nil, err
@@ -111,6 +111,10 @@ func (f *Frontend) Query(ctx context.Context, tenants []string, expr syntax.Expr
 	own := *res // its stats are this query's
 	own.Stats.Exec = took
 	return &own, nil
+}
+
+func (f *Frontend) job(tenants []string, expr syntax.Expr, p engine.Params, l engine.Limits) *job {
+	return &job{frontend: f, tenants: tenants, owner: strings.Join(tenants, "|"), expr: expr, params: p, limits: l}
 }
 
 // splitBy is how metric queries of these tenants are cut: the shortest of their

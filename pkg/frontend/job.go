@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/prometheus/promql"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/skaldlogs/skald/pkg/explain"
 	"github.com/skaldlogs/skald/pkg/logql/engine"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/scan"
@@ -26,18 +27,30 @@ type job struct {
 
 // answer evaluates the query; begin is called before any row is looked at.
 func (j *job) answer(ctx context.Context, begin func()) (*engine.Result, error) {
+	c := j.cutting()
+	if c == nil {
+		return j.run(ctx, j.params, begin)
+	}
+	begin()
+	return j.cut(ctx, c)
+}
+
+// cutting returns the extents of the query, nil if it is evaluated as a whole.
+func (j *job) cutting() *cutting {
 	split := j.frontend.splitBy(j.tenants)
 	if _, logs := j.expr.(*syntax.LogSelector); logs || split == 0 || !j.divisible() {
-		return j.run(ctx, j.params, begin)
+		return nil
 	}
 	reach := reachOf(j.expr)
 	length := extentLength(split, j.params.Step, reach)
 	parts := extents(&j.params, length)
 	if len(parts) == 1 && !j.keeps(&parts[0]) {
-		return j.run(ctx, j.params, begin)
+		return nil
 	}
-	begin()
-	return j.cut(ctx, &cutting{job: j, reach: reach, length: length, extents: parts})
+	return &cutting{
+		job: j, reach: reach, length: length, extents: parts,
+		names: make([]string, len(parts)), found: make([]promql.Matrix, len(parts)),
+	}
 }
 
 // divisible reports whether the query is the sum of its steps, and these can be
@@ -97,8 +110,6 @@ type cutting struct {
 
 // cut answers a query extent by extent.
 func (j *job) cut(ctx context.Context, c *cutting) (*engine.Result, error) {
-	c.names = make([]string, len(c.extents))
-	c.found = make([]promql.Matrix, len(c.extents))
 	if err := c.look(ctx); err != nil {
 		return nil, err
 	}
@@ -123,6 +134,7 @@ func (j *job) cut(ctx context.Context, c *cutting) (*engine.Result, error) {
 // look names the extents that can be kept, and finds those that are.
 func (c *cutting) look(ctx context.Context) error {
 	if !slices.ContainsFunc(c.extents, func(e extent) bool { return c.job.keeps(&e) }) {
+		c.explain(ctx, 0)
 		return nil
 	}
 	held, err := c.holdings(ctx)
@@ -141,7 +153,15 @@ func (c *cutting) look(ctx context.Context) error {
 	if len(names) > 0 {
 		c.use(ctx, names)
 	}
+	c.explain(ctx, len(names))
 	return nil
+}
+
+// explain notes how the query is cut.
+func (c *cutting) explain(ctx context.Context, keepable int) {
+	explain.From(ctx).SetSplit(explain.Split{
+		ExtentSeconds: explain.Seconds(c.length), Extents: len(c.extents), Kept: int(c.stats.CacheFound), Keepable: keepable,
+	})
 }
 
 // holdings names what the extents read, steps that were not asked for included:

@@ -13,6 +13,7 @@ import (
 	"github.com/grafana/dskit/services"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/skaldlogs/skald/pkg/explain"
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/logql/engine"
 	"github.com/skaldlogs/skald/pkg/model"
@@ -111,7 +112,12 @@ func (q *Querier) Open(ctx context.Context, req *scan.Request) (scan.Snapshot, e
 	// the memory that was looked at earlier.
 	masks, _ := q.store.Masks(req.Tenant, req.Interval)
 	snaps, err := fromIngesters(ctx, q, func(ctx context.Context, s Source) (scan.Snapshot, error) {
-		return s.Open(ctx, req)
+		began := time.Now()
+		snap, err := s.Open(ctx, req)
+		if trace := explain.ScanFrom(ctx); trace != nil && err == nil {
+			explainIngester(trace, snap.Directory(), time.Since(began))
+		}
+		return snap, err
 	}, func(s scan.Snapshot) { _ = s.Close() })
 	if err != nil {
 		return nil, err
@@ -138,6 +144,15 @@ func (q *Querier) Open(ctx context.Context, req *scan.Request) (scan.Snapshot, e
 	}
 	// The store is older than memory, so its blocks come first.
 	return scan.Join(append([]scan.Snapshot{stored}, snaps...)...), nil
+}
+
+// explainIngester notes what an ingester has.
+func explainIngester(trace *explain.Scan, dir *scan.Directory, took time.Duration) {
+	name := "ingester"
+	if len(dir.Generations) > 0 {
+		name += " " + dir.Generations[0].Ingester // all are of one
+	}
+	trace.AddSource(explain.Source{Name: name, Blocks: len(dir.Blocks), Seconds: explain.Seconds(took)})
 }
 
 // hide hides what is deleted of an ingester's memory.

@@ -14,6 +14,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/cluster"
 	"github.com/skaldlogs/skald/pkg/compactor"
 	"github.com/skaldlogs/skald/pkg/distributor"
+	"github.com/skaldlogs/skald/pkg/explain"
 	"github.com/skaldlogs/skald/pkg/frontend"
 	"github.com/skaldlogs/skald/pkg/ingester"
 	"github.com/skaldlogs/skald/pkg/loghttp"
@@ -180,6 +181,11 @@ type reader struct {
 // Query implements [api.Querier].
 func (r reader) Query(ctx context.Context, tenants []string, expr syntax.Expr, p engine.Params) (*engine.Result, error) {
 	return r.frontend.Query(ctx, tenants, expr, p)
+}
+
+// Explain implements [api.Querier].
+func (r reader) Explain(ctx context.Context, tenants []string, expr syntax.Expr, p engine.Params, analyze bool) (*explain.Query, error) {
+	return r.frontend.Explain(ctx, tenants, expr, p, analyze)
 }
 
 // allIngesters are those of the ring, all of which may hold entries.

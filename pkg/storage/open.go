@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
+	"github.com/skaldlogs/skald/pkg/explain"
 	"github.com/skaldlogs/skald/pkg/scan"
 	"github.com/skaldlogs/skald/pkg/storage/block"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
@@ -19,6 +22,7 @@ import (
 // The directory names no generations: those whose rows are in segments are the
 // store's.
 func (s *Store) Open(ctx context.Context, req *scan.Request, exclude []scan.Generation) (scan.Snapshot, error) {
+	began := time.Now()
 	p, err := s.pin(ctx, req.Tenant, req.Interval, exclude)
 	if err != nil {
 		return nil, fmt.Errorf("open the store for tenant %s: %w", req.Tenant, err)
@@ -26,13 +30,18 @@ func (s *Store) Open(ctx context.Context, req *scan.Request, exclude []scan.Gene
 	filters := block.NewFilters(req.Filters)
 	p.filtered = len(req.Filters) > 0
 	snaps := make([]scan.Snapshot, len(p.entries))
+	var others atomic.Int64 // blocks without rows of the request
 	err = p.each(ctx, func(i int, r *segment.Reader) error {
 		snap, err := r.Snapshot(req, filters)
 		if err == nil {
 			snaps[i] = p.hide(p.entries[i], snap)
+			others.Add(int64(r.BlockCount() - len(snap.Directory().Blocks)))
 		}
 		return err
 	})
+	if trace := explain.ScanFrom(ctx); trace != nil {
+		p.explain(trace, snaps, others.Load(), time.Since(began))
+	}
 	there := snaps[:0]
 	for _, snap := range snaps {
 		if snap != nil {
@@ -49,6 +58,20 @@ func (s *Store) Open(ctx context.Context, req *scan.Request, exclude []scan.Gene
 	dir.Generations = nil
 	dir.Warnings = append(p.warnings, dir.Warnings...)
 	return &snapshot{Snapshot: joined, dir: dir, pinned: p}, nil
+}
+
+// explain notes what was found, and left out.
+func (p *pinned) explain(trace *explain.Scan, snaps []scan.Snapshot, others int64, took time.Duration) {
+	src := explain.Source{Name: "store", Segments: len(p.entries), Seconds: explain.Seconds(took)}
+	for _, snap := range snaps {
+		if snap != nil {
+			src.Blocks += len(snap.Directory().Blocks)
+		}
+	}
+	trace.AddSource(src)
+	trace.Skip(explain.Skip{Why: explain.OtherTimes, Segments: p.otherTimes})
+	trace.Skip(explain.Skip{Why: explain.InMemory, Segments: p.inMemory})
+	trace.Skip(explain.Skip{Why: explain.OtherRows, Blocks: others})
 }
 
 // hide hides what is deleted of a segment.

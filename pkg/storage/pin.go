@@ -28,7 +28,9 @@ type pinned struct {
 	entries  []*catalog.Entry
 	masks    []*Mask  // what is hidden of them
 	warnings []string // what an answer has to do without
-	filtered bool     // blocks are going to be pruned by what lies before the index
+	// otherTimes and inMemory count segments that are left out.
+	otherTimes, inMemory int64
+	filtered             bool // blocks are going to be pruned by what lies before the index
 }
 
 // pin picks the segments that are live now and overlap an interval, without
@@ -51,7 +53,12 @@ func (s *Store) pin(ctx context.Context, tenant string, interval model.Interval,
 	defer s.mu.Unlock()
 	snap := s.catalog.Snapshot(tenant)
 	for _, e := range snap.Entries {
-		if !e.Interval.Overlaps(interval) || e.Level == 0 && slices.ContainsFunc(e.Sources, isExcluded) {
+		switch {
+		case !e.Interval.Overlaps(interval):
+			p.otherTimes++
+			continue
+		case e.Level == 0 && slices.ContainsFunc(e.Sources, isExcluded):
+			p.inMemory++
 			continue
 		}
 		s.pins[e.ID]++

@@ -5,9 +5,11 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/skaldlogs/skald/pkg/explain"
 	"github.com/skaldlogs/skald/pkg/logql/pipeline"
 	"github.com/skaldlogs/skald/pkg/logql/plan"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
@@ -33,11 +35,16 @@ func (q *query) logs(ctx context.Context, e *syntax.LogSelector) (*Result, error
 	}
 	run.want = model.Interval{Mint: p.Start, Maxt: p.End - 1}
 	req := &scan.Request{Tenant: q.tenant, Matchers: e.Matchers, Interval: run.want, Filters: filters}
-	snap, err := q.open(ctx, req)
+	if t := explain.From(ctx); t != nil {
+		run.trace = t.Scan(planOf(e.String(), req, rest, run.pushed))
+	}
+	snap, err := q.open(ctx, req, run.trace)
 	if err != nil {
 		return nil, err
 	}
+	began := time.Now()
 	data, err := run.scan(ctx, snap)
+	run.trace.Ran(time.Since(began))
 	if closeErr := snap.Close(); err == nil {
 		err = closeErr
 	}
@@ -59,6 +66,7 @@ type logRun struct {
 	dir        *scan.Directory
 	ranks      []int // by stream: its place in the order of labels
 	picker     *picker
+	trace      *explain.Scan // nil where nobody wants to know
 }
 
 // scan reads blocks from the newest (or oldest) on, until no other can matter.
@@ -97,7 +105,7 @@ func (run *logRun) scan(ctx context.Context, snap scan.Snapshot) (Streams, error
 		sinks[i] = &logSink{run: run, streams: make([]logStream, len(run.dir.Streams))}
 	}
 	rd := &reading{
-		query: run.query, snap: snap, dir: run.dir, layout: lay, order: order,
+		query: run.query, snap: snap, dir: run.dir, layout: lay, order: order, trace: run.trace,
 		need: func(b int) need {
 			n := lay.need(b, scan.Lines|scan.Metadata)
 			n.first.Interval = n.first.Interval.Intersect(run.picker.open())

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
+	"github.com/skaldlogs/skald/pkg/explain"
 	"github.com/skaldlogs/skald/pkg/logql/pipeline"
 	"github.com/skaldlogs/skald/pkg/logql/plan"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
@@ -23,11 +25,16 @@ func (q *query) rangeAggregation(ctx context.Context, r *plan.Range) ([]series, 
 	}
 	run.pushed = pushRange(r)
 	req := &scan.Request{Tenant: q.tenant, Matchers: r.Matchers, Interval: run.windows.interval(), Filters: r.Filters}
-	snap, err := q.open(ctx, req)
+	if t := explain.From(ctx); t != nil {
+		run.trace = t.Scan(rangePlan(r, req, run.pushed))
+	}
+	snap, err := q.open(ctx, req, run.trace)
 	if err != nil {
 		return nil, err
 	}
+	began := time.Now()
 	out, err := run.scan(ctx, snap)
+	run.trace.Ran(time.Since(began))
 	if closeErr := snap.Close(); err == nil {
 		err = closeErr
 	}
@@ -62,6 +69,7 @@ type rangeRun struct {
 	pushed     *pushed            // nil when nothing is asked of fields
 	dir        *scan.Directory
 	layout     *layout
+	trace      *explain.Scan // nil where nobody wants to know
 }
 
 // measuresBytes reports whether a sample is the length of its line.
@@ -125,9 +133,11 @@ func (run *rangeRun) scan(ctx context.Context, snap scan.Snapshot) ([]series, er
 	run.layout = newLayout(run.dir, run.windows.interval(), run.windows.touches)
 	known := run.newSink()
 	var order []int
+	untouched := int64(0)
 	for b := range run.layout.blocks {
 		at := &run.layout.blocks[b]
 		if at.interval.Empty() {
+			untouched++
 			continue
 		}
 		if run.fromDirectory(b, known) {
@@ -136,6 +146,8 @@ func (run *rangeRun) scan(ctx context.Context, snap scan.Snapshot) ([]series, er
 			order = append(order, b)
 		}
 	}
+	run.trace.Skip(explain.Skip{Why: explain.NoWindow, Blocks: untouched})
+	run.trace.Skip(explain.Skip{Why: explain.FromDirectory, Blocks: known.stats.BlocksDirectory, Rows: known.stats.DirectoryLines})
 	// By time, so that rows that wait for another block do not wait long.
 	slices.SortStableFunc(order, func(a, b int) int {
 		return cmp.Compare(run.layout.blocks[a].interval.Mint, run.layout.blocks[b].interval.Mint)
@@ -150,7 +162,7 @@ func (run *rangeRun) scan(ctx context.Context, snap scan.Snapshot) ([]series, er
 	}
 	partials[0] = known
 	sinks[0] = known
-	rd := &reading{query: run.query, snap: snap, dir: run.dir, layout: run.layout, need: run.need, order: order}
+	rd := &reading{query: run.query, snap: snap, dir: run.dir, layout: run.layout, need: run.need, order: order, trace: run.trace}
 	if err := rd.run(ctx, sinks); err != nil {
 		return nil, err
 	}

@@ -7,7 +7,9 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"time"
 
+	"github.com/skaldlogs/skald/pkg/explain"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
 )
@@ -34,6 +36,7 @@ type reading struct {
 	// enough reports whether the blocks of order from next on are not needed; nil
 	// when all are.
 	enough func(next int) bool
+	trace  *explain.Scan // nil where nobody wants to know
 
 	// drained is closed once no block is left to take.
 	drained chan struct{}
@@ -46,6 +49,10 @@ type reading struct {
 
 // run reads the blocks, by one worker for each sink. The first error ends it.
 func (r *reading) run(ctx context.Context, sinks []sink) error {
+	if r.trace.Dry() {
+		r.plan()
+		return nil
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r.drained = make(chan struct{})
@@ -69,6 +76,7 @@ func (r *reading) run(ctx context.Context, sinks []sink) error {
 		r.stats.Add(s.counts())
 	}
 	r.stats.BlocksSkipped += int64(len(r.order) - r.next)
+	r.trace.Skip(explain.Skip{Why: explain.Enough, Blocks: int64(len(r.order) - r.next)})
 	q.engine.count(&r.stats)
 	q.stats.Add(&r.stats)
 	q.warnings = append(q.warnings, r.warnings...)
@@ -180,6 +188,7 @@ type part struct {
 func (r *reading) read(ctx context.Context, block int, want scan.Want, first bool) (*part, error) {
 	p := &part{block: &r.dir.Blocks[block]}
 	var err error
+	began := time.Now()
 	if p.batch, err = r.snap.Read(ctx, block, want); err == nil {
 		err = checkBatch(p.batch, r.dir, want)
 	}
@@ -193,6 +202,7 @@ func (r *reading) read(ctx context.Context, block int, want scan.Want, first boo
 	p.places = findRuns(p.block, p.batch)
 	if !p.damaged {
 		r.count(p, want.Interval, first)
+		explainRead(r.trace, p.batch, &want, first, time.Since(began))
 	}
 	return p, nil
 }
@@ -337,6 +347,7 @@ func (r *reading) damaged(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stats.BlocksDamaged++
+	r.trace.Skip(explain.Skip{Why: explain.Damaged, Blocks: 1})
 	r.warnings = append(r.warnings, "incomplete: "+err.Error())
 }
 
@@ -395,11 +406,13 @@ func (p *part) lineBytes(read model.Interval) int64 {
 }
 
 // open opens a snapshot.
-func (q *query) open(ctx context.Context, req *scan.Request) (scan.Snapshot, error) {
-	snap, err := q.source.Open(ctx, req)
+func (q *query) open(ctx context.Context, req *scan.Request, trace *explain.Scan) (scan.Snapshot, error) {
+	began := time.Now()
+	snap, err := q.source.Open(explain.WithScan(ctx, trace), req)
 	if err != nil {
 		return nil, err
 	}
+	explainOpened(trace, snap, time.Since(began))
 	q.warnings = append(q.warnings, snap.Directory().Warnings...)
 	q.stats.Scans++
 	return snap, nil

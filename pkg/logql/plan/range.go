@@ -2,6 +2,7 @@ package plan
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -85,6 +86,16 @@ func newRange(a *syntax.RangeAggregation, grouping *syntax.Grouping) *Range {
 		r.Key += groupingKey(r.Grouping)
 	}
 	return r
+}
+
+// String is the range as a query writes it, with the grouping that was merged into
+// it.
+func (r *Range) String() string {
+	text, _, merged := strings.Cut(r.Key, "\x00")
+	if merged {
+		text += " " + r.Grouping.String()
+	}
+	return text
 }
 
 func groupingKey(g *syntax.Grouping) string {

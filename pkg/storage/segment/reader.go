@@ -265,6 +265,9 @@ func (r *Reader) Summary() Summary { return r.summary }
 // runBytes is what a run takes in memory, with its place.
 const runBytes = int64(unsafe.Sizeof(block.Run{}) + unsafe.Sizeof(place{}))
 
+// BlockCount is how many blocks the segment has.
+func (r *Reader) BlockCount() int { return len(r.blocks) }
+
 // Memory estimates how many bytes the reader keeps in memory once its blocks
 // have been opened. It is asked before, so what a block takes is guessed from
 // the length of its prune part: its templates and columns unpack to about four
