@@ -90,7 +90,7 @@ func BenchmarkMemory(b *testing.B) {
 				check(b, err)
 			}
 			if i%100 == 0 {
-				rss = max(rss, metrics("http://127.0.0.1:"+port+"/metrics")["process_resident_memory_bytes"])
+				rss = max(rss, metrics("http://127.0.0.1:" + port + "/metrics")["process_resident_memory_bytes"])
 			}
 		}
 		tick.Stop()

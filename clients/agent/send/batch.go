@@ -19,6 +19,7 @@ type batch struct {
 	tenant  string
 	began   time.Time
 	bytes   int // of lines and metadata
+	cost    int // of memory, about
 	entries int64
 	lines   int64
 
@@ -65,7 +66,7 @@ func (b *batch) reset() {
 		}
 	}
 	b.slabs, b.full = kept, 0
-	b.tenant, b.bytes, b.entries, b.lines, b.began = "", 0, 0, 0, time.Time{}
+	b.tenant, b.bytes, b.cost, b.entries, b.lines, b.began = "", 0, 0, 0, 0, time.Time{}
 }
 
 // keep copies a string into the batch.

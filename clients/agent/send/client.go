@@ -19,9 +19,13 @@ import (
 	"github.com/skaldlogs/skald/pkg/model"
 )
 
-// held is how many bytes of lines a client holds, in batches: those that wait
-// beside the one on its way.
-const held = 3
+const (
+	// held is how much a client holds, in batches: those that wait beside the one
+	// on its way.
+	held = 3
+	// entryCost is what an entry takes beside its bytes: empty lines take room, too.
+	entryCost = 64
+)
 
 // A Client pushes entries to one server.
 //
@@ -42,7 +46,7 @@ type Client struct {
 	open    map[string]*batch
 	queue   []*batch      // closed, the oldest first
 	free    []*batch      // to be used again
-	pending int           // bytes of lines that are open, queued or on their way
+	pending int           // cost of what is open, queued or on its way
 	room    chan struct{} // closed when pending falls
 
 	raw []byte // belongs to the goroutine that encodes
@@ -144,7 +148,8 @@ func (c *Client) addLocked(e *entry.Entry) {
 		}
 	}
 	b.add(e, c.text)
-	c.pending += size
+	b.cost += size + entryCost
+	c.pending += size + entryCost
 }
 
 // tenant is whose an entry is.
@@ -267,13 +272,13 @@ func (c *Client) await(ctx context.Context, wait time.Duration) {
 type prepared struct {
 	flight *position.Flight
 	batch  *batch
-	bytes  int
+	cost   int
 }
 
 // prepare encodes a batch and writes it to the journal.
 func (c *Client) prepare(b *batch) *prepared {
 	c.raw = logproto.AppendPush(c.raw[:0], &model.Batch{Streams: b.streams})
-	p := &prepared{batch: b, bytes: b.bytes, flight: &position.Flight{
+	p := &prepared{batch: b, cost: b.cost, flight: &position.Flight{
 		Client: c.number, Tenant: b.tenant, Entries: b.entries, Bytes: int64(b.bytes),
 		Body: snappy.Encode(nil, c.raw), Parts: b.takeParts(),
 	}}
@@ -305,7 +310,7 @@ func (c *Client) release(p *prepared) {
 	p.batch.reset()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pending -= p.bytes
+	c.pending -= p.cost
 	if len(c.free) < held {
 		c.free = append(c.free, p.batch)
 	}
