@@ -13,6 +13,7 @@ import (
 	coreclient "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/skaldlogs/skald/clients/agent/entry"
+	positions "github.com/skaldlogs/skald/clients/agent/position"
 	"github.com/skaldlogs/skald/clients/agent/target"
 )
 
@@ -115,6 +116,10 @@ func (t *Target) try(ctx context.Context, position string) (held bool, before st
 
 // hold reads while the lease is held, and writes the position into it.
 func (t *Target) hold(ctx context.Context, feed *target.Feed, position string) {
+	// What this replica read in an earlier turn, and never saw acknowledged, is read
+	// again from the lease's position on, by whoever has the turn.
+	begun := turn{position: position, offset: feed.Offset()}
+	t.opts.Track.Skip(positions.Range{Start: 0, End: begun.offset})
 	reading, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -129,7 +134,7 @@ func (t *Target) hold(ctx context.Context, feed *target.Feed, position string) {
 			break
 		}
 		at := time.Now()
-		if held, _ := t.try(ctx, t.position(position)); held {
+		if held, _ := t.try(ctx, t.position(begun)); held {
 			renewed = at
 		} else if time.Since(renewed) > t.lease.leaseTime*2/3 {
 			level.Warn(t.opts.Logger).Log("msg", "the lease is lost; another replica ships the events", "job", t.opts.Job)
@@ -141,19 +146,25 @@ func (t *Target) hold(ctx context.Context, feed *target.Feed, position string) {
 	if ctx.Err() != nil {
 		last, stop := context.WithTimeout(context.WithoutCancel(ctx), requestTime)
 		defer stop()
-		if err := t.lease.release(last, t.position(position)); err != nil {
+		if err := t.lease.release(last, t.position(begun)); err != nil {
 			level.Warn(t.opts.Logger).Log("msg", "the lease was not given up; others wait for its end", "err", err, "job", t.opts.Job)
 		}
 	}
 }
 
+// A turn is where the reading of a replica began.
+type turn struct {
+	position string
+	offset   int64 // on the track
+}
+
 // position is the version up to which all is acknowledged, not less than that
-// with which the reading began.
-func (t *Target) position(begun string) string {
-	if _, p := t.opts.Track.Resume(); version(p) > version(begun) {
+// with which the turn began.
+func (t *Target) position(begun turn) string {
+	if offset, p := t.opts.Track.Resume(); offset > begun.offset && version(p) > version(begun.position) {
 		return p
 	}
-	return begun
+	return begun.position
 }
 
 // pause waits.

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/skaldlogs/skald/clients/agent/target"
 	"github.com/skaldlogs/skald/clients/agent/target/targettest"
 )
 
@@ -23,14 +24,14 @@ func replica(t *testing.T, s *apiServer, cfg Config) (*Target, *targettest.Colle
 	t.Helper()
 	c := targettest.New()
 	cfg.APIServer = s.URL
-	target, err := New(cfg, c.Options(t, keepEvent))
+	tg, err := New(cfg, c.Options(t, keepEvent))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if target.lease != nil {
-		target.lease.leaseTime = 300 * time.Millisecond
+	if tg.lease != nil {
+		tg.lease.leaseTime = 300 * time.Millisecond
 	}
-	return target, c
+	return tg, c
 }
 
 func names(entries []targettest.Entry) string {
@@ -143,6 +144,36 @@ func TestLeaseOfTheDeadIsTaken(t *testing.T) {
 	// The dead cannot write what it believed to be the position.
 	if held, _, err := dead.lease.acquire(context.Background(), "1"); held || err != nil {
 		t.Errorf("the dead holds its lease again: %v, %v", held, err)
+	}
+}
+
+// TestWhatNobodyAcknowledgedIsShippedAgain has a replica lose its turn twice with
+// events under way.
+func TestWhatNobodyAcknowledgedIsShippedAgain(t *testing.T) {
+	s := newAPIServer(t)
+	s.happen("shop", "0", "Pulled", 1)
+	first, c := replica(t, s, Config{Lease: LeaseConfig{Namespace: "logs"}})
+	c.Hold = true
+	feed := target.NewFeed(t.Context(), first.opts)
+	for turns := range 2 {
+		ctx, cancel := context.WithCancel(t.Context())
+		held, position := first.try(ctx, "")
+		if !held || position != "" {
+			t.Fatalf("turn %d: held %v from %q", turns, held, position)
+		}
+		done := make(chan struct{})
+		go func() { defer close(done); first.hold(ctx, feed, position) }()
+		c.Wait(t, turns+1)
+		cancel()
+		<-done
+	}
+	heir, again := replica(t, s, Config{Lease: LeaseConfig{Namespace: "logs"}})
+	targettest.Run(t, heir)
+	if got := names(again.Wait(t, 1)); got != "0" {
+		t.Errorf("the heir ships %s", got)
+	}
+	if entries := c.Wait(t, 2); entries[0].String() != entries[1].String() || entries[0].Timestamp != entries[1].Timestamp {
+		t.Errorf("the event was shipped as %s, and then as %s", entries[0], entries[1])
 	}
 }
 

@@ -139,13 +139,15 @@ const (
 // read passes on the entries of a stream. The error says how it ended.
 func (r *reading) read(ctx context.Context, in io.Reader) error {
 	x := newExportReader(in)
-	r.batch, r.bytes = r.batch[:0], 0
+	last := r.cursor
 	for {
 		rec, err := x.next()
 		if err != nil {
-			return err
+			// What came whole goes on, or its offsets would stay open for ever.
+			return errors.Join(err, r.pass(ctx, last))
 		}
 		r.add(rec)
+		last = rec.cursor
 		if x.in.Buffered() == 0 || len(r.batch) >= maxBatchEntries || r.bytes >= maxBatchBytes {
 			if err := r.pass(ctx, rec.cursor); err != nil {
 				return err
@@ -162,8 +164,8 @@ func (r *reading) pass(ctx context.Context, cursor string) error {
 	if err != nil {
 		return err
 	}
-	r.cursor = cursor
-	if cursor != "" {
+	if cursor != "" && cursor != r.cursor {
+		r.cursor = cursor
 		r.opts.Track.Note(r.feed.Offset(), cursor)
 	}
 	return nil

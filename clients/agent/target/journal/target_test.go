@@ -2,7 +2,9 @@ package journal
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/skaldlogs/skald/clients/agent/position"
+	"github.com/skaldlogs/skald/clients/agent/target"
 	"github.com/skaldlogs/skald/clients/agent/target/targettest"
 	"github.com/skaldlogs/skald/pkg/parts"
 )
@@ -154,6 +157,27 @@ func TestJournalBeginsAnew(t *testing.T) {
 	targettest.Run(t, target)
 	if got := lines(c.Wait(t, 2)); got != "one,two" {
 		t.Errorf("lines are %q", got)
+	}
+}
+
+// TestWhatCameBeforeTheEndIsPassedOn has a journalctl that dies in the middle of
+// an entry.
+func TestWhatCameBeforeTheEndIsPassedOn(t *testing.T) {
+	c := targettest.New()
+	opts := c.Options(t, keepUnit)
+	tg := &Target{cfg: Config{}, opts: opts, labeler: target.NewLabeler(map[string]string{"job": "j"}, opts.Relabel)}
+	r := &reading{Target: tg, feed: target.NewFeed(t.Context(), opts)}
+	one, two := message(3, "a", "one"), message(2, "a", "two")
+	one.cursor, two.cursor = "c1", "c2"
+	wire := appendExport(appendExport(nil, one), two)
+	if err := r.read(t.Context(), bytes.NewReader(wire[:len(wire)-1])); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("the end is %v", err)
+	}
+	if got := lines(c.Wait(t, 1)); got != "one" {
+		t.Errorf("lines are %q", got)
+	}
+	if offset, cursor := opts.Track.Resume(); offset != 1 || cursor != "c1" {
+		t.Errorf("the position is %d, %q; want 1, c1", offset, cursor)
 	}
 }
 
