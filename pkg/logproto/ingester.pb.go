@@ -276,7 +276,7 @@ func (x Failure_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Failure_Kind.Descriptor instead.
 func (Failure_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{30, 0}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{33, 0}
 }
 
 type IngestRequest struct {
@@ -2029,6 +2029,172 @@ func (x *Vector) GetAbsent() []byte {
 	return nil
 }
 
+type TailRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Matchers      []*Matcher             `protobuf:"bytes,1,rep,name=matchers,proto3" json:"matchers,omitempty"` // all must hold
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TailRequest) Reset() {
+	*x = TailRequest{}
+	mi := &file_logproto_ingester_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TailRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TailRequest) ProtoMessage() {}
+
+func (x *TailRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_logproto_ingester_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TailRequest.ProtoReflect.Descriptor instead.
+func (*TailRequest) Descriptor() ([]byte, []int) {
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *TailRequest) GetMatchers() []*Matcher {
+	if x != nil {
+		return x.Matchers
+	}
+	return nil
+}
+
+// Entries in the order in which they arrived, of one stream after the other.
+type TailReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Streams       []*StreamLabels        `protobuf:"bytes,1,rep,name=streams,proto3" json:"streams,omitempty"`
+	Entries       []byte                 `protobuf:"bytes,2,opt,name=entries,proto3" json:"entries,omitempty"`                                // a PushRequest of as many streams, without their labels
+	Dropped       []*DroppedEntry        `protobuf:"bytes,3,rep,name=dropped,proto3" json:"dropped,omitempty"`                                // the first of those that were left out
+	DroppedCount  uint64                 `protobuf:"varint,4,opt,name=dropped_count,json=droppedCount,proto3" json:"dropped_count,omitempty"` // how many there were
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TailReply) Reset() {
+	*x = TailReply{}
+	mi := &file_logproto_ingester_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TailReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TailReply) ProtoMessage() {}
+
+func (x *TailReply) ProtoReflect() protoreflect.Message {
+	mi := &file_logproto_ingester_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TailReply.ProtoReflect.Descriptor instead.
+func (*TailReply) Descriptor() ([]byte, []int) {
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *TailReply) GetStreams() []*StreamLabels {
+	if x != nil {
+		return x.Streams
+	}
+	return nil
+}
+
+func (x *TailReply) GetEntries() []byte {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *TailReply) GetDropped() []*DroppedEntry {
+	if x != nil {
+		return x.Dropped
+	}
+	return nil
+}
+
+func (x *TailReply) GetDroppedCount() uint64 {
+	if x != nil {
+		return x.DroppedCount
+	}
+	return 0
+}
+
+// An entry that a tail left out.
+type DroppedEntry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Labels        []*LabelPair           `protobuf:"bytes,1,rep,name=labels,proto3" json:"labels,omitempty"`
+	Timestamp     int64                  `protobuf:"fixed64,2,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DroppedEntry) Reset() {
+	*x = DroppedEntry{}
+	mi := &file_logproto_ingester_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DroppedEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DroppedEntry) ProtoMessage() {}
+
+func (x *DroppedEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_logproto_ingester_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DroppedEntry.ProtoReflect.Descriptor instead.
+func (*DroppedEntry) Descriptor() ([]byte, []int) {
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *DroppedEntry) GetLabels() []*LabelPair {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *DroppedEntry) GetTimestamp() int64 {
+	if x != nil {
+		return x.Timestamp
+	}
+	return 0
+}
+
 type SelectRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Matchers      []*Matcher             `protobuf:"bytes,1,rep,name=matchers,proto3" json:"matchers,omitempty"` // all must hold
@@ -2040,7 +2206,7 @@ type SelectRequest struct {
 
 func (x *SelectRequest) Reset() {
 	*x = SelectRequest{}
-	mi := &file_logproto_ingester_proto_msgTypes[25]
+	mi := &file_logproto_ingester_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2052,7 +2218,7 @@ func (x *SelectRequest) String() string {
 func (*SelectRequest) ProtoMessage() {}
 
 func (x *SelectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[25]
+	mi := &file_logproto_ingester_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2065,7 +2231,7 @@ func (x *SelectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelectRequest.ProtoReflect.Descriptor instead.
 func (*SelectRequest) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{25}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SelectRequest) GetMatchers() []*Matcher {
@@ -2098,7 +2264,7 @@ type LabelsResponse struct {
 
 func (x *LabelsResponse) Reset() {
 	*x = LabelsResponse{}
-	mi := &file_logproto_ingester_proto_msgTypes[26]
+	mi := &file_logproto_ingester_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2110,7 +2276,7 @@ func (x *LabelsResponse) String() string {
 func (*LabelsResponse) ProtoMessage() {}
 
 func (x *LabelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[26]
+	mi := &file_logproto_ingester_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2123,7 +2289,7 @@ func (x *LabelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabelsResponse.ProtoReflect.Descriptor instead.
 func (*LabelsResponse) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{26}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *LabelsResponse) GetValues() []string {
@@ -2142,7 +2308,7 @@ type SeriesResponse struct {
 
 func (x *SeriesResponse) Reset() {
 	*x = SeriesResponse{}
-	mi := &file_logproto_ingester_proto_msgTypes[27]
+	mi := &file_logproto_ingester_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2154,7 +2320,7 @@ func (x *SeriesResponse) String() string {
 func (*SeriesResponse) ProtoMessage() {}
 
 func (x *SeriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[27]
+	mi := &file_logproto_ingester_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2167,7 +2333,7 @@ func (x *SeriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeriesResponse.ProtoReflect.Descriptor instead.
 func (*SeriesResponse) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{27}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SeriesResponse) GetStreams() []*StreamLabels {
@@ -2185,7 +2351,7 @@ type FlushRequest struct {
 
 func (x *FlushRequest) Reset() {
 	*x = FlushRequest{}
-	mi := &file_logproto_ingester_proto_msgTypes[28]
+	mi := &file_logproto_ingester_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2197,7 +2363,7 @@ func (x *FlushRequest) String() string {
 func (*FlushRequest) ProtoMessage() {}
 
 func (x *FlushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[28]
+	mi := &file_logproto_ingester_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2210,7 +2376,7 @@ func (x *FlushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushRequest.ProtoReflect.Descriptor instead.
 func (*FlushRequest) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{28}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{31}
 }
 
 type FlushResponse struct {
@@ -2221,7 +2387,7 @@ type FlushResponse struct {
 
 func (x *FlushResponse) Reset() {
 	*x = FlushResponse{}
-	mi := &file_logproto_ingester_proto_msgTypes[29]
+	mi := &file_logproto_ingester_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2233,7 +2399,7 @@ func (x *FlushResponse) String() string {
 func (*FlushResponse) ProtoMessage() {}
 
 func (x *FlushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[29]
+	mi := &file_logproto_ingester_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2246,7 +2412,7 @@ func (x *FlushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushResponse.ProtoReflect.Descriptor instead.
 func (*FlushResponse) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{29}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{32}
 }
 
 // Why a call failed, where the caller does something about it. It is a detail of
@@ -2260,7 +2426,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_logproto_ingester_proto_msgTypes[30]
+	mi := &file_logproto_ingester_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2272,7 +2438,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[30]
+	mi := &file_logproto_ingester_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2285,7 +2451,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{30}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Failure) GetKind() Failure_Kind {
@@ -2306,7 +2472,7 @@ type Batch_Run struct {
 
 func (x *Batch_Run) Reset() {
 	*x = Batch_Run{}
-	mi := &file_logproto_ingester_proto_msgTypes[31]
+	mi := &file_logproto_ingester_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2318,7 +2484,7 @@ func (x *Batch_Run) String() string {
 func (*Batch_Run) ProtoMessage() {}
 
 func (x *Batch_Run) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[31]
+	mi := &file_logproto_ingester_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2516,7 +2682,17 @@ const file_logproto_ingester_proto_rawDesc = "" +
 	"\rvalue_lengths\x18\x03 \x03(\rR\fvalueLengths\x12\x18\n" +
 	"\anumbers\x18\x04 \x03(\x01R\anumbers\x12\x1b\n" +
 	"\x06absent\x18\x05 \x01(\fH\x00R\x06absent\x88\x01\x01B\t\n" +
-	"\a_absent\"\x82\x01\n" +
+	"\a_absent\"<\n" +
+	"\vTailRequest\x12-\n" +
+	"\bmatchers\x18\x01 \x03(\v2\x11.logproto.MatcherR\bmatchers\"\xae\x01\n" +
+	"\tTailReply\x120\n" +
+	"\astreams\x18\x01 \x03(\v2\x16.logproto.StreamLabelsR\astreams\x12\x18\n" +
+	"\aentries\x18\x02 \x01(\fR\aentries\x120\n" +
+	"\adropped\x18\x03 \x03(\v2\x16.logproto.DroppedEntryR\adropped\x12#\n" +
+	"\rdropped_count\x18\x04 \x01(\x04R\fdroppedCount\"Y\n" +
+	"\fDroppedEntry\x12+\n" +
+	"\x06labels\x18\x01 \x03(\v2\x13.logproto.LabelPairR\x06labels\x12\x1c\n" +
+	"\ttimestamp\x18\x02 \x01(\x10R\ttimestamp\"\x82\x01\n" +
 	"\rSelectRequest\x12-\n" +
 	"\bmatchers\x18\x01 \x03(\v2\x11.logproto.MatcherR\bmatchers\x12.\n" +
 	"\binterval\x18\x02 \x01(\v2\x12.logproto.IntervalR\binterval\x12\x12\n" +
@@ -2538,10 +2714,11 @@ const file_logproto_ingester_proto_rawDesc = "" +
 	"\x03Ack\x12\x0e\n" +
 	"\n" +
 	"ACK_MEMORY\x10\x00\x12\f\n" +
-	"\bACK_DISK\x10\x012\xf0\x03\n" +
+	"\bACK_DISK\x10\x012\xa6\x04\n" +
 	"\bIngester\x129\n" +
 	"\x04Push\x12\x17.logproto.IngestRequest\x1a\x18.logproto.IngestResponse\x126\n" +
-	"\x04Scan\x12\x15.logproto.ScanCommand\x1a\x13.logproto.ScanReply(\x010\x01\x12?\n" +
+	"\x04Scan\x12\x15.logproto.ScanCommand\x1a\x13.logproto.ScanReply(\x010\x01\x124\n" +
+	"\x04Tail\x12\x15.logproto.TailRequest\x1a\x13.logproto.TailReply0\x01\x12?\n" +
 	"\n" +
 	"LabelNames\x12\x17.logproto.SelectRequest\x1a\x18.logproto.LabelsResponse\x12@\n" +
 	"\vLabelValues\x12\x17.logproto.SelectRequest\x1a\x18.logproto.LabelsResponse\x12;\n" +
@@ -2563,7 +2740,7 @@ func file_logproto_ingester_proto_rawDescGZIP() []byte {
 }
 
 var file_logproto_ingester_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_logproto_ingester_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_logproto_ingester_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_logproto_ingester_proto_goTypes = []any{
 	(Ack)(0),                  // 0: logproto.Ack
 	(Rejection_Class)(0),      // 1: logproto.Rejection.Class
@@ -2595,14 +2772,17 @@ var file_logproto_ingester_proto_goTypes = []any{
 	(*Batch)(nil),             // 27: logproto.Batch
 	(*Answer)(nil),            // 28: logproto.Answer
 	(*Vector)(nil),            // 29: logproto.Vector
-	(*SelectRequest)(nil),     // 30: logproto.SelectRequest
-	(*LabelsResponse)(nil),    // 31: logproto.LabelsResponse
-	(*SeriesResponse)(nil),    // 32: logproto.SeriesResponse
-	(*FlushRequest)(nil),      // 33: logproto.FlushRequest
-	(*FlushResponse)(nil),     // 34: logproto.FlushResponse
-	(*Failure)(nil),           // 35: logproto.Failure
-	(*Batch_Run)(nil),         // 36: logproto.Batch.Run
-	(*LabelPair)(nil),         // 37: logproto.LabelPair
+	(*TailRequest)(nil),       // 30: logproto.TailRequest
+	(*TailReply)(nil),         // 31: logproto.TailReply
+	(*DroppedEntry)(nil),      // 32: logproto.DroppedEntry
+	(*SelectRequest)(nil),     // 33: logproto.SelectRequest
+	(*LabelsResponse)(nil),    // 34: logproto.LabelsResponse
+	(*SeriesResponse)(nil),    // 35: logproto.SeriesResponse
+	(*FlushRequest)(nil),      // 36: logproto.FlushRequest
+	(*FlushResponse)(nil),     // 37: logproto.FlushResponse
+	(*Failure)(nil),           // 38: logproto.Failure
+	(*Batch_Run)(nil),         // 39: logproto.Batch.Run
+	(*LabelPair)(nil),         // 40: logproto.LabelPair
 }
 var file_logproto_ingester_proto_depIdxs = []int32{
 	0,  // 0: logproto.IngestRequest.ack:type_name -> logproto.Ack
@@ -2629,38 +2809,44 @@ var file_logproto_ingester_proto_depIdxs = []int32{
 	22, // 21: logproto.Directory.generations:type_name -> logproto.Generation
 	23, // 22: logproto.Directory.streams:type_name -> logproto.StreamLabels
 	24, // 23: logproto.Directory.blocks:type_name -> logproto.Block
-	37, // 24: logproto.StreamLabels.labels:type_name -> logproto.LabelPair
+	40, // 24: logproto.StreamLabels.labels:type_name -> logproto.LabelPair
 	25, // 25: logproto.Block.runs:type_name -> logproto.Run
 	18, // 26: logproto.Run.interval:type_name -> logproto.Interval
 	27, // 27: logproto.BlockReply.batch:type_name -> logproto.Batch
-	36, // 28: logproto.Batch.runs:type_name -> logproto.Batch.Run
+	39, // 28: logproto.Batch.runs:type_name -> logproto.Batch.Run
 	28, // 29: logproto.Batch.answer:type_name -> logproto.Answer
 	29, // 30: logproto.Answer.vectors:type_name -> logproto.Vector
-	16, // 31: logproto.SelectRequest.matchers:type_name -> logproto.Matcher
-	18, // 32: logproto.SelectRequest.interval:type_name -> logproto.Interval
-	23, // 33: logproto.SeriesResponse.streams:type_name -> logproto.StreamLabels
-	4,  // 34: logproto.Failure.kind:type_name -> logproto.Failure.Kind
-	5,  // 35: logproto.Ingester.Push:input_type -> logproto.IngestRequest
-	8,  // 36: logproto.Ingester.Scan:input_type -> logproto.ScanCommand
-	30, // 37: logproto.Ingester.LabelNames:input_type -> logproto.SelectRequest
-	30, // 38: logproto.Ingester.LabelValues:input_type -> logproto.SelectRequest
-	30, // 39: logproto.Ingester.Series:input_type -> logproto.SelectRequest
-	33, // 40: logproto.Ingester.Flush:input_type -> logproto.FlushRequest
-	21, // 41: logproto.Ingester.Cover:input_type -> logproto.GenerationRequest
-	21, // 42: logproto.Ingester.Oldest:input_type -> logproto.GenerationRequest
-	6,  // 43: logproto.Ingester.Push:output_type -> logproto.IngestResponse
-	15, // 44: logproto.Ingester.Scan:output_type -> logproto.ScanReply
-	31, // 45: logproto.Ingester.LabelNames:output_type -> logproto.LabelsResponse
-	31, // 46: logproto.Ingester.LabelValues:output_type -> logproto.LabelsResponse
-	32, // 47: logproto.Ingester.Series:output_type -> logproto.SeriesResponse
-	34, // 48: logproto.Ingester.Flush:output_type -> logproto.FlushResponse
-	22, // 49: logproto.Ingester.Cover:output_type -> logproto.Generation
-	22, // 50: logproto.Ingester.Oldest:output_type -> logproto.Generation
-	43, // [43:51] is the sub-list for method output_type
-	35, // [35:43] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	16, // 31: logproto.TailRequest.matchers:type_name -> logproto.Matcher
+	23, // 32: logproto.TailReply.streams:type_name -> logproto.StreamLabels
+	32, // 33: logproto.TailReply.dropped:type_name -> logproto.DroppedEntry
+	40, // 34: logproto.DroppedEntry.labels:type_name -> logproto.LabelPair
+	16, // 35: logproto.SelectRequest.matchers:type_name -> logproto.Matcher
+	18, // 36: logproto.SelectRequest.interval:type_name -> logproto.Interval
+	23, // 37: logproto.SeriesResponse.streams:type_name -> logproto.StreamLabels
+	4,  // 38: logproto.Failure.kind:type_name -> logproto.Failure.Kind
+	5,  // 39: logproto.Ingester.Push:input_type -> logproto.IngestRequest
+	8,  // 40: logproto.Ingester.Scan:input_type -> logproto.ScanCommand
+	30, // 41: logproto.Ingester.Tail:input_type -> logproto.TailRequest
+	33, // 42: logproto.Ingester.LabelNames:input_type -> logproto.SelectRequest
+	33, // 43: logproto.Ingester.LabelValues:input_type -> logproto.SelectRequest
+	33, // 44: logproto.Ingester.Series:input_type -> logproto.SelectRequest
+	36, // 45: logproto.Ingester.Flush:input_type -> logproto.FlushRequest
+	21, // 46: logproto.Ingester.Cover:input_type -> logproto.GenerationRequest
+	21, // 47: logproto.Ingester.Oldest:input_type -> logproto.GenerationRequest
+	6,  // 48: logproto.Ingester.Push:output_type -> logproto.IngestResponse
+	15, // 49: logproto.Ingester.Scan:output_type -> logproto.ScanReply
+	31, // 50: logproto.Ingester.Tail:output_type -> logproto.TailReply
+	34, // 51: logproto.Ingester.LabelNames:output_type -> logproto.LabelsResponse
+	34, // 52: logproto.Ingester.LabelValues:output_type -> logproto.LabelsResponse
+	35, // 53: logproto.Ingester.Series:output_type -> logproto.SeriesResponse
+	37, // 54: logproto.Ingester.Flush:output_type -> logproto.FlushResponse
+	22, // 55: logproto.Ingester.Cover:output_type -> logproto.Generation
+	22, // 56: logproto.Ingester.Oldest:output_type -> logproto.Generation
+	48, // [48:57] is the sub-list for method output_type
+	39, // [39:48] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_logproto_ingester_proto_init() }
@@ -2691,7 +2877,7 @@ func file_logproto_ingester_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_logproto_ingester_proto_rawDesc), len(file_logproto_ingester_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   32,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	Ingester_Push_FullMethodName        = "/logproto.Ingester/Push"
 	Ingester_Scan_FullMethodName        = "/logproto.Ingester/Scan"
+	Ingester_Tail_FullMethodName        = "/logproto.Ingester/Tail"
 	Ingester_LabelNames_FullMethodName  = "/logproto.Ingester/LabelNames"
 	Ingester_LabelValues_FullMethodName = "/logproto.Ingester/LabelValues"
 	Ingester_Series_FullMethodName      = "/logproto.Ingester/Series"
@@ -42,6 +43,9 @@ type IngesterClient interface {
 	// directory; each later one reads a block, and is answered once, in any order.
 	// The end of the commands closes the snapshot.
 	Scan(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ScanCommand, ScanReply], error)
+	// Tail follows streams. The first reply is empty and says that it has begun: every
+	// entry that is taken later is in a later reply, or told of as dropped.
+	Tail(ctx context.Context, in *TailRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TailReply], error)
 	// LabelNames returns the names that the selected streams use, in no order.
 	LabelNames(ctx context.Context, in *SelectRequest, opts ...grpc.CallOption) (*LabelsResponse, error)
 	// LabelValues returns the values of one name among them, in no order.
@@ -86,6 +90,25 @@ func (c *ingesterClient) Scan(ctx context.Context, opts ...grpc.CallOption) (grp
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Ingester_ScanClient = grpc.BidiStreamingClient[ScanCommand, ScanReply]
+
+func (c *ingesterClient) Tail(ctx context.Context, in *TailRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TailReply], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Ingester_ServiceDesc.Streams[1], Ingester_Tail_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[TailRequest, TailReply]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Ingester_TailClient = grpc.ServerStreamingClient[TailReply]
 
 func (c *ingesterClient) LabelNames(ctx context.Context, in *SelectRequest, opts ...grpc.CallOption) (*LabelsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -157,6 +180,9 @@ type IngesterServer interface {
 	// directory; each later one reads a block, and is answered once, in any order.
 	// The end of the commands closes the snapshot.
 	Scan(grpc.BidiStreamingServer[ScanCommand, ScanReply]) error
+	// Tail follows streams. The first reply is empty and says that it has begun: every
+	// entry that is taken later is in a later reply, or told of as dropped.
+	Tail(*TailRequest, grpc.ServerStreamingServer[TailReply]) error
 	// LabelNames returns the names that the selected streams use, in no order.
 	LabelNames(context.Context, *SelectRequest) (*LabelsResponse, error)
 	// LabelValues returns the values of one name among them, in no order.
@@ -184,6 +210,9 @@ func (UnimplementedIngesterServer) Push(context.Context, *IngestRequest) (*Inges
 }
 func (UnimplementedIngesterServer) Scan(grpc.BidiStreamingServer[ScanCommand, ScanReply]) error {
 	return status.Error(codes.Unimplemented, "method Scan not implemented")
+}
+func (UnimplementedIngesterServer) Tail(*TailRequest, grpc.ServerStreamingServer[TailReply]) error {
+	return status.Error(codes.Unimplemented, "method Tail not implemented")
 }
 func (UnimplementedIngesterServer) LabelNames(context.Context, *SelectRequest) (*LabelsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method LabelNames not implemented")
@@ -248,6 +277,17 @@ func _Ingester_Scan_Handler(srv interface{}, stream grpc.ServerStream) error {
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Ingester_ScanServer = grpc.BidiStreamingServer[ScanCommand, ScanReply]
+
+func _Ingester_Tail_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(TailRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(IngesterServer).Tail(m, &grpc.GenericServerStream[TailRequest, TailReply]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Ingester_TailServer = grpc.ServerStreamingServer[TailReply]
 
 func _Ingester_LabelNames_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SelectRequest)
@@ -399,6 +439,11 @@ var Ingester_ServiceDesc = grpc.ServiceDesc{
 			Handler:       _Ingester_Scan_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
+		},
+		{
+			StreamName:    "Tail",
+			Handler:       _Ingester_Tail_Handler,
+			ServerStreams: true,
 		},
 	},
 	Metadata: "logproto/ingester.proto",

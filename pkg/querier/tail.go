@@ -24,7 +24,7 @@ import (
 const tailRingPeriod = 5 * time.Second
 
 // errNoTails is of ingesters that cannot be followed from here.
-var errNoTails = errors.New("it cannot be tailed from another process yet")
+var errNoTails = errors.New("it cannot be followed")
 
 // A TailRequest asks for entries as they come.
 type TailRequest struct {

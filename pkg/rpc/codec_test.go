@@ -408,9 +408,14 @@ func FuzzMessages(f *testing.F) {
 	seed(3, encodePushResult(model.PushResult{Rejections: []model.Rejection{{Reason: "r", Text: "t", Errors: 1}}}))
 	seed(4, encodeSeries([]labels.Labels{labels.FromStrings("a", "b")}))
 	seed(5, encodeRead(7, 1, scan.Want{Columns: allColumns, Interval: model.Ever}))
+	seed(6, encodeTail(&scan.TailBatch{
+		Streams:      []scan.TailStream{{Labels: labels.FromStrings("app", "web"), Entries: []model.Entry{{Timestamp: 1, Line: "a", Metadata: model.Metadata{{Name: "k", Value: "v"}}}}}},
+		Dropped:      []scan.DroppedEntry{{Timestamp: 2, Labels: labels.FromStrings("app", "web")}},
+		DroppedCount: 3,
+	}))
 	f.Fuzz(func(t *testing.T, kind byte, wire []byte) {
 		var err error
-		switch kind % 6 {
+		switch kind % 7 {
 		case 0:
 			var m logproto.ScanRequest
 			if proto.Unmarshal(wire, &m) != nil {
@@ -466,9 +471,18 @@ func FuzzMessages(f *testing.F) {
 			if block, want, err = decodeRead(&m, 2); err == nil {
 				encodeRead(m.GetId(), block, want)
 			}
+		case 6:
+			var m logproto.TailReply
+			if proto.Unmarshal(wire, &m) != nil {
+				return
+			}
+			var b *scan.TailBatch
+			if b, err = decodeTail(&m); err == nil {
+				encodeTail(b)
+			}
 		}
 		if err != nil && !errors.Is(err, logproto.ErrMalformed) {
-			t.Errorf("kind %d: %v is not a malformed message", kind%6, err)
+			t.Errorf("kind %d: %v is not a malformed message", kind%7, err)
 		}
 	})
 }

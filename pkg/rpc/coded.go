@@ -188,3 +188,63 @@ func (p *pipeServer) Recv() (*logproto.ScanCommand, error) {
 		return nil, p.ctx.Err()
 	}
 }
+
+func (l *loopback) Tail(ctx context.Context, in *logproto.TailRequest, _ ...grpc.CallOption) (grpc.ServerStreamingClient[logproto.TailReply], error) {
+	in, err := recode(in)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	p := &tailPipe{replies: make(chan *logproto.TailReply), done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		defer cancel()
+		p.err = recodeError(l.server.Tail(in, &tailPipeServer{ctx: arrived(ctx), tailPipe: p}))
+	}()
+	return &tailPipeClient{tailPipe: p}, nil
+}
+
+// A tailPipe is a tail without a network between its ends.
+type tailPipe struct {
+	replies chan *logproto.TailReply
+	done    chan struct{} // when the server has returned
+	err     error         // with this
+}
+
+type tailPipeClient struct {
+	grpc.ClientStream
+	*tailPipe
+}
+
+func (p *tailPipeClient) Recv() (*logproto.TailReply, error) {
+	select {
+	case r := <-p.replies:
+		return r, nil
+	case <-p.done:
+	}
+	if p.err != nil {
+		return nil, p.err
+	}
+	return nil, io.EOF
+}
+
+type tailPipeServer struct {
+	grpc.ServerStream
+	*tailPipe
+	ctx context.Context
+}
+
+func (p *tailPipeServer) Context() context.Context { return p.ctx }
+
+func (p *tailPipeServer) Send(r *logproto.TailReply) error {
+	r, err := recode(r)
+	if err != nil {
+		return err
+	}
+	select {
+	case p.replies <- r:
+		return nil
+	case <-p.ctx.Done():
+		return p.ctx.Err()
+	}
+}

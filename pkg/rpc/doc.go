@@ -7,7 +7,8 @@
 //	querier ─────┘   by address                         └─ its snapshots
 //
 // The messages are those of logproto/ingester.proto; what becomes of values of
-// model and scan on the way is in request.go, directory.go, batch.go and push.go.
+// model and scan on the way is in request.go, directory.go, batch.go, tail.go
+// and push.go.
 // The tenant is in the metadata x-scope-orgid of every call, and in no message.
 //
 // # Scans
@@ -17,6 +18,9 @@
 // snapshot at the other side. A server reads a few blocks of a snapshot at once
 // and takes no further command until one is sent, so that a slow reader costs it
 // no more memory than those.
+//
+// A tail is one as well, of replies alone. Its first says that the tail has begun,
+// and a slow reader lets it fill at the ingester, which drops entries and tells.
 //
 // # Bytes from outside
 //

@@ -20,6 +20,7 @@ import (
 // Every value that passes has a form in protobuf.
 type Ingester interface {
 	scan.Source
+	scan.Tailer
 	// Push stores the entries that are not among the result's rejections. It
 	// keeps nothing of b.
 	Push(ctx context.Context, b *model.Batch, want model.Ack) (model.PushResult, error)
@@ -58,7 +59,7 @@ func NewServer(ing Ingester, faults Faults) *Server {
 // Register makes g serve s. It must be called before g serves.
 func (s *Server) Register(g grpc.ServiceRegistrar) { logproto.RegisterIngesterServer(g, s) }
 
-// Stop ends all snapshots, now and from now on: their readers would keep a
+// Stop ends all snapshots and tails, now and from now on: their readers would keep a
 // server from stopping that waits for the calls under way. Other calls are not
 // touched.
 func (s *Server) Stop() { s.stop(fmt.Errorf("read a snapshot: %w", s.faults.NotRunning)) }
