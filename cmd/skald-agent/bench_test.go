@@ -160,11 +160,9 @@ func metrics(url string) map[string]float64 {
 	out := map[string]float64{}
 	_, body := get(url)
 	for line := range strings.Lines(body) {
-		name, value, ok := strings.Cut(strings.TrimSpace(line), " ")
-		if i := strings.LastIndexByte(line, ' '); ok && !strings.HasPrefix(line, "#") {
-			name, _, _ = strings.Cut(name, "{")
-			value = strings.TrimSpace(line[i:])
-			v, _ := strconv.ParseFloat(value, 64)
+		if i := strings.LastIndexByte(line, ' '); i > 0 && !strings.HasPrefix(line, "#") {
+			name, _, _ := strings.Cut(line[:i], "{")
+			v, _ := strconv.ParseFloat(strings.TrimSpace(line[i:]), 64)
 			out[name] += v
 		}
 	}
