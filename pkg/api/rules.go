@@ -14,7 +14,6 @@ import (
 
 	"github.com/gorilla/mux"
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/rules"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/skaldlogs/skald/pkg/logql/rulefile"
@@ -23,9 +22,10 @@ import (
 
 // A Ruler keeps and evaluates rules.
 type Ruler interface {
-	// Rules returns what is stored for a tenant, and Groups what is evaluated.
+	// Rules returns what is stored for a tenant, and Groups what is evaluated, by
+	// any ruler.
 	Rules(ctx context.Context, tenant string) ([]rulefile.Namespace, error)
-	Groups(tenant string) []ruler.Group
+	Groups(ctx context.Context, tenant string) ([]ruler.Group, error)
 	SetGroup(ctx context.Context, tenant, namespace string, g rulefile.Group) error
 	DeleteRules(ctx context.Context, tenant, namespace, group string) error
 }
@@ -261,28 +261,27 @@ func (a *API) promRules(w http.ResponseWriter, r *http.Request) {
 		return func(v string) bool { return len(list) == 0 || slices.Contains(list, v) }
 	}
 	named, grouped, filed := chosen("rule_name"), chosen("rule_group"), chosen("file")
+	groups, err := a.ruler.Groups(r.Context(), tenant)
+	if err != nil {
+		a.promFail(w, err)
+		return
+	}
 	out := []promGroup{}
-	for _, g := range a.ruler.Groups(tenant) {
-		if !grouped(g.Name()) || !filed(g.Namespace) {
+	for _, g := range groups {
+		if !grouped(g.Name) || !filed(g.Namespace) {
 			continue
 		}
 		p := promGroup{
-			Name: g.Name(), File: g.Namespace, Interval: g.Interval().Seconds(), Limit: g.Limit(),
-			LastEvaluation: g.GetLastEvaluation(), EvaluationTime: g.GetEvaluationTime().Seconds(),
+			Name: g.Name, File: g.Namespace, Interval: g.Interval.Seconds(), Limit: g.Limit,
+			LastEvaluation: g.LastEvaluation, EvaluationTime: g.EvaluationTime.Seconds(),
 		}
-		for _, rule := range g.Rules() {
-			if !named(rule.Name()) {
-				continue
-			}
-			switch rule := rule.(type) {
-			case *rules.AlertingRule:
-				if kind != "record" {
-					p.Rules = append(p.Rules, newAlertingRule(rule))
-				}
-			case *rules.RecordingRule:
-				if kind != "alert" {
-					p.Rules = append(p.Rules, newRecordingRule(rule))
-				}
+		for _, rule := range g.Rules {
+			switch {
+			case !named(rule.Name), kind == "record" && rule.Alerting, kind == "alert" && !rule.Alerting:
+			case rule.Alerting:
+				p.Rules = append(p.Rules, newAlertingRule(&rule))
+			default:
+				p.Rules = append(p.Rules, newRecordingRule(&rule))
 			}
 		}
 		if len(p.Rules) > 0 {
@@ -299,10 +298,15 @@ func (a *API) promAlerts(w http.ResponseWriter, r *http.Request) {
 		a.promFail(w, err)
 		return
 	}
+	groups, err := a.ruler.Groups(r.Context(), tenant)
+	if err != nil {
+		a.promFail(w, err)
+		return
+	}
 	out := []promAlert{}
-	for _, g := range a.ruler.Groups(tenant) {
-		for _, rule := range g.AlertingRules() {
-			out = append(out, newAlerts(rule)...)
+	for _, g := range groups {
+		for _, rule := range g.Rules {
+			out = append(out, newAlerts(&rule)...)
 		}
 	}
 	writeStatusJSON(w, http.StatusOK, envelope{Status: "success", Data: map[string]any{"alerts": out}})
@@ -325,43 +329,29 @@ func canonical(text string) string {
 	return text
 }
 
-func newAlertingRule(r *rules.AlertingRule) promAlertingRule {
+func newAlertingRule(r *ruler.Rule) promAlertingRule {
 	return promAlertingRule{
-		State: r.State().String(), Name: r.Name(), Query: canonical(r.Query().String()),
-		Duration: r.HoldDuration().Seconds(), KeepFiringFor: r.KeepFiringFor().Seconds(),
-		Labels: r.Labels(), Annotations: r.Annotations(), Alerts: newAlerts(r),
-		Health: health(r.Health()), LastError: text(r.LastError()), Type: "alerting",
-		LastEvaluation: r.GetEvaluationTimestamp(), EvaluationTime: r.GetEvaluationDuration().Seconds(),
+		State: r.State, Name: r.Name, Query: canonical(r.Expr),
+		Duration: r.Hold.Seconds(), KeepFiringFor: r.KeepFiringFor.Seconds(),
+		Labels: r.Labels, Annotations: r.Annotations, Alerts: newAlerts(r),
+		Health: r.Health, LastError: r.LastError, Type: "alerting",
+		LastEvaluation: r.LastEvaluation, EvaluationTime: r.EvaluationTime.Seconds(),
 	}
 }
 
-func newRecordingRule(r *rules.RecordingRule) promRecordingRule {
+func newRecordingRule(r *ruler.Rule) promRecordingRule {
 	return promRecordingRule{
-		Name: r.Name(), Query: canonical(r.Query().String()), Labels: r.Labels(),
-		Health: health(r.Health()), LastError: text(r.LastError()), Type: "recording",
-		LastEvaluation: r.GetEvaluationTimestamp(), EvaluationTime: r.GetEvaluationDuration().Seconds(),
+		Name: r.Name, Query: canonical(r.Expr), Labels: r.Labels,
+		Health: r.Health, LastError: r.LastError, Type: "recording",
+		LastEvaluation: r.LastEvaluation, EvaluationTime: r.EvaluationTime.Seconds(),
 	}
 }
 
-func health(h rules.RuleHealth) string {
-	if h == "" {
-		return string(rules.HealthUnknown)
-	}
-	return string(h)
-}
-
-func text(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
-}
-
-func newAlerts(r *rules.AlertingRule) []promAlert {
+func newAlerts(r *ruler.Rule) []promAlert {
 	out := []promAlert{}
-	for _, alert := range r.ActiveAlerts() {
+	for _, alert := range r.Alerts {
 		p := promAlert{
-			Labels: alert.Labels, Annotations: alert.Annotations, State: alert.State.String(),
+			Labels: alert.Labels, Annotations: alert.Annotations, State: alert.State,
 			ActiveAt: &alert.ActiveAt, Value: strconv.FormatFloat(alert.Value, 'e', -1, 64),
 		}
 		if !alert.KeepFiringSince.IsZero() {

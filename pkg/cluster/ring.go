@@ -20,6 +20,9 @@ var Ingesters = Ring{Name: "ingester", Key: "ring"}
 // each of them how many share the rates of tenants.
 var Distributors = Ring{Name: "distributor", Key: "distributor"}
 
+// Rulers is the ring of those that evaluate rules, each its share of them.
+var Rulers = Ring{Name: "ruler", Key: "ring"}
+
 // NewRing returns a view of the whole ring, a service that follows its changes.
 // It also serves the ring's page.
 func NewRing(r Ring, cfg Config, logger log.Logger, reg prometheus.Registerer) (*ring.Ring, error) {

@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"github.com/grafana/dskit/flagext"
+	"github.com/grafana/dskit/grpcclient"
 	commonconfig "github.com/prometheus/common/config"
 	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/relabel"
 
+	"github.com/skaldlogs/skald/pkg/cluster"
 	"github.com/skaldlogs/skald/pkg/limits"
 )
 
@@ -42,7 +44,17 @@ type Config struct {
 	Evaluation      EvaluationConfig   `yaml:"evaluation"`
 	WAL             WALConfig          `yaml:"wal"`
 	RemoteWrite     RemoteWriteConfig  `yaml:"remote_write"`
+
+	// EnableSharding shares groups out among the rulers of Ring.
+	EnableSharding   bool              `yaml:"enable_sharding"`
+	ShardingStrategy string            `yaml:"sharding_strategy"`
+	ShardingAlgo     string            `yaml:"sharding_algo"`
+	Ring             cluster.Config    `yaml:"ring"`
+	Client           grpcclient.Config `yaml:"ruler_client"`
 }
+
+// ringPrefix is where the ring of rulers lies in its store.
+const ringPrefix = "rulers/"
 
 // StorageConfig says where rules are kept.
 type StorageConfig struct {
@@ -130,6 +142,13 @@ type RemoteWriteConfig struct {
 	AddOrgIDHeader bool                                `yaml:"add_org_id_header"`
 }
 
+// InheritRing makes the settings that all rings share those of the rulers' as well.
+func (c *Config) InheritRing(common cluster.Config) {
+	c.Ring = common
+	c.Ring.KVStore.Prefix = ringPrefix
+	c.Ring.ReplicationFactor, c.Ring.ZoneAwarenessEnabled = 1, false // a group has one ruler
+}
+
 // RegisterFlags adds the settings of c to f, each with its default.
 func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	f.StringVar(&c.ExternalURL, "ruler.external.url", "", "Where the links in alerts lead.")
@@ -147,6 +166,13 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	f.Var(&c.DisabledTenants, "ruler.disabled-tenants", "Tenants whose rules are not evaluated.")
 	f.StringVar(&c.Evaluation.Mode, "ruler.evaluation.mode", "local", "Where rules are evaluated: local.")
 	f.DurationVar(&c.Evaluation.MaxJitter, "ruler.evaluation.max-jitter", 0, "Longest delay of a query, to spread them out.")
+	f.BoolVar(&c.EnableSharding, "ruler.enable-sharding", false, "Share groups out among the rulers of the ring. Off: every ruler evaluates all.")
+	f.StringVar(&c.ShardingStrategy, "ruler.sharding-strategy", DefaultStrategy, "default, or shuffle-sharding: the rules of a tenant on ruler_tenant_shard_size rulers only.")
+	f.StringVar(&c.ShardingAlgo, "ruler.sharding-algo", ByGroup, "What is shared out: by-group or by-rule.")
+	c.Ring.RegisterFlags(f, "ruler.ring.")
+	c.Ring.KVStore.Prefix = ringPrefix
+	f.Lookup("ruler.ring.prefix").DefValue = ringPrefix
+	c.Client.RegisterFlagsWithPrefix("ruler.client", f)
 	f.StringVar(&c.WAL.Dir, "ruler.wal.dir", "", "Folder of the samples that are on their way. The default is ruler-wal under common.path_prefix.")
 	f.DurationVar(&c.WAL.TruncateFrequency, "ruler.wal.truncate-frequency", time.Hour, "How often samples that were sent are removed.")
 	f.DurationVar(&c.WAL.MinAge, "ruler.wal.min-age", 5*time.Minute, "Samples are kept for at least as long.")
@@ -206,6 +232,18 @@ func (c *Config) Validate() error {
 	}
 	if err := c.Alertmanager.Validate(); err != nil {
 		errs = append(errs, err)
+	}
+	if !slices.Contains([]string{DefaultStrategy, ShuffleSharding}, c.ShardingStrategy) {
+		wrong("sharding_strategy: %q is neither %s nor %s", c.ShardingStrategy, DefaultStrategy, ShuffleSharding)
+	}
+	if !slices.Contains([]string{ByGroup, ByRule}, c.ShardingAlgo) {
+		wrong("sharding_algo: %q is neither %s nor %s", c.ShardingAlgo, ByGroup, ByRule)
+	}
+	if err := c.Ring.Validate(); err != nil && c.EnableSharding {
+		wrong("ring: %w", err)
+	}
+	if err := c.Client.Validate(); err != nil {
+		wrong("ruler_client: %w", err)
 	}
 	return errors.Join(errs...)
 }

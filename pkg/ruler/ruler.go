@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"github.com/go-kit/log/level"
 	"github.com/grafana/dskit/services"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/prometheus/rules"
 
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/logql/rulefile"
@@ -28,8 +26,10 @@ type Options struct {
 	Bucket objstore.Bucket
 	// Instance names this ruler among those that share the bucket.
 	Instance string
-	// Owns chooses the groups of a tenant that this ruler evaluates. Nil is all.
-	Owns       func(tenant string, found []rulefile.Namespace) ([]rulefile.Namespace, error)
+	// Shards choose the groups that this ruler evaluates, and Peers ask the rulers
+	// that evaluate the others. Nil Shards: this ruler evaluates all.
+	Shards     *Shards
+	Peers      *Peers
 	Limits     *limits.Overrides
 	Logger     log.Logger
 	Registerer prometheus.Registerer
@@ -57,6 +57,9 @@ type runningTenant struct {
 	registry *prometheus.Registry
 }
 
+// ringCheck is how often the ring is looked at for rulers that came or went.
+const ringCheck = 5 * time.Second
+
 // New returns a ruler that has not started.
 func New(cfg Config, o Options) *Ruler {
 	r := &Ruler{
@@ -74,9 +77,22 @@ func New(cfg Config, o Options) *Ruler {
 func (r *Ruler) run(ctx context.Context) error {
 	poll := time.NewTicker(r.cfg.PollInterval)
 	defer poll.Stop()
+	look := time.NewTicker(min(ringCheck, r.cfg.PollInterval))
+	defer look.Stop()
+	version := ""
 	for reason := "initial"; ; {
-		r.sync(ctx, reason)
+		if reason != "" {
+			if r.o.Shards != nil {
+				version = r.o.Shards.version()
+			}
+			r.sync(ctx, reason)
+			reason = ""
+		}
 		select {
+		case <-look.C:
+			if r.o.Shards != nil && r.o.Shards.version() != version {
+				reason = "ring-change"
+			}
 		case <-ctx.Done():
 			return nil
 		case <-poll.C:
@@ -147,8 +163,8 @@ func (r *Ruler) syncTenant(ctx context.Context, name string) (err error) {
 		r.metrics.loaded.WithLabelValues(name).Set(loaded)
 	}()
 	found, err := r.o.Store.Load(ctx, name)
-	if err == nil && r.o.Owns != nil {
-		if found, err = r.o.Owns(name, found); err != nil {
+	if err == nil && r.o.Shards != nil {
+		if found, err = r.o.Shards.owns(name, found); err != nil {
 			r.metrics.ringErrors.Inc()
 		}
 	}
@@ -164,7 +180,7 @@ func (r *Ruler) syncTenant(ctx context.Context, name string) (err error) {
 			return err
 		}
 	}
-	return t.update(found)
+	return t.update(ctx, found)
 }
 
 // begin starts a tenant.
@@ -174,6 +190,7 @@ func (r *Ruler) begin(ctx context.Context, name string) (*runningTenant, error) 
 		querier:    r.o.Querier,
 		bucket:     r.o.Bucket,
 		instance:   r.o.Instance,
+		shared:     r.o.Shards != nil,
 		logger:     r.logger,
 		registerer: t.registry,
 		metrics:    r.metrics,
@@ -205,32 +222,6 @@ func (r *Ruler) drop(name string) {
 	r.byTenant(name).Unregister(t.registry)
 	r.metrics.loaded.DeleteLabelValues(name)
 	r.metrics.managers.Set(float64(len(r.tenants)))
-}
-
-// A Group is a group that is evaluated, and its namespace.
-type Group struct {
-	Namespace string
-	*rules.Group
-}
-
-// Groups are those of a tenant that this ruler evaluates, by namespace and name.
-func (r *Ruler) Groups(name string) []Group {
-	r.mu.Lock()
-	t := r.tenants[name]
-	r.mu.Unlock()
-	if t == nil {
-		return nil
-	}
-	t.mu.Lock()
-	names := maps.Clone(t.namespaces)
-	t.mu.Unlock()
-	var out []Group
-	for _, g := range t.manager.RuleGroups() {
-		if ns, ok := names[g.File()]; ok {
-			out = append(out, Group{ns, g})
-		}
-	}
-	return out
 }
 
 // Rules returns what is stored for a tenant.

@@ -16,12 +16,18 @@ import (
 // one, and since when alerts are active to the states.
 type samples struct {
 	states *states
+	// moving says that a group that goes may go to another ruler: that its series
+	// end here does not end its alerts.
+	moving bool
 	out    storage.Appendable // nil where samples go nowhere
 }
 
+// evaluation marks the context of an evaluation.
+type evaluation struct{}
+
 // Appender implements [storage.Appendable].
 func (s *samples) Appender(ctx context.Context) storage.Appender {
-	a := &appender{Appender: nowhere{}, states: s.states}
+	a := &appender{Appender: nowhere{}, states: s.states, silent: s.moving && ctx.Value(evaluation{}) == nil}
 	if s.out != nil {
 		a.Appender = s.out.Appender(ctx)
 	}
@@ -31,6 +37,7 @@ func (s *samples) Appender(ctx context.Context) storage.Appender {
 type appender struct {
 	storage.Appender
 	states *states
+	silent bool // what is appended says nothing about alerts
 	active []activeSample
 }
 
@@ -41,7 +48,7 @@ type activeSample struct {
 }
 
 func (a *appender) Append(ref storage.SeriesRef, l labels.Labels, t int64, v float64) (storage.SeriesRef, error) {
-	if l.Get(model.MetricNameLabel) == stateSeries {
+	if !a.silent && l.Get(model.MetricNameLabel) == stateSeries {
 		a.active = append(a.active, activeSample{l, t, v})
 	}
 	return a.Appender.Append(ref, l, t, v)

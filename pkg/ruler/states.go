@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 
@@ -48,6 +47,7 @@ type states struct {
 	mu      sync.Mutex
 	now     map[string]*state // by the series' labels
 	dirty   bool
+	loaded  bool // used by load alone, which is not called twice at once
 	writing sync.Mutex
 }
 
@@ -56,7 +56,11 @@ type state struct {
 	Labels map[string]string `json:"labels"`
 	Time   int64             `json:"time"`  // of the evaluation, ms
 	Since  float64           `json:"since"` // the alert is active, in seconds
-	series labels.Labels
+	// Gone says that the alert is not active any more, where another ruler has
+	// written that it is.
+	Gone    bool `json:"gone,omitempty"`
+	series  labels.Labels
+	foreign bool // another ruler has written it too
 }
 
 func newStates(b objstore.Bucket, tenant, ruler string, keep time.Duration) *states {
@@ -65,7 +69,8 @@ func newStates(b objstore.Bucket, tenant, ruler string, keep time.Duration) *sta
 
 func (s *states) prefix() string { return statesPrefix + objstore.EncodeTenant(s.tenant) + "/" }
 
-// load reads the states that any ruler has written, the last of each series.
+// load reads the states that any ruler has written, the last of each series. It
+// may be called again when groups come from other rulers.
 func (s *states) load(ctx context.Context) error {
 	var names []string
 	if err := s.bucket.List(ctx, s.prefix(), func(i objstore.Info) error {
@@ -74,9 +79,11 @@ func (s *states) load(ctx context.Context) error {
 	}); err != nil {
 		return fmt.Errorf("list the states of alerts of tenant %s: %w", s.tenant, err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	own := s.prefix() + element(s.ruler)
 	for _, name := range names {
+		if name == own && s.loaded {
+			continue // what is in memory is newer
+		}
 		data, err := objstore.ReadAll(ctx, s.bucket, name, maxStatesBytes)
 		if errors.Is(err, objstore.ErrNotFound) {
 			continue
@@ -88,14 +95,30 @@ func (s *states) load(ctx context.Context) error {
 		if err := json.Unmarshal(data, &found); err != nil {
 			return fmt.Errorf("read the states of alerts of tenant %s: %s: %w", s.tenant, name, err)
 		}
-		for _, st := range found {
-			st.series = labels.FromMap(st.Labels)
-			if old := s.now[st.series.String()]; old == nil || old.Time < st.Time {
-				s.now[st.series.String()] = st
-			}
+		s.take(found, name != own)
+	}
+	s.loaded = true
+	return nil
+}
+
+// take keeps the later of each series.
+func (s *states) take(found []*state, foreign bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range found {
+		st.series, st.foreign = labels.FromMap(st.Labels), foreign
+		key := st.series.String()
+		old := s.now[key]
+		switch {
+		case old == nil:
+			s.now[key] = st
+		case old.Time < st.Time:
+			st.foreign = foreign || old.foreign
+			s.now[key] = st
+		default:
+			old.foreign = foreign || old.foreign
 		}
 	}
-	return nil
 }
 
 // add takes a sample of ALERTS_FOR_STATE.
@@ -103,11 +126,16 @@ func (s *states) add(l labels.Labels, t int64, v float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dirty = true
+	key := l.String()
+	foreign := s.now[key] != nil && s.now[key].foreign
 	if value.IsStaleNaN(v) {
-		delete(s.now, l.String())
+		delete(s.now, key)
+		if foreign {
+			s.now[key] = &state{Labels: l.Map(), Time: t, Gone: true, series: l, foreign: true}
+		}
 		return
 	}
-	s.now[l.String()] = &state{Labels: l.Map(), Time: t, Since: v, series: l}
+	s.now[key] = &state{Labels: l.Map(), Time: t, Since: v, series: l, foreign: foreign}
 }
 
 // save writes the states, if they have changed.
@@ -165,7 +193,7 @@ func (q *stateQuerier) Select(_ context.Context, _ bool, _ *storage.SelectHints,
 	var found []storage.Series
 next:
 	for _, st := range q.states.now {
-		if st.Time < q.mint || st.Time > q.maxt || math.IsNaN(st.Since) {
+		if st.Time < q.mint || st.Time > q.maxt || st.Gone {
 			continue
 		}
 		for _, m := range matchers {

@@ -83,3 +83,44 @@ func TestStates(t *testing.T) {
 		t.Error("a tenant without states")
 	}
 }
+
+// A group goes to another ruler and comes back: its alerts are active since when
+// they were, and those that were resolved meanwhile are not.
+func TestStatesMove(t *testing.T) {
+	bucket := &objstore.Memory{}
+	at := time.Unix(10_000, 0)
+	alert := func(name string) labels.Labels {
+		return labels.FromStrings("__name__", stateSeries, "alertname", name)
+	}
+	step := func(s *states, save bool, change func(ms int64)) {
+		t.Helper()
+		at = at.Add(time.Minute)
+		if err := s.load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		change(at.UnixMilli())
+		if !save {
+			return
+		}
+		if err := s.save(t.Context(), at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one, two := newStates(bucket, "t", "one", time.Hour), newStates(bucket, "t", "two", time.Hour)
+	step(one, true, func(ms int64) {
+		one.add(alert("A"), ms, 7000)
+		one.add(alert("B"), ms, 8000)
+	})
+	step(two, true, func(ms int64) {
+		if a, b := active(t, two, "A", at), active(t, two, "B", at); a != 7000 || b != 8000 {
+			t.Errorf("the next ruler has A since %v and B since %v", a, b)
+		}
+		two.add(alert("A"), ms, 7000)
+		two.add(alert("B"), ms, math.Float64frombits(value.StaleNaN))
+	})
+	step(one, false, func(int64) {
+		if a, b := active(t, one, "A", at), active(t, one, "B", at); a != 7000 || b != 0 {
+			t.Errorf("back at the first ruler, A is active since %v and B since %v", a, b)
+		}
+	})
+}

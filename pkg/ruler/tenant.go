@@ -42,6 +42,7 @@ type tenant struct {
 	now     func() time.Time
 	running chan struct{}
 	cancel  context.CancelFunc
+	shared  bool // groups may come from other rulers, and go there
 
 	mu         sync.Mutex
 	groups     map[string][]rulefile.Group // by the namespace's path
@@ -53,6 +54,7 @@ type tenantOptions struct {
 	querier    Querier
 	bucket     objstore.Bucket
 	instance   string
+	shared     bool                                // others evaluate groups of this tenant too
 	clients    map[string]config.RemoteWriteConfig // none: samples go nowhere
 	logger     log.Logger
 	registerer prometheus.Registerer
@@ -73,6 +75,7 @@ func newTenant(ctx context.Context, cfg *Config, name string, o tenantOptions) (
 		running:    make(chan struct{}),
 		groups:     map[string][]rulefile.Group{},
 		namespaces: map[string]string{},
+		shared:     o.shared,
 	}
 	t.eval = &evaluator{tenant: name, querier: o.querier, logger: logger, queries: o.metrics.query}
 	if err := t.states.load(ctx); err != nil {
@@ -82,7 +85,7 @@ func newTenant(ctx context.Context, cfg *Config, name string, o tenantOptions) (
 	if t.sender, err = newSender(cfg, name, slogger, reg); err != nil {
 		return nil, err
 	}
-	sink := &samples{states: t.states}
+	sink := &samples{states: t.states, moving: o.shared}
 	if len(o.clients) > 0 {
 		walReg := prometheus.WrapRegistererWithPrefix("loki_ruler_wal_", o.registerer)
 		if t.writer, err = newWriter(cfg, o.clients, name, slogger, walReg); err != nil {
@@ -144,16 +147,34 @@ func (t *tenant) path(namespace string) string {
 }
 
 // update makes these the groups that are evaluated. Those that are as before go on.
-func (t *tenant) update(namespaces []rulefile.Namespace) error {
+func (t *tenant) update(ctx context.Context, namespaces []rulefile.Namespace) error {
 	groups, names := map[string][]rulefile.Group{}, map[string]string{}
 	var paths []string
+	known := map[string]bool{}
+	t.mu.Lock()
+	for p, list := range t.groups {
+		for _, g := range list {
+			known[rules.GroupKey(p, g.Name)] = true
+		}
+	}
+	t.mu.Unlock()
+	added := false
 	for _, ns := range namespaces {
 		p := t.path(ns.Name)
+		for _, g := range ns.Groups {
+			added = added || !known[rules.GroupKey(p, g.Name)]
+		}
 		if _, ok := groups[p]; !ok {
 			paths = append(paths, p)
 		}
 		groups[p] = append(groups[p], ns.Groups...)
 		names[p] = ns.Name
+	}
+	if t.shared && added && len(known) > 0 {
+		// They may come from another ruler, which knows since when their alerts are active.
+		if err := t.states.load(ctx); err != nil {
+			level.Error(t.logger).Log("msg", "alerts that were waiting begin to wait anew", "err", err)
+		}
 	}
 	t.mu.Lock()
 	t.groups, t.namespaces = groups, names
@@ -184,7 +205,7 @@ func (t *tenant) Parse(query string) (parser.Expr, error) { return rulefile.Pars
 
 // iterate evaluates a group once, and then makes the states of its alerts durable.
 func (t *tenant) iterate(ctx context.Context, g *rules.Group, at time.Time) {
-	rules.DefaultEvalIterationFunc(ctx, g, at)
+	rules.DefaultEvalIterationFunc(context.WithValue(ctx, evaluation{}, true), g, at)
 	if err := t.states.save(ctx, at); err != nil && ctx.Err() == nil {
 		level.Warn(t.logger).Log("msg", "the states of alerts are saved with the next evaluation", "err", err)
 	}

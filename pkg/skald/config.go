@@ -143,6 +143,7 @@ func (c *Config) local() {
 // inherit makes what the common block says the default of every component.
 func (c *Config) inherit(common CommonConfig) {
 	c.Ingester.Ring = common.Ring
+	c.Ruler.InheritRing(common.Ring)
 	c.Storage.Inherit(common.Storage)
 	c.Memberlist.AdvertiseAddr = common.Ring.InstanceAddr
 	if common.PersistTokens {
@@ -153,7 +154,7 @@ func (c *Config) inherit(common CommonConfig) {
 // resolve fills in what was left open, once everything was read.
 func (c *Config) resolve() error {
 	gossip := len(c.Memberlist.JoinMembers) > 0
-	for _, r := range []*cluster.Config{&c.Common.Ring, &c.Ingester.Ring} {
+	for _, r := range []*cluster.Config{&c.Common.Ring, &c.Ingester.Ring, &c.Ruler.Ring} {
 		if err := r.Resolve(gossip); err != nil {
 			return err
 		}

@@ -15,6 +15,14 @@ const ringKeys = `
 		instance_id instance_addr instance_port instance_interface_names instance_availability_zone
 		instance_enable_ipv6`
 
+// grpcClientKeys are the keys of every client of other processes.
+const grpcClientKeys = `
+		max_recv_msg_size max_send_msg_size grpc_compression rate_limit rate_limit_burst
+		backoff_on_ratelimits backoff_config.min_period backoff_config.max_period backoff_config.max_retries
+		initial_stream_window_size initial_connection_window_size tls_enabled tls_cert_path tls_key_path
+		tls_ca_path tls_server_name tls_insecure_skip_verify tls_cipher_suites tls_min_version connect_timeout
+		connect_backoff_base_delay connect_backoff_max_delay cluster_validation.label`
+
 // The keys of the stores that a bucket may be in.
 const (
 	s3Keys = `
@@ -86,12 +94,7 @@ var honoured = []section{
 	{verdict: Honoured, under: "ingester_client", keys: `
 		remote_timeout pool_config.client_cleanup_period pool_config.health_check_ingesters
 		pool_config.remote_timeout`},
-	{verdict: Honoured, under: "ingester_client.grpc_client_config", keys: `
-		max_recv_msg_size max_send_msg_size grpc_compression rate_limit rate_limit_burst
-		backoff_on_ratelimits backoff_config.min_period backoff_config.max_period backoff_config.max_retries
-		initial_stream_window_size initial_connection_window_size tls_enabled tls_cert_path tls_key_path
-		tls_ca_path tls_server_name tls_insecure_skip_verify tls_cipher_suites tls_min_version connect_timeout
-		connect_backoff_base_delay connect_backoff_max_delay cluster_validation.label`},
+	{verdict: Honoured, under: "ingester_client.grpc_client_config", keys: grpcClientKeys},
 	{verdict: Honoured, under: "querier", keys: `max_concurrent per_request_limits_enabled multi_tenant_queries_enabled tail_max_duration`},
 	{verdict: Honoured, under: "frontend", keys: `compress_responses max_outstanding_per_tenant log_queries_longer_than`},
 	{verdict: Honoured, under: "query_range", keys: `
@@ -114,7 +117,8 @@ var honoured = []section{
 		required_labels minimum_labels_number blocked_queries
 		max_entries_limit_per_query max_query_series max_query_lookback max_query_length max_query_range enable_multi_variant_queries
 		query_timeout split_queries_by_interval max_cache_freshness_per_query volume_enabled volume_max_series max_concurrent_tail_requests retention_period
-		retention_stream ruler_max_rules_per_rule_group ruler_max_rule_groups_per_tenant ruler_remote_write_disabled deletion_mode`},
+		retention_stream ruler_max_rules_per_rule_group ruler_max_rule_groups_per_tenant ruler_remote_write_disabled
+		ruler_tenant_shard_size deletion_mode`},
 	{verdict: Honoured, under: "compactor", keys: `
 		compaction_interval max_compaction_parallelism max_segment_size max_read_rate retention_enabled
 		apply_retention_interval retention_delete_delay delete_request_cancel_period max_store_size min_free_disk`},
@@ -128,7 +132,9 @@ var honoured = []section{
 		alertmanager_client.tls_insecure_skip_verify for_outage_tolerance for_grace_period resend_delay
 		enable_api enabled_tenants disabled_tenants evaluation.mode evaluation.max_jitter wal.dir
 		wal.truncate_frequency wal.min_age wal.max_age remote_write.enabled remote_write.clients
-		remote_write.add_org_id_header`},
+		remote_write.add_org_id_header enable_sharding sharding_strategy sharding_algo`},
+	{verdict: Honoured, under: "ruler.ring", keys: ringKeys},
+	{verdict: Honoured, under: "ruler.ruler_client", keys: grpcClientKeys},
 	{verdict: Honoured, under: "memberlist", keys: `
 		node_name randomize_node_name stream_timeout retransmit_factor pull_push_interval gossip_interval
 		gossip_nodes gossip_to_dead_nodes_time dead_node_reclaim_time compression_enabled notify_interval

@@ -248,11 +248,6 @@ var ignored = []section{
 		remote_write.*                 -ruler.remote-write.*
 		evaluation.*                   -ruler.evaluation.*
 		wal.*                          -ruler.wal.*
-		ruler_client                   -ruler.client.*
-		enable_sharding                -ruler.enable-sharding
-		sharding_strategy              -ruler.sharding-strategy
-		sharding_algo                  -ruler.sharding-algo
-		ring                           -ruler.ring.*
 		*                              -ruler.*
 	`},
 	{verdict: Ignored, why: notServed, keys: `
@@ -370,7 +365,6 @@ var ignored = []section{
 		max_stats_cache_freshness
 		max_queriers_per_tenant
 		max_query_capacity
-		ruler_tenant_shard_size
 		ruler_enable_wal_replay
 		ruler_remote_evaluation_timeout
 		ruler_remote_evaluation_max_response_size

@@ -58,7 +58,7 @@ var table = []module{
 	{Distributor, []string{Server, Ring, DistributorRing, Overrides, IngesterClients}, (*Skald).initDistributor, "takes pushes, and hands them to ingesters"},
 	{Querier, []string{Server, Ring, Overrides, Store, IngesterClients}, (*Skald).initQuerier, "answers queries over ingesters and store"},
 	{Compactor, []string{Server, Ring, Overrides, Store, IngesterClients}, (*Skald).initCompactor, "merges segments, and deletes what is past retention or asked for"},
-	{Ruler, []string{Server, Overrides, Store, Querier}, (*Skald).initRuler, "evaluates rules, and sends alerts"},
+	{Ruler, []string{Server, Memberlist, RuntimeConfig, Overrides, Store, Querier}, (*Skald).initRuler, "evaluates rules, and sends alerts"},
 	{Write, []string{Distributor, Ingester}, nil, "what pushes need"},
 	{Read, []string{Querier}, nil, "what queries need"},
 	{Backend, []string{Compactor, Ruler}, nil, "what goes on by itself"},
@@ -105,6 +105,7 @@ func (s *Skald) initMemberlist() (services.Service, error) {
 	lookup := dns.NewProvider(dns.GolangResolverType, 0, logger, s.reg)
 	gossip := memberlist.NewKVInitService(&cfg, logger, lookup, s.registry)
 	s.cfg.Ingester.Ring.KVStore.MemberlistKV = gossip.GetMemberlistKV
+	s.cfg.Ruler.Ring.KVStore.MemberlistKV = gossip.GetMemberlistKV
 	s.server.HTTP.Path("/memberlist").Handler(gossip)
 	return gossip, nil
 }
