@@ -149,9 +149,15 @@ func TestS3Shared(t *testing.T) {
 			s.flush()
 		}
 	}
-	for _, s := range all {
-		p.check(s)
-		s.post("/compact")
+	// One of them compacts: the first by its name.
+	for n, want := range []int{http.StatusNoContent, http.StatusConflict} {
+		p.check(all[n])
+		if status, text, err := all[n].request("", "POST", "/compact"); status != want {
+			t.Errorf("POST /compact of %s: %d %s %v, want %d", fmt.Sprint("all-", n), status, text, err, want)
+		}
+		if page, want := all[n].must("", "GET", "/compactor"), fmt.Sprintf(`"compacting": %t`, n == 0); !strings.Contains(page, want) {
+			t.Errorf("%s says %s, want %s", fmt.Sprint("all-", n), page, want)
+		}
 	}
 	for _, s := range all {
 		p.check(s)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-kit/log/level"
 
+	"github.com/skaldlogs/skald/pkg/compactor"
 	"github.com/skaldlogs/skald/pkg/distributor"
 	"github.com/skaldlogs/skald/pkg/frontend"
 	"github.com/skaldlogs/skald/pkg/ingester"
@@ -64,6 +65,8 @@ func statusOf(err error) int {
 		return http.StatusBadRequest
 	case errors.Is(err, distributor.ErrNoStreams):
 		return http.StatusUnprocessableEntity
+	case errors.Is(err, compactor.ErrNotOwner):
+		return http.StatusConflict
 	case errors.As(err, &rate), errors.Is(err, frontend.ErrTooManyOutstanding):
 		return http.StatusTooManyRequests
 	case errors.Is(err, loghttp.ErrTooLarge), errors.Is(err, wal.ErrTooLarge), errors.As(err, &tooLarge):

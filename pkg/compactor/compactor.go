@@ -151,7 +151,11 @@ func (c *Compactor) stopping(error) error {
 
 // Compact merges until nothing is left to merge, as if all time were over,
 // applies retention to the row, and deletes what no query can read any more.
+// [ErrNotOwner] says that it is for another process to do.
 func (c *Compactor) Compact(ctx context.Context) error {
+	if !c.mine() {
+		return ErrNotOwner
+	}
 	if err := c.pass(ctx, true); err != nil {
 		return fmt.Errorf("compact: %w", err)
 	}
@@ -195,6 +199,12 @@ func (c *Compactor) pass(ctx context.Context, all bool) (err error) {
 	}
 	var errs []error
 	c.failing = map[ulid.ULID]struct{}{}
+	for _, tenant := range c.store.Catalog().Tenants() {
+		if err := c.store.Catalog().RemoveVoid(ctx, tenant); err != nil {
+			c.metrics.passes.WithLabelValues(status(err)).Inc()
+			return err
+		}
+	}
 	if c.cfg.RetentionEnabled {
 		// First of all: what becomes of a segment that a delete begins with is
 		// written down before it happens.
@@ -238,7 +248,7 @@ func (c *Compactor) mergeAll(ctx context.Context, all bool) error {
 		_, unreadable := c.unreadable.Load(id)
 		return failed || failing || unreadable
 	}
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && c.mine() {
 		p := planner{now: c.now(), maxBytes: int64(c.cfg.MaxSegmentSize.Int()), all: all, skip: skip}
 		var jobs []job
 		for _, tenant := range c.store.Catalog().Tenants() {

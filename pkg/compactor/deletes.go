@@ -30,7 +30,7 @@ type Ingesters interface {
 	Oldest(ctx context.Context) ([]scan.Generation, error)
 }
 
-// Errors of delete requests that are the client's.
+// Errors that are the client's to do something about.
 var (
 	// ErrNoRequest says that there is no request of that id.
 	ErrNoRequest = errors.New("could not find delete request with given id")
@@ -38,6 +38,8 @@ var (
 	ErrTooLate = errors.New("the delete request can no longer be cancelled")
 	// ErrNoIngesters says that nobody knows what is not in the store yet.
 	ErrNoIngesters = errors.New("delete requests need all ingesters to answer")
+	// ErrNotOwner says that the bucket is another process's to compact.
+	ErrNotOwner = errors.New("another process compacts the bucket, the first healthy ingester of the ring by its name: ask that one (/ring)")
 )
 
 // A DeleteState is how far a request is.
@@ -88,19 +90,30 @@ func (c *Compactor) accept(ctx context.Context, tenant, query string, interval m
 		return ulid.ULID{}, ErrNoIngesters
 	}
 	now := c.now()
-	id, err := ulid.New(ulid.Timestamp(now), rand.Reader)
-	if err != nil {
-		return id, err
+	d := &catalog.Delete{Tenant: tenant, Query: query, Interval: interval, Created: now.UTC()}
+	for again := acceptTries; ; again-- {
+		var err error
+		if d.ID, err = ulid.New(ulid.Timestamp(now), rand.Reader); err != nil {
+			return d.ID, err
+		}
+		err = c.store.Catalog().AddDelete(ctx, d, c.ingesters.Cover)
+		if err == nil {
+			break
+		}
+		// Another process merged what came meanwhile: it is covered the next time.
+		if again == 1 || !errors.Is(err, catalog.ErrMixed) {
+			return d.ID, err
+		}
 	}
-	d := &catalog.Delete{ID: id, Tenant: tenant, Query: query, Interval: interval, Created: now.UTC()}
-	if err := c.store.Catalog().AddDelete(ctx, d, c.ingesters.Cover); err != nil {
-		return id, err
-	}
+	id := d.ID
 	c.metrics.deletesReceived.WithLabelValues(tenant).Inc()
 	level.Info(c.logger).Log("msg", "accepted a delete request", "tenant", tenant, "request", id, "query", query,
 		"from", time.Unix(0, interval.Mint).UTC(), "to", time.Unix(0, interval.Maxt).UTC(), "removed_from", c.due(d))
 	return id, nil
 }
+
+// acceptTries is how often a request is tried to be accepted beside merges of other processes.
+const acceptTries = 5
 
 // due is when removing begins.
 func (c *Compactor) due(d *catalog.Delete) time.Time {

@@ -198,6 +198,7 @@ type tenant struct {
 	deletes map[ulid.ULID]*Delete
 	damaged map[ulid.ULID]Damage   // of either kind: no two objects share an id
 	marked  map[ulid.ULID]struct{} // released, whether the entry is there or not
+	void    map[ulid.ULID]struct{} // entries that do not count; see voidLocked
 }
 
 func newTenant(name string) *tenant {
@@ -208,6 +209,7 @@ func newTenant(name string) *tenant {
 		deletes:  map[ulid.ULID]*Delete{},
 		damaged:  map[ulid.ULID]Damage{},
 		marked:   map[ulid.ULID]struct{}{},
+		void:     map[ulid.ULID]struct{}{},
 	}
 	t.changing <- struct{}{}
 	t.snapshot.Store(&Snapshot{})
@@ -232,6 +234,7 @@ func (t *tenant) update(change func()) {
 	defer t.mu.Unlock()
 	change()
 	s := &Snapshot{}
+	t.void = t.voidLocked()
 	replaced := t.replacedLocked()
 	for id, e := range t.entries {
 		if _, released := t.marked[id]; released != e.Released {
@@ -240,7 +243,8 @@ func (t *tenant) update(change func()) {
 			e = &marked
 			t.entries[id] = e
 		}
-		if _, dead := replaced[id]; !dead && !e.Tombstone() {
+		_, void := t.void[id]
+		if _, dead := replaced[id]; !dead && !void && !e.Tombstone() {
 			s.Entries = append(s.Entries, e)
 		}
 	}
@@ -259,10 +263,50 @@ func (t *tenant) update(change func()) {
 
 func byID(a, b *Entry) int { return a.ID.Compare(b.ID) }
 
-// replacedLocked returns what some entry replaces.
+// voidLocked returns the merges that do not count, those that join rows which a
+// delete request deletes with rows that came after it. Where two processes merge
+// and accept at the same time, neither may see the other before it is done; what
+// the merge replaces is there still, and every process finds the same by what is
+// in the bucket.
+func (t *tenant) voidLocked() map[ulid.ULID]struct{} {
+	void := map[ulid.ULID]struct{}{}
+	if len(t.deletes) == 0 {
+		return void
+	}
+	for id, e := range t.entries {
+		if len(e.Replaces) < 2 || e.Tombstone() {
+			continue
+		}
+		var inputs []*Entry
+		for _, id := range e.Replaces {
+			if input, ok := t.entries[id]; ok {
+				inputs = append(inputs, input)
+			}
+		}
+		for _, d := range t.deletes {
+			if d.mixes(inputs) {
+				void[id] = struct{}{}
+				break
+			}
+		}
+	}
+	return void
+}
+
+func (t *tenant) isVoid(id ulid.ULID) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	_, void := t.void[id]
+	return void
+}
+
+// replacedLocked returns what some entry replaces that counts.
 func (t *tenant) replacedLocked() map[ulid.ULID]struct{} {
 	replaced := map[ulid.ULID]struct{}{}
 	for _, e := range t.entries {
+		if _, void := t.void[e.ID]; void {
+			continue
+		}
 		for _, id := range e.Replaces {
 			if id != e.ID {
 				replaced[id] = struct{}{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/oklog/ulid/v2"
@@ -89,6 +90,55 @@ func (c *Catalog) add(ctx context.Context, e Entry) error {
 		return err
 	}
 	t.update(func() { t.entries[e.ID] = &e })
+	if len(e.Replaces) > 1 {
+		return c.confirm(ctx, t, &e)
+	}
+	return nil
+}
+
+// confirm takes a merge back that became void before others could see it: another
+// process accepted a delete request meanwhile.
+func (c *Catalog) confirm(ctx context.Context, t *tenant, e *Entry) error {
+	if c.mode == Owner {
+		return nil
+	}
+	err := c.look(ctx, t)
+	if err == nil && t.isVoid(e.ID) {
+		err = ErrMixed
+	}
+	if err != nil {
+		err = errors.Join(err, c.withdraw(context.WithoutCancel(ctx), t, e.ID))
+	}
+	return err
+}
+
+// withdraw takes an entry away that nobody read: what it replaces counts.
+func (c *Catalog) withdraw(ctx context.Context, t *tenant, id ulid.ULID) error {
+	if err := c.bucket.Delete(ctx, EntryName(t.name, id)); err != nil {
+		return err
+	}
+	t.update(func() { delete(t.entries, id) })
+	return nil
+}
+
+// RemoveVoid takes the merges of a tenant away that do not count, since they
+// join rows that a delete request deletes with others: a process ended before it
+// could take them back. Whoever applies the request calls it before, since one
+// whose inputs were written again without them would bring rows back.
+func (c *Catalog) RemoveVoid(ctx context.Context, tenant string) error {
+	t := c.tenant(tenant)
+	if err := t.lock(ctx); err != nil {
+		return fmt.Errorf("remove void merges of tenant %s: %w", tenant, err)
+	}
+	defer t.unlock()
+	t.mu.RLock()
+	ids := slices.Collect(maps.Keys(t.void))
+	t.mu.RUnlock()
+	for _, id := range ids {
+		if err := c.withdraw(ctx, t, id); err != nil {
+			return fmt.Errorf("remove the void merge %s of tenant %s: %w", id, tenant, err)
+		}
+	}
 	return nil
 }
 

@@ -172,8 +172,9 @@ func (d *Delete) check() error {
 // AddDelete makes a delete request count, in one step. cover says up to which
 // generation the ingesters have rows that were acknowledged before; what is in
 // the catalog is covered as well. In this process nothing becomes visible, or is
-// merged, between the two, so that no row is on both sides; another process would
-// have to flush, release and merge what came meanwhile. AddDelete sets d.Covers.
+// merged, between the two, so that no row is on both sides. Should another process
+// merge what came meanwhile with what is covered, [ErrMixed] says so: the
+// request is to be made again under another id. AddDelete sets d.Covers.
 //
 // When it fails the request does not count here, and is removed from the bucket
 // as far as that can be done.
@@ -230,7 +231,40 @@ func (c *Catalog) addDelete(ctx context.Context, d *Delete, cover func(context.C
 	own := *d
 	own.Covers = slices.Clone(d.Covers)
 	t.update(func() { t.deletes[d.ID] = &own })
-	return nil
+	if c.mode == Owner {
+		return nil
+	}
+	// Whoever merged before the put is seen now; who does so later sees d.
+	err = c.look(ctx, t)
+	if err == nil && t.voids(d) {
+		err = ErrMixed
+	}
+	if err != nil {
+		undone := c.bucket.Delete(context.WithoutCancel(ctx), name)
+		if undone == nil {
+			t.update(func() { delete(t.deletes, d.ID) })
+		}
+		err = errors.Join(err, undone)
+	}
+	return err
+}
+
+// voids reports whether a merge does not count because of d.
+func (t *tenant) voids(d *Delete) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for id := range t.void {
+		var inputs []*Entry
+		for _, input := range t.entries[id].Replaces {
+			if e, ok := t.entries[input]; ok {
+				inputs = append(inputs, e)
+			}
+		}
+		if d.mixes(inputs) {
+			return true
+		}
+	}
+	return false
 }
 
 // RemoveDelete takes a delete request away: what it has hidden and what is still

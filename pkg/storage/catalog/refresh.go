@@ -43,22 +43,26 @@ func (c *Catalog) Refresh(ctx context.Context, tenant string) error {
 	if fresh {
 		return nil
 	}
-
-	found := newListing()
-	err := c.bucket.List(ctx, folderOf(tenant), func(i objstore.Info) error {
-		found.add(strings.TrimPrefix(i.Name, folderOf(tenant)))
-		return nil
-	})
-	if err == nil {
-		err = c.apply(ctx, t, found)
-	}
-	if err != nil {
+	if err := c.look(ctx, t); err != nil {
 		return fmt.Errorf("refresh the catalog of tenant %s: %w", tenant, err)
 	}
 	t.refreshes.Lock()
 	t.refreshes.done = number
 	t.refreshes.Unlock()
 	return nil
+}
+
+// look makes t what is in the bucket. The caller may change t.
+func (c *Catalog) look(ctx context.Context, t *tenant) error {
+	found := newListing()
+	err := c.bucket.List(ctx, folderOf(t.name), func(i objstore.Info) error {
+		found.add(strings.TrimPrefix(i.Name, folderOf(t.name)))
+		return nil
+	})
+	if err == nil {
+		err = c.apply(ctx, t, found)
+	}
+	return err
 }
 
 // RefreshAll does the same for all tenants, those not yet known included.
