@@ -28,8 +28,9 @@
 //
 // # Across processes
 //
-// All values are data: each has a form in protobuf, and none shares memory with
-// the source that made it beyond what a copy over the wire would give.
+// All values are data: each has a form in protobuf. A batch may share memory with its
+// source and with other batches, so nobody changes it: then it cannot be told from a
+// copy that came over the wire.
 package scan
 
 import (

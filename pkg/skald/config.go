@@ -70,6 +70,9 @@ type StorageConfig struct {
 	// IndexCache is how much memory the indexes of segments may take while no
 	// query uses them.
 	IndexCache limits.Bytes `yaml:"index_cache"`
+	// ColumnCache is how much memory may be taken by columns that queries have read,
+	// decompressed, for other queries.
+	ColumnCache limits.Bytes `yaml:"column_cache"`
 	// The pages of a remote bucket that are kept in memory and in common.path_prefix.
 	CacheMemory limits.Bytes `yaml:"cache_memory"`
 	CacheDisk   limits.Bytes `yaml:"cache_disk"`
@@ -78,8 +81,9 @@ type StorageConfig struct {
 // RegisterFlags adds the settings of c to f, each with its default.
 func (c *StorageConfig) RegisterFlags(f *flag.FlagSet) {
 	c.Config.RegisterFlags(f)
-	c.IndexCache, c.CacheMemory, c.CacheDisk = 128<<20, 64<<20, 4<<30
+	c.IndexCache, c.ColumnCache, c.CacheMemory, c.CacheDisk = 128<<20, 64<<20, 64<<20, 4<<30
 	f.Var(&c.IndexCache, "store.index-cache", "How much memory the indexes of segments may take while no query uses them.")
+	f.Var(&c.ColumnCache, "store.column-cache", "How much memory may be taken by columns of blocks that queries have read, decompressed, for other queries. 0 for none.")
 	f.Var(&c.CacheMemory, "store.cache-memory", "How much of a remote bucket is kept in memory.")
 	f.Var(&c.CacheDisk, "store.cache-disk", "How much of a remote bucket is kept on the local disk, in cache/pages of common.path_prefix. 0 for nothing.")
 }

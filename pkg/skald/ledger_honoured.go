@@ -78,7 +78,7 @@ var honoured = []section{
 	{verdict: Honoured, under: "common.storage.gcs", keys: gcsKeys},
 	{verdict: Honoured, under: "common.storage.azure", keys: azureKeys},
 	{verdict: Honoured, under: "common.storage.object_store", keys: objectStoreKeys},
-	{verdict: Honoured, under: "storage_config", keys: `index_cache cache_memory cache_disk use_thanos_objstore named_stores.aws named_stores.gcs named_stores.azure`},
+	{verdict: Honoured, under: "storage_config", keys: `index_cache column_cache cache_memory cache_disk use_thanos_objstore named_stores.aws named_stores.gcs named_stores.azure`},
 	{verdict: Honoured, under: "storage_config.aws", keys: s3Keys},
 	{verdict: Honoured, under: "storage_config.gcs", keys: gcsKeys},
 	{verdict: Honoured, under: "storage_config.azure", keys: azureKeys},

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/skaldlogs/skald/pkg/storage/block"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
 )
 
@@ -18,8 +19,22 @@ type metrics struct {
 	swept                            *prometheus.CounterVec
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+func newMetrics(reg prometheus.Registerer, hot *block.Hot) *metrics {
 	f := promauto.With(reg)
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "store_hot_column_bytes",
+		Help: "Memory that the columns of blocks take which are kept decompressed.",
+	}, func() float64 { return float64(hot.Stats().Bytes) })
+	for result, count := range map[string]func(block.HotStats) uint64{
+		"hit":  func(s block.HotStats) uint64 { return s.Hits },
+		"miss": func(s block.HotStats) uint64 { return s.Misses },
+	} {
+		f.NewCounterFunc(prometheus.CounterOpts{
+			Name:        "store_hot_column_lookups_total",
+			Help:        "How often a column of a block was wanted, by whether it was kept in memory (hit) or not (miss).",
+			ConstLabels: prometheus.Labels{"result": result},
+		}, func() float64 { return float64(count(hot.Stats())) })
+	}
 	lookups := f.NewCounterVec(prometheus.CounterOpts{
 		Name: "store_segment_index_lookups_total",
 		Help: "How often the index of a segment was wanted, by whether it was in memory (hit) or had to be read (miss).",

@@ -10,6 +10,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/storage/block"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
 	"github.com/skaldlogs/skald/pkg/storage/segment"
 )
@@ -19,6 +20,7 @@ import (
 // One that went out of the cache serves on for whoever has it.
 type readers struct {
 	source  func(*catalog.Entry) segment.Source
+	hot     *block.Hot
 	limit   int64
 	metrics *metrics
 
@@ -38,8 +40,8 @@ type cachedReader struct {
 	place  *list.Element
 }
 
-func newReaders(source func(*catalog.Entry) segment.Source, limit int64, m *metrics) *readers {
-	return &readers{source: source, limit: limit, metrics: m, byID: map[ulid.ULID]*cachedReader{}, recent: list.New()}
+func newReaders(source func(*catalog.Entry) segment.Source, hot *block.Hot, limit int64, m *metrics) *readers {
+	return &readers{source: source, hot: hot, limit: limit, metrics: m, byID: map[ulid.ULID]*cachedReader{}, recent: list.New()}
 }
 
 // get returns the reader of a segment. Several that want the same one wait for
@@ -90,6 +92,7 @@ func (r *readers) open(ctx context.Context, c *cachedReader, e *catalog.Entry, a
 		delete(r.byID, c.id)
 		return
 	}
+	c.reader.KeepIn(r.hot)
 	c.bytes = c.reader.Memory()
 	c.place = r.recent.PushFront(c)
 	r.bytes += c.bytes

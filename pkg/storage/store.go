@@ -10,6 +10,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/objstore/pagecache"
+	"github.com/skaldlogs/skald/pkg/storage/block"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
 	"github.com/skaldlogs/skald/pkg/storage/segment"
 )
@@ -21,6 +22,11 @@ type Options struct {
 	//
 	// The default is 128 MiB.
 	IndexCacheBytes int64
+	// HotBytes is how much memory may be taken by columns of blocks that queries have
+	// read, decompressed, for other queries.
+	//
+	// The default is none.
+	HotBytes int64
 	// Cache, unless nil, is what queries read segments through. Merges do not: what
 	// they read once would take the place of what is asked often.
 	Cache *pagecache.Cache
@@ -82,7 +88,8 @@ func New(bucket objstore.Bucket, c *catalog.Catalog, o Options) *Store {
 	if o.Compile == nil {
 		o.Compile = func(string) (Deletion, error) { return Deletion{}, errNoCompiler }
 	}
-	m := newMetrics(o.Registerer)
+	hot := block.NewHot(o.HotBytes)
+	m := newMetrics(o.Registerer, hot)
 	source := func(e *catalog.Entry) segment.Source { return object{bucket, e.Object} }
 	if o.Cache != nil {
 		source = func(e *catalog.Entry) segment.Source { return cachedObject{o.Cache, e.Object, e.Size} }
@@ -90,7 +97,7 @@ func New(bucket objstore.Bucket, c *catalog.Catalog, o Options) *Store {
 	return &Store{
 		bucket:  bucket,
 		catalog: c,
-		readers: newReaders(source, o.IndexCacheBytes, m),
+		readers: newReaders(source, hot, o.IndexCacheBytes, m),
 		logger:  log.With(o.Logger, "component", "store"),
 		metrics: m,
 		compile: o.Compile,

@@ -109,7 +109,8 @@ func (s *scratch) release() {
 
 // Decode answers q. Runs are all the runs of the block, as [Encoder.Encode]
 // returned them. Of the data part, only the bytes of the wanted columns are
-// read. What the batch holds is its own.
+// read. Of what the batch holds nothing may be changed: timestamps and texts may
+// be shared with other batches.
 //
 // Line filters are answered here; with filters, lines are looked at even when
 // they are not wanted back. The lines
@@ -167,9 +168,9 @@ func (d *decoder) decode(read ReadFunc, runs []Run, q *Question) error {
 	if filter.reads() {
 		need |= scan.Lines
 	}
-	d.f = fetched{block: d.Block, from: read, small: d.s.small[:0]}
+	d.f = fetched{block: d.Block, from: read, buf: d.s.small[:0]}
 	defer func() {
-		d.s.small = d.f.small
+		d.s.small = d.f.buf
 		d.batch.ReadBytes = d.f.read
 	}()
 	if !filter.never && (d.layout == layoutRows || !filter.reads() && !asks) {
@@ -271,6 +272,15 @@ func pickedRows(runs []Run, q *Question) []span {
 
 // decodeTimestamps finds the rows of the picked runs that are in the interval.
 func (d *decoder) decodeTimestamps(runs []Run, q *Question) error {
+	for _, p := range q.Picks {
+		if p.Run < 0 || p.Run >= len(runs) {
+			return fmt.Errorf("run %d of a block of %d", p.Run, len(runs))
+		}
+	}
+	if all, err := d.keptTimes(); all != nil || err != nil {
+		d.cutTimes(all, runs, q)
+		return err
+	}
 	data, err := d.f.bytes(&d.timestamps, nil)
 	if err != nil {
 		return err
@@ -282,9 +292,6 @@ func (d *decoder) decodeTimestamps(runs []Run, q *Question) error {
 	}
 	total := 0
 	for _, p := range q.Picks {
-		if p.Run < 0 || p.Run >= len(runs) {
-			return fmt.Errorf("run %d of a block of %d", p.Run, len(runs))
-		}
 		if runs[p.Run].Interval.Overlaps(q.Interval) {
 			total += runs[p.Run].Rows
 		}
@@ -317,6 +324,41 @@ func (d *decoder) decodeTimestamps(runs []Run, q *Question) error {
 	}
 	d.batch.Timestamps = out
 	return nil
+}
+
+// cutTimes finds the rows of the picked runs that are in the interval, where the
+// timestamps of all rows are known. A batch of consecutive rows shares them.
+func (d *decoder) cutTimes(all []int64, runs []Run, q *Question) {
+	total, row, next := 0, 0, 0
+	for _, p := range q.Picks {
+		for ; next < p.Run; next++ {
+			row += runs[next].Rows
+		}
+		if !runs[p.Run].Interval.Overlaps(q.Interval) {
+			continue
+		}
+		start, end := row, row+runs[p.Run].Rows
+		if times := all[start:end]; !q.Interval.Covers(runs[p.Run].Interval) {
+			start = row + sort.Search(len(times), func(i int) bool { return times[i] >= q.Interval.Mint })
+			end = row + sort.Search(len(times), func(i int) bool { return times[i] > q.Interval.Maxt })
+		}
+		if start < end {
+			d.batch.Runs = append(d.batch.Runs, scan.BatchRun{Stream: p.Stream, Start: total, End: total + end - start})
+			d.spans = append(d.spans, span{start, end})
+			total += end - start
+		}
+	}
+	if total == 0 {
+		return
+	}
+	if first, end := d.spans[0].start, d.spans[len(d.spans)-1].end; end-first == total {
+		d.batch.Timestamps = all[first:end:end]
+		return
+	}
+	d.batch.Timestamps = make([]int64, 0, total)
+	for _, s := range d.spans {
+		d.batch.Timestamps = append(d.batch.Timestamps, all[s.start:s.end]...)
+	}
 }
 
 // appendTimes appends the timestamps of a run, whose distances begin at number first.
@@ -376,7 +418,7 @@ func (d *decoder) decodeLines(need, want scan.Columns, filter *lineFilter, limit
 	if !own {
 		buf = d.s.lines[:0]
 	}
-	text, err := d.f.bytes(&d.lines.bytes, buf)
+	text, err := d.f.fresh(&d.lines.bytes, buf)
 	if err != nil {
 		return err
 	}

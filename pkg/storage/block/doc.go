@@ -40,6 +40,9 @@
 // buffers of a few times the size of a block. A [Block] never changes, and any
 // number of goroutines may decode it.
 //
+// Blocks that share a [Hot] keep what was decompressed of them for each other's sake
+// and the next query's.
+//
 // # Surprises
 //
 // The runs of a block (which stream has which rows) are not in the block but

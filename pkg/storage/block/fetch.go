@@ -16,6 +16,7 @@ type fetched struct {
 	read   int64
 
 	small     []byte // raw bytes of the small frame
+	buf       []byte // to decompress it into
 	haveSmall bool
 }
 
@@ -36,21 +37,37 @@ func (f *fetched) fetch(streams []*stream) error {
 			wanted = append(wanted, Range{int64(off), n})
 		}
 	}
-	if small && !f.haveSmall {
+	small = small && !f.hotSmall()
+	if small {
 		add(0, f.block.small)
 	}
 	for _, s := range streams {
-		if s.place != placeSmall {
+		if s.place != placeSmall && !f.isHot(s) {
 			add(s.off, s.stored)
 		}
 	}
 	if err := f.take(wanted); err != nil {
 		return err
 	}
-	if small && !f.haveSmall {
+	if small {
 		return f.openSmall()
 	}
 	return nil
+}
+
+// isHot reports whether a stream is kept, or what is made of it, for now.
+func (f *fetched) isHot(s *stream) bool {
+	return f.block.isHot(s.off) || s == &f.block.timestamps && f.block.isHot(hotTimes)
+}
+
+// hotSmall reports whether the small frame is there, or was kept.
+func (f *fetched) hotSmall() bool {
+	if !f.haveSmall {
+		var kept hotColumn
+		kept, f.haveSmall = f.block.hotColumn(hotSmall)
+		f.small = kept.data
+	}
+	return f.haveSmall
 }
 
 // take reads ranges.
@@ -148,25 +165,63 @@ func (f *fetched) openSmall() error {
 	if err != nil {
 		return fmt.Errorf("small frame: %w", err)
 	}
-	f.haveSmall = true
-	if b.small == b.smallRaw {
-		f.small = append(f.small, stored...)
-		return nil
+	keep := b.takes(b.smallRaw)
+	to := f.buf[:0]
+	if keep {
+		to = make([]byte, 0, b.smallRaw)
 	}
-	if f.small, err = appendDecompressed(f.small, stored, b.smallRaw); err != nil {
+	if b.small == b.smallRaw {
+		to = append(to, stored...)
+	} else if to, err = appendDecompressed(to, stored, b.smallRaw); err != nil {
 		return fmt.Errorf("small frame: %w", err)
+	}
+	f.small, f.haveSmall = to, true
+	if keep {
+		b.keep(hotSmall, to, nil)
+	} else {
+		f.buf = to
 	}
 	return nil
 }
 
-// bytes returns the raw bytes of a stream: decompressed into buf, or borrowed
-// from what was read.
+// bytes returns the raw bytes of a stream, which must not be changed: what was kept
+// of it, or decompressed into buf, or borrowed from what was read.
 func (f *fetched) bytes(s *stream, buf []byte) ([]byte, error) {
+	if kept, ok, err := f.kept(s); ok || err != nil {
+		return kept, err
+	}
+	return f.fresh(s, buf)
+}
+
+// kept returns what is kept of a stream, or is going to be; ok is false for nothing.
+func (f *fetched) kept(s *stream) (data []byte, ok bool, err error) {
+	if s.place == placeSmall || s.raw == 0 {
+		return nil, false, nil
+	}
+	if c, ok := f.block.hotColumn(s.off); ok {
+		return c.data, true, nil
+	}
+	if !f.block.takes(s.raw) {
+		return nil, false, nil
+	}
+	if data, err = f.fresh(s, nil); err != nil {
+		return nil, false, err
+	}
+	if s.place != placeFrame {
+		data = bytes.Clone(data)
+	}
+	f.block.keep(s.off, data, nil)
+	return data, true, nil
+}
+
+// fresh is bytes without what was kept, so that buf is what the bytes are in if they
+// are a frame.
+func (f *fetched) fresh(s *stream, buf []byte) ([]byte, error) {
 	if s.raw == 0 {
 		return nil, nil
 	}
 	if s.place == placeSmall {
-		if !f.haveSmall {
+		if !f.hotSmall() {
 			if !f.has(0, f.block.small) {
 				if err := f.ahead(0, f.block.small); err != nil {
 					return nil, err
@@ -197,9 +252,12 @@ func (f *fetched) bytes(s *stream, buf []byte) ([]byte, error) {
 	return out, nil
 }
 
-// own is bytes that belong to the caller.
+// own is bytes that stay behind the decoding.
 func (f *fetched) own(s *stream) ([]byte, error) {
-	b, err := f.bytes(s, nil)
+	if kept, ok, err := f.kept(s); ok || err != nil {
+		return kept, err
+	}
+	b, err := f.fresh(s, nil)
 	if err == nil && s.place != placeFrame {
 		b = bytes.Clone(b)
 	}

@@ -40,6 +40,7 @@ type blockSource struct {
 func newBlockSource(t testing.TB, rows []Row, perBlock int, streams []labels.Labels) *blockSource {
 	t.Helper()
 	s := &blockSource{streams: streams, how: map[string]int{}}
+	hot := NewHot(1 << 18)
 	for part := range slices.Chunk(rows, perBlock) {
 		enc, err := new(Encoder).Encode(slices.Clone(part))
 		if err != nil {
@@ -49,6 +50,7 @@ func newBlockSource(t testing.TB, rows []Row, perBlock int, streams []labels.Lab
 		if err != nil {
 			t.Fatal(err)
 		}
+		b.KeepIn(hot)
 		s.blocks, s.opened = append(s.blocks, enc), append(s.opened, b)
 	}
 	return s

@@ -31,6 +31,9 @@ type Block struct {
 	keys       filter      // of the columns of the lines, nil when there is none
 	meta       *metaSchema // nil when no row has metadata
 
+	hot    *Hot   // nil to keep nothing
+	number uint64 // in hot
+
 	cache   viewCache
 	scalars columnCache // all values are numbers, true, false or null
 	strings columnCache // all escapes of JSON mean something

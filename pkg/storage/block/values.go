@@ -485,24 +485,55 @@ func (v *values) resolveTimes() error {
 
 // blockTimes returns the timestamps of all rows of the block.
 func (d *decoder) blockTimes() ([]int64, error) {
-	if d.allTimes != nil {
-		return d.allTimes, nil
+	if all, err := d.keptTimes(); all != nil || err != nil {
+		return all, err
 	}
 	data, err := d.f.bytes(&d.timestamps, nil)
 	if err != nil {
 		return nil, err
 	}
+	d.allTimes, err = d.readTimes(data)
+	return d.allTimes, err
+}
+
+// keptTimes returns the same if they are at hand or going to be kept, and nil if not.
+func (d *decoder) keptTimes() ([]int64, error) {
+	if d.allTimes != nil {
+		return d.allTimes, nil
+	}
+	if kept, ok := d.hotColumn(hotTimes); ok {
+		d.allTimes = kept.times
+		return d.allTimes, nil
+	}
+	if !d.takes(8 * d.rows) {
+		return nil, nil
+	}
+	data, err := d.f.fresh(&d.timestamps, nil)
+	if err != nil {
+		return nil, err
+	}
+	times, err := d.readTimes(data)
+	if err != nil {
+		return nil, err
+	}
+	d.keep(hotTimes, nil, times)
+	d.allTimes = times
+	return times, nil
+}
+
+// readTimes makes the timestamps of all rows from their distances.
+func (d *decoder) readTimes(data []byte) (times []int64, err error) {
+	d.batch.DecodedBytes += int64(d.timestamps.raw)
 	r := d.s.reader()
 	if err := r.open(data, d.rows-len(d.runs)); err != nil {
 		return nil, err
 	}
-	times := make([]int64, 0, d.rows)
+	times = make([]int64, 0, d.rows)
 	for i := range d.runs {
 		if times, err = appendTimes(times, r, &d.runs[i], len(times)-i); err != nil {
 			return nil, err
 		}
 	}
-	d.allTimes = times
 	return times, nil
 }
 

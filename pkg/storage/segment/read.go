@@ -51,7 +51,9 @@ func (r *Reader) block(ctx context.Context, i int, around []int) (*block.Block, 
 		// Several may open it at a time, and have the same.
 		if raw := p.raw.Load(); raw != nil {
 			o = &openedBlock{}
-			o.Block, o.err = r.blocks[i].open(*raw)
+			if o.Block, o.err = r.blocks[i].open(*raw); o.err == nil {
+				o.KeepIn(r.hot)
+			}
 			p.opened.Store(o)
 			p.raw.Store(nil)
 		} else {

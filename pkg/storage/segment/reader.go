@@ -56,6 +56,8 @@ type Reader struct {
 	streamBytes int   // that streams borrows
 	summary     Summary
 
+	hot         *block.Hot // nil for none
+
 	placing sync.Once
 	placed  *places
 
@@ -255,6 +257,10 @@ func (e *entry) read(d *encbuf.Decoder, r *Reader) error {
 	}
 	return nil
 }
+
+// KeepIn makes the blocks of the segment keep their columns in h. It is called before
+// anybody reads them.
+func (r *Reader) KeepIn(h *block.Hot) { r.hot = h }
 
 // ID is the segment's name.
 func (r *Reader) ID() ulid.ULID { return r.id }
