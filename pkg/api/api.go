@@ -73,6 +73,8 @@ type Config struct {
 	PushLimits         loghttp.PushLimits
 	// CompressResponses answers questions in gzip where the client takes it.
 	CompressResponses bool
+	// MaxFormBytes bounds the form of a question in its body. The default is 10 MiB.
+	MaxFormBytes int64
 	// RequestLimits lets requests put limits on themselves.
 	RequestLimits bool
 	// PublishedLimits are the keys of limits_config that /drilldown-limits tells.
@@ -111,6 +113,9 @@ type Roles struct {
 
 // New returns the API over these roles.
 func New(cfg Config, roles Roles, l *limits.Overrides, logger log.Logger) *API {
+	if cfg.MaxFormBytes <= 0 {
+		cfg.MaxFormBytes = 10 << 20
+	}
 	return &API{
 		cfg:       cfg,
 		limits:    l,

@@ -73,7 +73,7 @@ func deleteError(err error) error {
 
 // createDelete serves POST and PUT /loki/api/v1/delete.
 func (a *API) createDelete(w http.ResponseWriter, r *http.Request, tenant string) error {
-	f, err := form(w, r)
+	f, err := a.form(w, r)
 	if err != nil {
 		return err
 	}

@@ -16,12 +16,9 @@ import (
 	"github.com/skaldlogs/skald/pkg/querier"
 )
 
-// maxFormBytes bounds the form of a query.
-const maxFormBytes = 10 << 20
-
 // form reads the parameters of a request, from its URL and from its body.
-func form(w http.ResponseWriter, r *http.Request) (url.Values, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
+func (a *API) form(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	r.Body = http.MaxBytesReader(w, r.Body, a.cfg.MaxFormBytes)
 	if err := r.ParseForm(); err != nil {
 		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 			return nil, fmt.Errorf("a form of more than %d bytes: %w", tooLarge.Limit, err)
@@ -176,7 +173,7 @@ func (a *API) formatQuery(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err, false)
 		return
 	}
-	f, err := form(w, r)
+	f, err := a.form(w, r)
 	if err != nil {
 		a.fail(w, r, err, false)
 		return

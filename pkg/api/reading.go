@@ -60,7 +60,7 @@ func (a *API) read(w http.ResponseWriter, r *http.Request, gaps *querier.Gaps, a
 	if err != nil {
 		return nil, false, err
 	}
-	f, err := form(w, r)
+	f, err := a.form(w, r)
 	if err != nil {
 		return nil, false, err
 	}

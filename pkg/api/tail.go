@@ -93,7 +93,7 @@ func (a *API) tailRequest(w http.ResponseWriter, r *http.Request) (string, *quer
 	if err != nil {
 		return "", nil, nil, err
 	}
-	f, err := form(w, r)
+	f, err := a.form(w, r)
 	if err != nil {
 		return "", nil, nil, err
 	}

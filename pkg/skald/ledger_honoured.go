@@ -96,10 +96,17 @@ var honoured = []section{
 		pool_config.remote_timeout`},
 	{verdict: Honoured, under: "ingester_client.grpc_client_config", keys: grpcClientKeys},
 	{verdict: Honoured, under: "querier", keys: `max_concurrent per_request_limits_enabled multi_tenant_queries_enabled tail_max_duration`},
-	{verdict: Honoured, under: "frontend", keys: `compress_responses max_outstanding_per_tenant log_queries_longer_than`},
+	{verdict: Honoured, under: "frontend", keys: `compress_responses max_outstanding_per_tenant log_queries_longer_than max_body_size`},
 	{verdict: Honoured, under: "query_range", keys: `
 		cache_results results_cache.cache.embedded_cache.enabled results_cache.cache.embedded_cache.max_size_mb
-		results_cache.cache.embedded_cache.ttl`},
+		results_cache.cache.embedded_cache.ttl results_cache.cache.default_validity
+		results_cache.cache.background.writeback_goroutines results_cache.cache.background.writeback_buffer
+		results_cache.cache.memcached.expiration results_cache.cache.memcached.batch_size
+		results_cache.cache.memcached.parallelism`},
+	{verdict: Honoured, under: "query_range.results_cache.cache.memcached_client", keys: `
+		addresses host service timeout connect_timeout max_idle_conns max_item_size update_interval
+		tls_enabled tls_cert_path tls_key_path tls_ca_path tls_server_name tls_insecure_skip_verify
+		tls_cipher_suites tls_min_version`},
 	{verdict: Honoured, under: "pattern_ingester", keys: `enabled`},
 	{verdict: Honoured, under: "limits_config", keys: `
 		ingestion_rate_strategy ingestion_rate_mb ingestion_burst_size_mb per_stream_rate_limit

@@ -173,25 +173,34 @@ var ignored = []section{
 		align_queries_with_step        -querier.align-querier-with-step
 		max_retries                    -querier.max-retries-per-request
 		parallelise_shardable_queries  -querier.parallelise-shardable-queries
+		cache_instant_metric_results   -querier.cache-instant-metric-results
+		instant_metric_query_split_align  -querier.instant-metric-query-split-align
+		results_cache.cache.redis      -frontend.redis.*
+		instant_metric_results_cache   -frontend.instant-metric-results-cache.*
+		*
+	`},
+	{verdict: Ignored, why: "does not apply: these answers are read off the index each time", under: "query_range", keys: `
 		cache_index_stats_results      -querier.cache-index-stats-results
 		cache_volume_results           -querier.cache-volume-results
-		cache_instant_metric_results   -querier.cache-instant-metric-results
 		cache_series_results           -querier.cache-series-results
 		cache_label_results            -querier.cache-label-results
-		instant_metric_query_split_align  -querier.instant-metric-query-split-align
-		results_cache                  -frontend.compression -frontend.cache.* -frontend.memcached.* -frontend.redis.* -frontend.background.* -frontend.default-validity
 		index_stats_results_cache      -frontend.index-stats-results-cache.*
 		volume_results_cache           -frontend.volume-results-cache.*
-		instant_metric_results_cache   -frontend.instant-metric-results-cache.*
 		series_results_cache           -frontend.series-results-cache.*
 		label_results_cache            -frontend.label-results-cache.*
-		*
+	`},
+	{verdict: Ignored, why: automatic, under: "query_range", keys: `
+		results_cache.compression      -frontend.compression
+		results_cache.cache.background.*  -frontend.background.*
+		results_cache.cache.memcached.*
+		results_cache.cache.memcached_client.*  -frontend.memcached.*
+		results_cache.cache.*          -frontend.cache.*
+		results_cache.*
 	`},
 	{verdict: Ignored, why: removed, under: "query_range", keys: `
 		split_queries_by_interval
 	`},
 	{verdict: Ignored, why: notServed, under: "frontend", keys: `
-		max_body_size                -frontend.max-body-size
 		query_stats_enabled          -frontend.query-stats-enabled
 		scheduler_address            -frontend.scheduler-address
 		scheduler_dns_lookup_period  -frontend.scheduler-dns-lookup-period

@@ -141,7 +141,7 @@ func TestHint(t *testing.T) {
 }
 
 func TestTargets(t *testing.T) {
-	for _, good := range [][]string{{All}, {Read}, {Write}, {"ingester", "distributor"}, {"querier"}} {
+	for _, good := range [][]string{{All}, {Read}, {Write}, {"ingester", "distributor"}, {"querier"}, {QueryFrontend}} {
 		if err := checkTargets(good); err != nil {
 			t.Errorf("target %v: %v", good, err)
 		}
@@ -151,7 +151,7 @@ func TestTargets(t *testing.T) {
 		want   string
 	}{
 		{nil, "it is empty"},
-		{[]string{"query-scheduler"}, `"query-scheduler" is not served yet; there are`},
+		{[]string{"query-scheduler"}, `there is no "query-scheduler": queries wait in the querier that they come to, so leave this process out; there are`},
 		{[]string{"ingestor"}, `unknown target "ingestor", perhaps "ingester"`},
 		{[]string{"server"}, `unknown target "server"`},
 	} {

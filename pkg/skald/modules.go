@@ -30,6 +30,7 @@ const (
 	Ingester        = "ingester"
 	Distributor     = "distributor"
 	Querier         = "querier"
+	QueryFrontend   = "query-frontend"
 	Compactor       = "compactor"
 	Ruler           = "ruler"
 )
@@ -57,6 +58,7 @@ var table = []module{
 	{DistributorRing, []string{Server, Memberlist, RuntimeConfig}, (*Skald).initDistributorRing, ""},
 	{Distributor, []string{Server, Ring, DistributorRing, Overrides, IngesterClients}, (*Skald).initDistributor, "takes pushes, and hands them to ingesters"},
 	{Querier, []string{Server, Ring, Overrides, Store, IngesterClients}, (*Skald).initQuerier, "answers queries over ingesters and store"},
+	{QueryFrontend, []string{Querier}, nil, "the same as querier, which has a frontend: each process shares out and keeps what it is asked"},
 	{Compactor, []string{Server, Ring, Overrides, Store, IngesterClients}, (*Skald).initCompactor, "merges segments, and deletes what is past retention or asked for"},
 	{Ruler, []string{Server, Memberlist, RuntimeConfig, Overrides, Store, Querier}, (*Skald).initRuler, "evaluates rules, and sends alerts"},
 	{Write, []string{Distributor, Ingester}, nil, "what pushes need"},

@@ -152,6 +152,10 @@ func (s *Skald) distributors() int {
 }
 
 func (s *Skald) initQuerier() (services.Service, error) {
+	results, stop, err := s.cfg.QueryRange.Open(s.logger, s.reg)
+	if err != nil {
+		return nil, err
+	}
 	s.querier = querier.New(s.cfg.Querier, querier.Options{
 		Ring:      s.ring,
 		Ingesters: sourceIngesters{s},
@@ -163,12 +167,14 @@ func (s *Skald) initQuerier() (services.Service, error) {
 	})
 	s.frontend = frontend.New(s.cfg.Frontend, frontend.Options{
 		Querier:     s.querier,
-		Cache:       s.cfg.QueryRange.Open(),
+		Cache:       results,
 		Limits:      s.overrides,
 		Parallelism: s.cfg.Querier.MaxConcurrent,
 		Logger:      s.logger,
 		Registerer:  s.reg,
 	})
+	stopped := func(services.State) { stop() }
+	s.querier.AddListener(services.NewListener(nil, nil, nil, stopped, func(from services.State, _ error) { stopped(from) }))
 	return s.querier, nil
 }
 
@@ -259,6 +265,7 @@ func (s *Skald) registerAPI() {
 			Budget:       loghttp.NewBudget(max(minPushBudget, machine.Memory()/16)),
 		},
 		CompressResponses: s.cfg.Frontend.CompressResponses,
+		MaxFormBytes:      s.cfg.Frontend.MaxBodySize,
 		RequestLimits:     s.cfg.Querier.PerRequestLimitsEnabled,
 		PublishedLimits:   s.cfg.PublishedLimits,
 		Patterns:          s.cfg.PatternIngester.Enabled,

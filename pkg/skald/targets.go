@@ -14,10 +14,20 @@ const (
 	Backend = "backend"
 )
 
-// laterTargets are names that Loki's -target takes and this version does not.
-var laterTargets = []string{
-	"query-frontend", "query-scheduler", "index-gateway", "pattern-ingester",
-	"table-manager", "overrides-exporter", "ingester-querier", "memberlist-kv", "bloom-gateway", "bloom-planner", "bloom-builder", "ui",
+// noTargets are names that Loki's -target takes and Skald does not, and what does
+// their work.
+var noTargets = map[string]string{
+	"query-scheduler":    "queries wait in the querier that they come to, so leave this process out",
+	"index-gateway":      "queriers read the index of segments from the bucket themselves, so leave this process out",
+	"pattern-ingester":   "queriers find patterns in the rows of ingesters and store, so leave this process out",
+	"table-manager":      "segments have no tables; the compactor applies retention",
+	"bloom-gateway":      "blocks have filters of their own, so leave this process out",
+	"bloom-planner":      "blocks have filters of their own, so leave this process out",
+	"bloom-builder":      "blocks have filters of their own, so leave this process out",
+	"ingester-querier":   "it is a part of other roles, and does nothing alone",
+	"memberlist-kv":      "it is a part of other roles, and does nothing alone",
+	"overrides-exporter": "every process tells the limits in force at /config/tenant/v1/limits",
+	"ui":                 "status pages are served by every role",
 }
 
 // checkTargets reports names that this version has no role for.
@@ -34,8 +44,8 @@ func checkTargets(targets []string) error {
 	for _, t := range targets {
 		switch {
 		case slices.Contains(names, t):
-		case slices.Contains(laterTargets, t):
-			return fmt.Errorf("%q is not served yet; there are %s", t, strings.Join(names, ", "))
+		case noTargets[t] != "":
+			return fmt.Errorf("there is no %q: %s; there are %s", t, noTargets[t], strings.Join(names, ", "))
 		default:
 			hint := ""
 			if near := nearest(t, names); near != "" {
@@ -54,8 +64,8 @@ func Targets() string {
 		if m.role == "" {
 			continue
 		}
-		fmt.Fprintf(&b, "%-12s %s\n", m.name, m.role)
-		fmt.Fprintf(&b, "%-12s modules: %s\n", "", strings.Join(reach(m.name), ", "))
+		fmt.Fprintf(&b, "%-14s %s\n", m.name, m.role)
+		fmt.Fprintf(&b, "%-14s modules: %s\n", "", strings.Join(reach(m.name), ", "))
 	}
 	return b.String()
 }
