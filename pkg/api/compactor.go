@@ -103,6 +103,7 @@ type deleteView struct {
 	Status  string `json:"status"`
 	Done    int    `json:"segments_done"`
 	Left    int    `json:"segments_left"`
+	Waits   string `json:"waits_for,omitempty"`
 }
 
 // Size, RawSize and Ratio are for people.
@@ -158,7 +159,7 @@ func tenantViewOf(t *compactor.TenantStatus, now time.Time) tenantView {
 		v.Deletes = append(v.Deletes, deleteView{
 			ID: d.ID.String(), Query: d.Query, Status: d.Status(now), Done: d.Done, Left: d.Left,
 			From: timeText(time.Unix(0, d.Interval.Mint)), To: timeText(time.Unix(0, d.Interval.Maxt)),
-			Created: timeText(d.Created), Due: timeText(d.Due),
+			Created: timeText(d.Created), Due: timeText(d.Due), Waits: d.WaitsFor(),
 		})
 	}
 	return v

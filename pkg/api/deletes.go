@@ -153,6 +153,8 @@ type deleteJSON struct {
 	Status    string         `json:"status"`
 	CreatedAt prommodel.Time `json:"created_at"`
 	UserID    string         `json:"user_id"`
+	// Waits says what the request waits for; absent when that is its time only.
+	Waits string `json:"waits_for,omitempty"`
 }
 
 // listDeletes serves GET /loki/api/v1/delete.
@@ -171,6 +173,7 @@ func (a *API) listDeletes(w http.ResponseWriter, r *http.Request, tenant string)
 			Query:     s.Query,
 			Status:    s.Status(a.now()),
 			CreatedAt: prommodel.TimeFromUnixNano(s.Created.UnixNano()),
+			Waits:     s.WaitsFor(),
 		})
 	}
 	text, err := json.Marshal(list)

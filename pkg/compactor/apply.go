@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/skaldlogs/skald/pkg/deletes"
+	"github.com/skaldlogs/skald/pkg/objstore"
+	"github.com/skaldlogs/skald/pkg/scan"
 	"github.com/skaldlogs/skald/pkg/storage"
 	"github.com/skaldlogs/skald/pkg/storage/block"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
@@ -37,6 +39,33 @@ func (c *Compactor) setClean(request, segment ulid.ULID) {
 	c.cleanMu.Lock()
 	defer c.cleanMu.Unlock()
 	c.clean[cleanKey{request, segment}] = struct{}{}
+}
+
+// waitOf returns what a request waited for in the last pass.
+func (c *Compactor) waitOf(request ulid.ULID) string {
+	c.cleanMu.Lock()
+	defer c.cleanMu.Unlock()
+	return c.waits[request]
+}
+
+// waitFor notes what a request waits for, for others to see. Operators hear of it
+// once.
+func (c *Compactor) waitFor(d *catalog.Delete, format string, args ...any) {
+	why := fmt.Sprintf(format, args...)
+	c.cleanMu.Lock()
+	again := c.waits[d.ID] == why
+	c.waits[d.ID] = why
+	c.cleanMu.Unlock()
+	if !again {
+		level.Info(c.logger).Log("msg", "a delete request waits", "tenant", d.Tenant, "request", d.ID, "for", why)
+	}
+}
+
+// waitsNoMore forgets what a request waited for.
+func (c *Compactor) waitsNoMore(request ulid.ULID) {
+	c.cleanMu.Lock()
+	defer c.cleanMu.Unlock()
+	delete(c.waits, request)
 }
 
 // isFailing reports whether a delete could not be applied to a segment in this pass.
@@ -100,7 +129,8 @@ func (c *Compactor) applyTenant(ctx context.Context, tenant string) error {
 		return err
 	}
 	var errs []error
-	waiting := map[ulid.ULID]int{} // by request: segments that it is not done with
+	waiting := map[ulid.ULID][]*catalog.Entry{}  // by request: segments that it is not done with
+	unreadable := map[ulid.ULID][]deletes.Left{} // by request: those that it cannot be done with
 	for _, e := range snap.Entries {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -114,35 +144,43 @@ func (c *Compactor) applyTenant(ctx context.Context, tenant string) error {
 		if len(touching) == 0 {
 			continue
 		}
-		err := errWaits
-		if _, unreadable := c.unreadable.Load(e.ID); !unreadable && (e.Level > 0 || e.Released) {
-			err = c.deleteFrom(ctx, e, touching)
+		var err error
+		released := e.Level > 0 || e.Released
+		if released && !c.isUnreadable(e.ID) {
+			if err = c.deleteFrom(ctx, e, touching); err == nil {
+				continue
+			}
 		}
-		if err == nil {
-			continue
-		}
+		blamed := err != nil && c.blame(err)
+		why, damaged := c.unreadable.Load(e.ID)
 		for _, m := range touching {
-			waiting[m.ID]++
+			if damaged && released {
+				unreadable[m.ID] = append(unreadable[m.ID], deletes.Left{ID: e.ID, Object: e.Object, Why: why.(string)})
+			} else {
+				waiting[m.ID] = append(waiting[m.ID], e)
+			}
 		}
-		if !errors.Is(err, errWaits) && !c.blame(err) {
+		if err != nil && !blamed {
 			c.failing[e.ID] = struct{}{}
 			errs = append(errs, err)
 		}
 	}
 	for _, m := range masks {
-		if waiting[m.ID] > 0 {
+		if held := waiting[m.ID]; len(held) > 0 {
+			e := held[0]
+			if e.Level == 0 && !e.Released {
+				c.waitFor(m.Delete, "%d segments, of which ingester %s may still answer for segment %s", len(held), e.Sources[0].Ingester, e.ID)
+			} else {
+				c.waitFor(m.Delete, "%d segments that could not be written again in this pass, segment %s for one", len(held), e.ID)
+			}
 			continue
 		}
-		if err := c.finish(ctx, m.Delete); err != nil {
+		if err := c.finish(ctx, m.Delete, unreadable[m.ID]); err != nil {
 			errs = append(errs, fmt.Errorf("finish delete request %s: %w", m.ID, err))
 		}
 	}
 	return errors.Join(errs...)
 }
-
-// errWaits says that nothing can be removed from a segment yet: its ingester
-// may have it still, or it cannot be read.
-var errWaits = errors.New("not yet")
 
 // forgetSteps removes what was written about segments that are there still:
 // whoever began with them did not come to the end.
@@ -284,14 +322,15 @@ const (
 
 // finish ends a request of which nothing is left: its receipt is written, and
 // then its object goes. As long as a generation that it covers can come back
-// from a log, it waits.
-func (c *Compactor) finish(ctx context.Context, d *catalog.Delete) error {
+// from a log, it waits. Where segments are left that cannot be read the receipt
+// names them, and the object stays, so that they are hidden.
+func (c *Compactor) finish(ctx context.Context, d *catalog.Delete, left []deletes.Left) error {
 	if c.ingesters == nil {
 		return nil
 	}
 	oldest, err := c.ingesters.Oldest(ctx)
 	if errors.Is(err, ErrNoIngesters) {
-		level.Info(c.logger).Log("msg", "a delete request is applied, and waits for what logs may bring back", "tenant", d.Tenant, "request", d.ID, "err", err)
+		c.waitFor(d, "what logs of ingesters may bring back: %v", err)
 		return nil
 	}
 	if err != nil {
@@ -299,17 +338,18 @@ func (c *Compactor) finish(ctx context.Context, d *catalog.Delete) error {
 	}
 	for _, g := range oldest {
 		if d.CoversGeneration(g) {
+			c.waitFor(d, "ingester %s, whose memory or log may have entries of it (generation %d): it flushes them in time, or at POST /flush", g.Ingester, g.ID)
 			return nil
 		}
 	}
 	// A generation may have become a segment since the catalog was looked at.
 	for _, e := range c.store.Catalog().Snapshot(d.Tenant).Entries {
-		if d.Touches(e) && !c.isClean(d.ID, e.ID) {
+		if d.Touches(e) && !c.isClean(d.ID, e.ID) && !slices.ContainsFunc(left, func(l deletes.Left) bool { return l.ID == e.ID }) {
 			return nil
 		}
 	}
 	bucket := c.store.Bucket()
-	r := &deletes.Receipt{Request: *d, Finished: c.now().UTC(), Steps: []deletes.Step{}}
+	r := &deletes.Receipt{Request: *d, Finished: c.now().UTC(), Steps: []deletes.Step{}, Left: left}
 	ids, err := deletes.Steps(ctx, bucket, d.Tenant, d.ID)
 	if err != nil {
 		return err
@@ -320,6 +360,9 @@ func (c *Compactor) finish(ctx context.Context, d *catalog.Delete) error {
 			return err
 		}
 		r.Steps = append(r.Steps, *s)
+	}
+	if len(left) > 0 {
+		return c.finishPartly(ctx, r)
 	}
 	if err := deletes.PutReceipt(ctx, bucket, r); err != nil {
 		return err
@@ -333,9 +376,25 @@ func (c *Compactor) finish(ctx context.Context, d *catalog.Delete) error {
 	if err := c.fault(RequestRemoved); err != nil {
 		return err
 	}
+	c.waitsNoMore(d.ID)
 	c.metrics.deletesProcessed.WithLabelValues(d.Tenant).Inc()
 	level.Info(c.logger).Log("msg", "a delete request is processed", "tenant", d.Tenant, "request", d.ID, "segments", len(r.Steps), "removed", r.Removed())
 	return c.removeSteps(ctx, d.Tenant, d.ID)
+}
+
+// finishPartly writes the receipt of a request that cannot be applied to some
+// segments, unless that was said already.
+func (c *Compactor) finishPartly(ctx context.Context, r *deletes.Receipt) error {
+	d := &r.Request
+	c.waitFor(d, "%s", unreadableText(r.Left))
+	old, err := deletes.ReadReceipt(ctx, c.store.Bucket(), d.Tenant, d.ID)
+	switch {
+	case err == nil && len(old.Steps) == len(r.Steps) && slices.EqualFunc(old.Left, r.Left, func(a, b deletes.Left) bool { return a.ID == b.ID }):
+		return nil
+	case err != nil && !errors.Is(err, objstore.ErrNotFound) && !errors.Is(err, scan.ErrDamaged):
+		return err
+	}
+	return deletes.PutReceipt(ctx, c.store.Bucket(), r)
 }
 
 func (c *Compactor) removeSteps(ctx context.Context, tenant string, request ulid.ULID) error {

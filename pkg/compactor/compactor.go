@@ -81,14 +81,15 @@ type Compactor struct {
 	retained   time.Time               // when retention was last applied
 	judged     map[ulid.ULID]time.Time // when retention looked into a segment in vain
 	failing    map[ulid.ULID]struct{}  // segments that deletes could not be applied to in this pass
-	unreadable sync.Map                // ids of segments that merges leave alone
+	unreadable sync.Map                // why, by id, of segments that merges leave alone
 	tidied     bool                    // steps of requests that are gone were removed
 
 	progressMu sync.Mutex // guards the field below
 	progress   progress
 
-	cleanMu sync.Mutex            // guards the field below
+	cleanMu sync.Mutex            // guards the fields below
 	clean   map[cleanKey]struct{} // what deletes have nothing to remove from
+	waits   map[ulid.ULID]string  // what delete requests waited for in the last pass
 }
 
 // New returns a Compactor that has not started.
@@ -118,6 +119,7 @@ func New(cfg Config, o Options) *Compactor {
 		passing:   make(chan struct{}, 1),
 		judged:    map[ulid.ULID]time.Time{},
 		clean:     map[cleanKey]struct{}{},
+		waits:     map[ulid.ULID]string{},
 	}
 	if r := cfg.MaxReadRate; r > 0 {
 		c.pace = rate.NewLimiter(rate.Limit(r), max(r.Int(), block.TargetBytes))
@@ -294,7 +296,7 @@ func (c *Compactor) blame(err error) bool {
 	if !errors.As(err, &se) || !errors.Is(err, scan.ErrDamaged) && !errors.Is(err, segment.ErrUnsupported) && !errors.Is(err, block.ErrUnsupported) {
 		return false
 	}
-	if _, again := c.unreadable.LoadOrStore(se.ID, true); !again {
+	if _, again := c.unreadable.LoadOrStore(se.ID, se.Err.Error()); !again {
 		c.metrics.unreadable.Inc()
 		level.Error(c.logger).Log("msg", "segment cannot be read whole and is left out of merges", "err", se.Err, "tenant", se.Tenant, "segment", se.ID)
 	}

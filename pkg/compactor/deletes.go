@@ -54,6 +54,11 @@ type DeleteState struct {
 	Done, Left int
 	// Removed is how many rows it has removed; known once it is finished.
 	Removed int64
+	// Unreadable are segments that it cannot be applied to before they are repaired:
+	// their rows are hidden, and all else is done.
+	Unreadable []deletes.Left
+	// Waits says what the request waits for, as far as this process knows.
+	Waits string
 }
 
 // Status is the state in the words of the API.
@@ -61,6 +66,8 @@ func (s *DeleteState) Status(now time.Time) string {
 	switch {
 	case !s.Finished.IsZero():
 		return "processed"
+	case len(s.Unreadable) > 0:
+		return fmt.Sprintf("processed, but for %d damaged segments", len(s.Unreadable))
 	case now.Before(s.Due) || s.HideOnly:
 		return "received"
 	}
@@ -69,6 +76,20 @@ func (s *DeleteState) Status(now time.Time) string {
 		percent = min(99, 100*s.Done/all) // it is done when its receipt is there
 	}
 	return fmt.Sprintf("%d%% Complete", percent)
+}
+
+// WaitsFor says what keeps a request from being finished, other than time; empty
+// for nothing. It is in the bucket why segments cannot be read, so that any
+// process can tell; the rest is known to the one that compacts.
+func (s *DeleteState) WaitsFor() string {
+	if s.Finished.IsZero() && len(s.Unreadable) > 0 {
+		return unreadableText(s.Unreadable)
+	}
+	return s.Waits
+}
+
+func unreadableText(left []deletes.Left) string {
+	return fmt.Sprintf("%d segments that cannot be read (skaldtool bucket repair), segment %s for one: %s", len(left), left[0].ID, left[0].Why)
 }
 
 // Delete accepts a request: when it returns, no query that begins finds what
@@ -186,17 +207,22 @@ func (c *Compactor) deleteStates(ctx context.Context, tenant string) ([]DeleteSt
 	bucket := c.store.Bucket()
 	snap := c.store.Catalog().Snapshot(tenant)
 	var states []DeleteState
-	known := map[ulid.ULID]bool{}
+	partial := map[ulid.ULID]*deletes.Receipt{} // of requests that could not be applied to all segments
 	finished, err := deletes.Receipts(ctx, bucket, tenant)
 	if err != nil {
 		return nil, err
 	}
 	for _, id := range finished {
-		known[id] = true
 		r, err := deletes.ReadReceipt(ctx, bucket, tenant, id)
 		if err != nil {
 			level.Error(c.logger).Log("msg", "receipt of a delete request cannot be read", "err", err, "tenant", tenant, "request", id)
 			continue
+		}
+		if len(r.Left) > 0 {
+			partial[id] = r
+			if slices.ContainsFunc(snap.Deletes, func(d *catalog.Delete) bool { return d.ID == id }) {
+				continue // it counts, and is listed below
+			}
 		}
 		states = append(states, DeleteState{Delete: r.Request, Finished: r.Finished, Due: c.due(&r.Request), Done: len(r.Steps), Removed: r.Removed()})
 	}
@@ -205,7 +231,11 @@ func (c *Compactor) deleteStates(ctx context.Context, tenant string) ([]DeleteSt
 		return nil, err
 	}
 	for _, s := range open {
-		if !known[s.ID] { // else its object is about to go
+		switch r, finished := partial[s.ID], slices.Contains(finished, s.ID); {
+		case r != nil:
+			s.Unreadable, s.Removed = r.Left, r.Removed()
+			states = append(states, s)
+		case !finished: // else its object is about to go
 			states = append(states, s)
 		}
 	}
@@ -221,7 +251,7 @@ func (c *Compactor) openDeletes(ctx context.Context, tenant string, snap *catalo
 		live[e.ID] = true
 	}
 	for _, d := range snap.Deletes {
-		s := DeleteState{Delete: *d, Due: c.due(d), HideOnly: !c.removes(tenant)}
+		s := DeleteState{Delete: *d, Due: c.due(d), HideOnly: !c.removes(tenant), Waits: c.waitOf(d.ID)}
 		for _, e := range snap.Entries {
 			if d.Touches(e) && !c.isClean(d.ID, e.ID) {
 				s.Left++

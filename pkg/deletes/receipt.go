@@ -76,6 +76,17 @@ type Receipt struct {
 	Request  catalog.Delete
 	Finished time.Time
 	Steps    []Step // by the id of the segment
+	// Left are segments that may have rows of the request and could not be written
+	// again. As long as there are any, the request counts: what can be read of
+	// them is hidden. When they are repaired, another receipt takes the place of this.
+	Left []Left
+}
+
+// A Left is a segment that could not be written again.
+type Left struct {
+	ID     ulid.ULID `json:"id"`
+	Object string    `json:"object"`
+	Why    string    `json:"why"`
 }
 
 // Removed is how many rows went.
@@ -97,6 +108,7 @@ type receiptJSON struct {
 	Covers   []coverJSON `json:"covers"`
 	Finished int64       `json:"finished"`
 	Steps    []Step      `json:"steps"`
+	Left     []Left      `json:"left,omitempty"`
 }
 
 type coverJSON struct {
@@ -194,7 +206,7 @@ func (r *Receipt) encode() ([]byte, error) {
 	d := &r.Request
 	j := receiptJSON{
 		ID: d.ID, Tenant: d.Tenant, Query: d.Query, Mint: d.Interval.Mint, Maxt: d.Interval.Maxt,
-		Created: d.Created.UnixNano(), Covers: []coverJSON{}, Finished: r.Finished.UnixNano(), Steps: r.Steps,
+		Created: d.Created.UnixNano(), Covers: []coverJSON{}, Finished: r.Finished.UnixNano(), Steps: r.Steps, Left: r.Left,
 	}
 	for _, g := range d.Covers {
 		j.Covers = append(j.Covers, coverJSON{g.Ingester, g.ID})
@@ -222,6 +234,7 @@ func decodeReceipt(data []byte) (*Receipt, error) {
 		},
 		Finished: time.Unix(0, j.Finished).UTC(),
 		Steps:    j.Steps,
+		Left:     j.Left,
 	}
 	for _, c := range j.Covers {
 		r.Request.Covers = append(r.Request.Covers, scan.Generation{Ingester: c.Ingester, ID: c.Generation})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/scan"
@@ -137,6 +138,10 @@ func (v *verification) left(ctx context.Context, entries []*catalog.Entry) error
 			continue
 		case !d.CoversEntry(e):
 			later++
+			continue
+		}
+		if n := slices.IndexFunc(v.receipt.Left, func(l Left) bool { return l.ID == e.ID }); n >= 0 {
+			v.note("segment %s: it could not be written again (%s), as the receipt says; what it has is hidden", e.ID, v.receipt.Left[n].Why)
 			continue
 		}
 		seg, err := storage.OpenSegment(ctx, v.bucket, e)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/grafana/dskit/concurrency"
 	"github.com/grafana/dskit/ring"
@@ -214,7 +216,8 @@ func (a allIngesters) each(ctx context.Context, ask func(rpc.Ingester, context.C
 		return nil, fmt.Errorf("%w: %w", compactor.ErrNoIngesters, err)
 	}
 	if all := a.s.ring.InstancesCount(); len(healthy.Instances) != all {
-		return nil, fmt.Errorf("%w: %d of %d on the ring are healthy", compactor.ErrNoIngesters, len(healthy.Instances), all)
+		return nil, fmt.Errorf("%w: %d of %d on the ring are healthy, without %s; start what is down, or forget at /ring what is gone for good with its log",
+			compactor.ErrNoIngesters, len(healthy.Instances), all, strings.Join(a.s.silent(ctx, healthy), ", "))
 	}
 	out := make([]scan.Generation, len(healthy.Instances))
 	err = concurrency.ForEachJob(ctx, len(out), len(out), func(ctx context.Context, n int) error {
@@ -229,6 +232,23 @@ func (a allIngesters) each(ctx context.Context, ask func(rpc.Ingester, context.C
 		return nil
 	})
 	return out, err
+}
+
+// silent names the ingesters of the ring that are not among the healthy ones.
+func (s *Skald) silent(ctx context.Context, healthy ring.ReplicationSet) []string {
+	value, err := s.ring.KVClient.Get(ctx, cluster.Ingesters.Key)
+	all, ok := value.(*ring.Desc)
+	if err != nil || !ok {
+		return []string{"others"} // they are on the page of the ring
+	}
+	var names []string
+	for id := range all.Ingesters {
+		if !slices.ContainsFunc(healthy.Instances, func(i ring.InstanceDesc) bool { return i.Id == id }) {
+			names = append(names, id)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // minPushBudget is how much memory the bodies of pushes may take at least: one of
