@@ -2,6 +2,7 @@ package engine
 
 import (
 	"hash/maphash"
+	"math"
 	"slices"
 	"sort"
 
@@ -147,6 +148,15 @@ func seek(timestamps []int64, row int, ts int64) int {
 	}
 	end := min(row+step, len(timestamps))
 	return row + sort.Search(end-row, func(i int) bool { return timestamps[row+i] >= ts })
+}
+
+// behind returns the first place from row on whose time is after ts, where that of row
+// is not.
+func behind(timestamps []int64, row int, ts int64) int {
+	if ts == math.MaxInt64 {
+		return len(timestamps)
+	}
+	return seek(timestamps, row, ts+1)
 }
 
 // manyRows is from how many rows on a hash is faster than comparing all of them.

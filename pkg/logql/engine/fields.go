@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -293,7 +292,7 @@ func (sm *sampler) fields(ctx context.Context, p *piece) error {
 		bucket := c.at(b.Timestamps[start])
 		end := start + 1
 		if bucket >= 0 {
-			end = start + sort.Search(p.end-start, func(i int) bool { return b.Timestamps[start+i] > c.hi })
+			end = behind(b.Timestamps[:p.end], start, c.hi)
 			if run.pushed.unwrap {
 				g.samples(start, end, bucket)
 			} else {
@@ -447,6 +446,15 @@ func (g *grouper) counts(start, end int, bucket int32) {
 			table.add(int(g.of(start).series), bucket, float64(n), arrival{})
 			sm.sink.stats.PostFilter += int64(n)
 		}
+		return
+	}
+	if len(g.vectors) == 0 && p.keep == nil && p.batch.Selected == nil && p.batch.Answer.Unsure == nil && p.batch.Sizes != nil {
+		bytes := int64(0)
+		for _, n := range p.batch.Sizes[start:end] {
+			bytes += int64(n)
+		}
+		table.add(int(g.of(start).series), bucket, float64(bytes), arrival{})
+		sm.sink.stats.PostFilter += int64(end - start)
 		return
 	}
 	k.live = k.live[:0]

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"slices"
-	"sort"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -123,7 +122,7 @@ func (sm *sampler) whole(p *piece) {
 		bucket := c.at(b.Timestamps[start])
 		end := start + 1
 		if bucket >= 0 {
-			end = start + sort.Search(p.end-start, func(i int) bool { return b.Timestamps[start+i] > c.hi })
+			end = behind(b.Timestamps[:p.end], start, c.hi)
 			if n, bytes := sm.measure(p, start, end); n > 0 {
 				v := float64(n)
 				if sm.sink.run.measuresBytes() {
@@ -146,6 +145,12 @@ func (sm *sampler) measure(p *piece, start, end int) (rows int, bytes int64) {
 	}
 	if p.keep == nil && !sizes {
 		return p.batch.Selected.CountRange(start, end), 0
+	}
+	if all && p.batch.Sizes != nil {
+		for _, n := range p.batch.Sizes[start:end] {
+			bytes += int64(n)
+		}
+		return end - start, bytes
 	}
 	for i := start; i < end; i++ {
 		if !all && !p.selected(i) {

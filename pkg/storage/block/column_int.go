@@ -281,7 +281,15 @@ func appendIP(dst, b []byte) []byte {
 		if i > 0 {
 			dst = append(dst, '.')
 		}
-		dst = appendUint(dst, uint64(octet))
+		if octet >= 100 {
+			dst = append(dst, '0'+octet/100)
+			octet %= 100
+			dst = append(dst, digitPairs[2*octet], digitPairs[2*octet+1])
+		} else if octet >= 10 {
+			dst = append(dst, digitPairs[2*octet], digitPairs[2*octet+1])
+		} else {
+			dst = append(dst, '0'+octet)
+		}
 	}
 	return dst
 }

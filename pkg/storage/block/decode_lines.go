@@ -214,11 +214,10 @@ func (d *decoder) buildLines(lines *values, of *scan.Bitset) error {
 		arena = make([]byte, 0, d.lineBytes())
 	}
 	total := 0
-	buf := d.s.lines[:0]
-	err := d.eachRow(lines, of, func(i int) error {
-		var err error
+	return d.eachRow(lines, of, func(i int) error {
 		start := len(arena)
 		if whole {
+			var err error
 			if arena, err = lines.next(arena); err != nil {
 				return err
 			}
@@ -228,21 +227,23 @@ func (d *decoder) buildLines(lines *values, of *scan.Bitset) error {
 			}
 			return nil
 		}
-		if buf, err = lines.next(buf[:0]); err != nil {
+		// It is made where it stays, if that has room for it.
+		line, err := lines.next(arena[start:start:cap(arena)])
+		if err != nil {
 			return err
 		}
-		if total += len(buf); total > d.mostBytes {
+		if total += len(line); total > d.mostBytes {
 			return damagedf("lines of more than %d bytes", d.mostBytes)
 		}
-		if len(buf) > cap(arena)-len(arena) {
-			arena, start = make([]byte, 0, max(arenaSize, len(buf))), 0
+		if len(line) <= cap(arena)-start {
+			arena = arena[:start+len(line)]
+		} else {
+			line = append(make([]byte, 0, max(arenaSize, len(line))), line...)
+			arena = line
 		}
-		arena = append(arena, buf...)
-		d.batch.Lines[i] = model.Borrow(arena[start:])
+		d.batch.Lines[i] = model.Borrow(line)
 		return nil
 	})
-	d.s.lines = buf[:0]
-	return err
 }
 
 // lineBytes is the sum of the lengths of all lines, as the directory has it.
@@ -254,30 +255,58 @@ func (d *decoder) lineBytes() int64 {
 	return max(0, min(n, int64(d.mostBytes)))
 }
 
-// readSizes fills in the sizes of all rows from where they are stored.
+// readSizes fills in the sizes of all rows from where they are stored. A batch of
+// consecutive rows shares those that are kept.
 func (d *decoder) readSizes() error {
-	r, err := d.openInts(&d.sizes, d.rows)
-	if err != nil {
-		return err
+	kept, ok := d.hotColumn(hotSizes)
+	if !ok && d.takes(4*d.rows) {
+		r, err := d.freshInts(&d.sizes, d.rows)
+		if err != nil {
+			return err
+		}
+		if kept.sizes, err = d.appendSizes(make([]uint32, 0, d.rows), r, span{0, d.rows}); err != nil {
+			return err
+		}
+		d.keep(hotSizes, kept)
 	}
-	d.batch.Sizes = make([]uint32, 0, d.batch.Rows())
+	rows := d.batch.Rows()
+	if first, end := d.spans[0].start, d.spans[len(d.spans)-1].end; kept.sizes != nil && end-first == rows {
+		d.batch.Sizes = kept.sizes[first:end:end]
+		return nil
+	}
+	d.batch.Sizes = make([]uint32, 0, rows)
+	if kept.sizes != nil {
+		for _, s := range d.spans {
+			d.batch.Sizes = append(d.batch.Sizes, kept.sizes[s.start:s.end]...)
+		}
+		return nil
+	}
+	r, err := d.openInts(&d.sizes, d.rows)
 	for _, s := range d.spans {
-		for row := s.start; row < s.end; {
-			sizes, err := r.at(row)
-			if err != nil {
-				return err
-			}
-			sizes = sizes[:min(len(sizes), s.end-row)]
-			for _, n := range sizes {
-				if n > uint64(d.mostBytes) {
-					return damagedf("a line of %d bytes, more than %d", n, d.mostBytes)
-				}
-				d.batch.Sizes = append(d.batch.Sizes, uint32(n))
-			}
-			row += len(sizes)
+		if err == nil {
+			d.batch.Sizes, err = d.appendSizes(d.batch.Sizes, r, s)
 		}
 	}
-	return nil
+	return err
+}
+
+// appendSizes appends the sizes of the rows of a span.
+func (d *decoder) appendSizes(dst []uint32, r *intsReader, s span) ([]uint32, error) {
+	for row := s.start; row < s.end; {
+		sizes, err := r.at(row)
+		if err != nil {
+			return dst, err
+		}
+		sizes = sizes[:min(len(sizes), s.end-row)]
+		for _, n := range sizes {
+			if n > uint64(d.mostBytes) {
+				return dst, damagedf("a line of %d bytes, more than %d", n, d.mostBytes)
+			}
+			dst = append(dst, uint32(n))
+		}
+		row += len(sizes)
+	}
+	return dst, nil
 }
 
 // measureLines fills in the sizes of the selected rows.

@@ -57,7 +57,7 @@ func (f *fetched) fetch(streams []*stream) error {
 
 // isHot reports whether a stream is kept, or what is made of it, for now.
 func (f *fetched) isHot(s *stream) bool {
-	return f.block.isHot(s.off) || s == &f.block.timestamps && f.block.isHot(hotTimes)
+	return f.block.isHot(s.off) || s == &f.block.timestamps && f.block.isHot(hotTimes) || s == &f.block.sizes && f.block.isHot(hotSizes)
 }
 
 // hotSmall reports whether the small frame is there, or was kept.
@@ -177,7 +177,7 @@ func (f *fetched) openSmall() error {
 	}
 	f.small, f.haveSmall = to, true
 	if keep {
-		b.keep(hotSmall, to, nil)
+		b.keep(hotSmall, hotColumn{data: to})
 	} else {
 		f.buf = to
 	}
@@ -210,7 +210,7 @@ func (f *fetched) kept(s *stream) (data []byte, ok bool, err error) {
 	if s.place != placeFrame {
 		data = bytes.Clone(data)
 	}
-	f.block.keep(s.off, data, nil)
+	f.block.keep(s.off, hotColumn{data: data})
 	return data, true, nil
 }
 

@@ -36,22 +36,24 @@ type hotKey struct {
 const (
 	hotSmall = -1 // the raw bytes of the small frame
 	hotTimes = -2 // the timestamps of all rows
+	hotSizes = -3 // the lengths of all lines
 )
 
-// A hotColumn is what is kept, of which nothing may be changed: bytes or times.
+// A hotColumn is what is kept, of which nothing may be changed: bytes, times or sizes.
 type hotColumn struct {
 	key   hotKey
 	data  []byte
 	times []int64
+	sizes []uint32
 }
 
 // hotItem is what a column takes beside its bytes, about.
-const hotItem = 160
+const hotItem = 200
 
 // hotTurns is how many columns come for each that is taken when there is no room.
 const hotTurns = 8
 
-func (c *hotColumn) bytes() int64 { return int64(cap(c.data)) + 8*int64(cap(c.times)) + hotItem }
+func (c *hotColumn) bytes() int64 { return int64(cap(c.data)) + 8*int64(cap(c.times)) + 4*int64(cap(c.sizes)) + hotItem }
 
 // NewHot returns a Hot that takes so many bytes of memory at most.
 func NewHot(limit int64) *Hot {
@@ -123,10 +125,10 @@ func (b *Block) takes(n int) bool {
 	return h.bytes+int64(n)+hotItem <= h.limit || rand.IntN(hotTurns) == 0
 }
 
-// keep keeps bytes or times, which belong to all from now on.
-func (b *Block) keep(off int, data []byte, times []int64) {
+// keep keeps a column, which belongs to all from now on.
+func (b *Block) keep(off int, c hotColumn) {
 	h := b.hot
-	c := hotColumn{hotKey{b.number, off}, data, times}
+	c.key = hotKey{b.number, off}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, ok := h.places[c.key]; ok || c.bytes() > h.limit {

@@ -356,9 +356,30 @@ type timeWriter struct {
 	last    [32]byte
 	seconds int64
 	known   bool
+	clock   int // where the hours are in last, followed by minutes and seconds; -1 for elsewhere
 }
 
-func newTimeWriter(l timeLayout) timeWriter { return timeWriter{timeLayout: l, digits: l.digits()} }
+func newTimeWriter(l timeLayout) timeWriter {
+	layout := dateLayouts[l.date]
+	clock := strings.Index(layout, "hh:mm:ss")
+	return timeWriter{timeLayout: l, digits: l.digits(), clock: clock}
+}
+
+// tick makes last the text of a second, of which mostly the date is that of the
+// second before.
+func (w *timeWriter) tick(seconds int64) {
+	const day = 24 * 60 * 60
+	if w.known && w.clock >= 0 && floorDiv(seconds, day) == floorDiv(w.seconds, day) && -1<<38 < seconds && seconds < 1<<38 {
+		at := int(seconds - floorDiv(seconds, day)*day)
+		text := w.last[w.clock:]
+		for i, v := range [...]int{at / 3600, at / 60 % 60, at % 60} {
+			text[3*i], text[3*i+1] = digitPairs[2*v], digitPairs[2*v+1]
+		}
+	} else {
+		formatDate(w.last[:len(dateLayouts[w.date])], dateLayouts[w.date], seconds)
+	}
+	w.seconds, w.known = seconds, true
+}
 
 // append writes v, as parse reads it.
 func (w *timeWriter) append(dst []byte, v int64) []byte {
@@ -369,8 +390,7 @@ func (w *timeWriter) append(dst []byte, v int64) []byte {
 	}
 	n := len(dateLayouts[w.date])
 	if !w.known || seconds != w.seconds {
-		formatDate(w.last[:n], dateLayouts[w.date], seconds)
-		w.seconds, w.known = seconds, true
+		w.tick(seconds)
 	}
 	dst = append(dst, w.last[:n]...)
 	switch {

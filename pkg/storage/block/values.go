@@ -83,6 +83,17 @@ func (d *decoder) openInts(s *stream, n int) (*intsReader, error) {
 	return r, r.open(data, n)
 }
 
+// freshInts is openInts for ints that are not kept as they are stored.
+func (d *decoder) freshInts(s *stream, n int) (*intsReader, error) {
+	data, err := d.f.fresh(s, nil)
+	if err != nil {
+		return nil, err
+	}
+	d.batch.DecodedBytes += int64(s.raw)
+	r := d.s.reader()
+	return r, r.open(data, n)
+}
+
 func (v *values) openTexts(n int) error {
 	var err error
 	if v.ends, err = v.d.valueEnds(&v.d.s.lens, v.column, n, nil); err != nil {
@@ -516,7 +527,7 @@ func (d *decoder) keptTimes() ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.keep(hotTimes, nil, times)
+	d.keep(hotTimes, hotColumn{times: times})
 	d.allTimes = times
 	return times, nil
 }
