@@ -29,7 +29,7 @@ type running struct {
 
 // start runs Skald on free ports until stop or the end of the test, and waits
 // until it is ready.
-func start(t *testing.T, args ...string) *running {
+func start(t testing.TB, args ...string) *running {
 	t.Helper()
 	l, err := Load(append([]string{"-server.http-listen-port=0", "-server.grpc-listen-port=0", "-log.level=error"}, args...), os.Getenv)
 	if err != nil {
@@ -79,12 +79,12 @@ func start(t *testing.T, args ...string) *running {
 	}
 }
 
-func (r *running) get(t *testing.T, path string, header ...string) (int, string) {
+func (r *running) get(t testing.TB, path string, header ...string) (int, string) {
 	t.Helper()
 	return r.do(t, http.MethodGet, path, "", header...)
 }
 
-func (r *running) do(t *testing.T, method, path, body string, header ...string) (int, string) {
+func (r *running) do(t testing.TB, method, path, body string, header ...string) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, r.url+path, strings.NewReader(body))
 	if err != nil {
