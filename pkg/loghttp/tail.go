@@ -1,6 +1,7 @@
 package loghttp
 
 import (
+	"encoding/json"
 	"strconv"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -31,6 +32,35 @@ func AppendTailFrame(dst []byte, f *TailFrame) []byte {
 		dst = append(dst, `,"encodingFlags":["`+CategorizeLabels+`"]`...)
 	}
 	return append(dst, '}')
+}
+
+// DecodeTailFrame reads a message of /tail. An error wraps [ErrMalformed].
+func DecodeTailFrame(message []byte) (*TailFrame, error) {
+	var frame struct {
+		Streams       json.RawMessage `json:"streams"`
+		EncodingFlags []string        `json:"encodingFlags"`
+		Dropped       []struct {
+			Timestamp int64             `json:"timestamp,string"`
+			Labels    map[string]string `json:"labels"`
+		} `json:"dropped_entries"`
+	}
+	if err := json.Unmarshal(message, &frame); err != nil {
+		return nil, malformedf("frame of a tail: %v", err)
+	}
+	f := &TailFrame{}
+	for _, flag := range frame.EncodingFlags {
+		f.Categorized = f.Categorized || flag == CategorizeLabels
+	}
+	for _, d := range frame.Dropped {
+		f.Dropped = append(f.Dropped, DroppedEntry{Timestamp: d.Timestamp, Labels: labels.FromMap(d.Labels)})
+	}
+	if len(frame.Streams) == 0 || string(frame.Streams) == "null" {
+		return f, nil
+	}
+	d := resultDecoder{r: jsonReader{buf: frame.Streams}}
+	f.Streams = d.streams()
+	d.r.end()
+	return f, d.r.err
 }
 
 // appendDropped appends the entries that a tail left out.
