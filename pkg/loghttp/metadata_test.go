@@ -161,6 +161,48 @@ func TestAppendTailFrame(t *testing.T) {
 	}
 }
 
+func TestDecodeTailFrame(t *testing.T) {
+	web := labels.FromStrings("app", "web")
+	for _, want := range []TailFrame{
+		{Streams: Streams{{Labels: web, Entries: []Entry{{Timestamp: 1718000000000000001, Line: "a\"b"}}}}},
+		{Categorized: true, Streams: Streams{{Labels: web, Entries: []Entry{{Timestamp: 1, Structured: web}}}}},
+		{Streams: Streams{}, Dropped: []DroppedEntry{{1718000000000000000, web}}},
+	} {
+		text := AppendTailFrame(nil, &want)
+		got, err := DecodeTailFrame(text)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		if back := AppendTailFrame(nil, got); string(back) != string(text) {
+			t.Errorf("read and written: got\n%s\nwant\n%s", back, text)
+		}
+	}
+	if f, err := DecodeTailFrame([]byte(`{"streams":null}`)); err != nil || len(f.Streams) != 0 {
+		t.Errorf("a frame without streams: %+v, %v", f, err)
+	}
+	for _, bad := range []string{"", "[]", `{"streams":{}}`, `{"streams":[{"values":[["x","y"]]}]}`, `{"dropped_entries":[{"timestamp":1}]}`} {
+		if f, err := DecodeTailFrame([]byte(bad)); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: got %+v, %v, want ErrMalformed", bad, f, err)
+		}
+	}
+}
+
+func FuzzDecodeTailFrame(f *testing.F) {
+	f.Add([]byte(`{"streams":[{"stream":{"app":"web"},"values":[["1","x",{"parsed":{"a":"b"}}]]}],"dropped_entries":[{"timestamp":"1","labels":{"a":"b"}}],"encodingFlags":["categorize-labels"]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		frame, err := DecodeTailFrame(text)
+		if err != nil {
+			if !errors.Is(err, ErrMalformed) {
+				t.Errorf("%v is not ErrMalformed", err)
+			}
+			return
+		}
+		if _, err := DecodeTailFrame(AppendTailFrame(nil, frame)); err != nil {
+			t.Errorf("what was written does not read: %v", err)
+		}
+	})
+}
+
 func TestAppendLegacy(t *testing.T) {
 	streams := Streams{{Labels: labels.FromStrings("app", "web"), Entries: []Entry{{Timestamp: 1718000000000000000, Line: "x"}}}}
 	for got, want := range map[string]string{
