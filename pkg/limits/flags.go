@@ -137,6 +137,7 @@ func (l *Limits) registerKeeping(f *flag.FlagSet) {
 	f.IntVar(&l.RulerMaxRulesPerRuleGroup, "ruler.max-rules-per-rule-group", 0, "Most rules in a group. 0 for no limit.")
 	f.IntVar(&l.RulerMaxRuleGroupsPerTenant, "ruler.max-rule-groups-per-tenant", 0, "Most groups of rules of a tenant. 0 for no limit.")
 	f.IntVar(&l.RulerTenantShardSize, "ruler.tenant-shard-size", 0, "Most rulers that evaluate the rules of one tenant. 0 for all.")
+	f.Var(&l.RulerEvaluationDelayDuration, "ruler.evaluation-delay-duration", "How far back rules look at the logs, so that late lines count: the query_offset of groups that have none.")
 	f.BoolVar(&l.RulerEnableWALReplay, "ruler.enable-wal-replay", true, "Replay the log of recording rules at start.")
 }
 

@@ -105,6 +105,9 @@ type Limits struct {
 	RulerTenantShardSize                 int      `yaml:"ruler_tenant_shard_size"`
 	RulerEnableWALReplay                 bool     `yaml:"ruler_enable_wal_replay"`
 	RulerRemoteWriteDisabled             bool     `yaml:"ruler_remote_write_disabled"`
+	RulerRemoteWriteConfig               Block    `yaml:"ruler_remote_write_config"`       // by id, over ruler.remote_write.clients
+	RulerAlertmanagerConfig              Block    `yaml:"ruler_alertmanager_config"`       // over the keys of ruler
+	RulerEvaluationDelayDuration         Duration `yaml:"ruler_evaluation_delay_duration"` // of groups without a query_offset
 	RulerRemoteEvaluationTimeout         Duration `yaml:"ruler_remote_evaluation_timeout"`
 	RulerRemoteEvaluationMaxResponseSize int64    `yaml:"ruler_remote_evaluation_max_response_size"`
 

@@ -12,7 +12,6 @@ import (
 	"github.com/grafana/dskit/flagext"
 	"github.com/grafana/dskit/grpcclient"
 	commonconfig "github.com/prometheus/common/config"
-	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/relabel"
 
@@ -43,6 +42,7 @@ type Config struct {
 	DisabledTenants limits.Strings     `yaml:"disabled_tenants"`
 	Evaluation      EvaluationConfig   `yaml:"evaluation"`
 	WAL             WALConfig          `yaml:"wal"`
+	WALCleaner      WALCleanerConfig   `yaml:"wal_cleaner"`
 	RemoteWrite     RemoteWriteConfig  `yaml:"remote_write"`
 
 	// EnableSharding shares groups out among the rulers of Ring.
@@ -124,6 +124,9 @@ type EvaluationConfig struct {
 	// MaxJitter delays the evaluation of each query, by a part of it that depends
 	// on the query alone.
 	MaxJitter time.Duration `yaml:"max_jitter"`
+	// WaitForData is how long after its time an evaluation may wait until its
+	// streams have later entries, which says that those up to its time are there.
+	WaitForData time.Duration `yaml:"wait_for_data"`
 }
 
 // WALConfig is about samples that are on their way.
@@ -137,10 +140,16 @@ type WALConfig struct {
 // RemoteWriteConfig says where the samples of recording rules go.
 type RemoteWriteConfig struct {
 	Enabled bool `yaml:"enabled"`
-	// Clients are places by id.
-	Clients        map[string]config.RemoteWriteConfig `yaml:"clients"`
-	AddOrgIDHeader bool                                `yaml:"add_org_id_header"`
+	// Clients are places by id. Client is one more, whose id is [clientID].
+	Clients map[string]RemoteWriteClient `yaml:"clients"`
+	Client  *RemoteWriteClient           `yaml:"client"`
+	// ConfigRefreshPeriod is how often what holds for a tenant is looked at.
+	ConfigRefreshPeriod time.Duration `yaml:"config_refresh_period"`
+	AddOrgIDHeader      bool          `yaml:"add_org_id_header"`
 }
+
+// clientID is the id of the one place that older configurations name.
+const clientID = "default"
 
 // InheritRing makes the settings that all rings share those of the rulers' as well.
 func (c *Config) InheritRing(common cluster.Config) {
@@ -166,6 +175,7 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	f.Var(&c.DisabledTenants, "ruler.disabled-tenants", "Tenants whose rules are not evaluated.")
 	f.StringVar(&c.Evaluation.Mode, "ruler.evaluation.mode", "local", "Where rules are evaluated: local.")
 	f.DurationVar(&c.Evaluation.MaxJitter, "ruler.evaluation.max-jitter", 0, "Longest delay of a query, to spread them out.")
+	f.DurationVar(&c.Evaluation.WaitForData, "ruler.evaluation.wait-for-data", 0, "How long after its time an evaluation may wait until the streams that it reads have later entries, so that it sees those up to its time. Less than the interval of groups. 0 to wait for nothing.")
 	f.BoolVar(&c.EnableSharding, "ruler.enable-sharding", false, "Share groups out among the rulers of the ring. Off: every ruler evaluates all.")
 	f.StringVar(&c.ShardingStrategy, "ruler.sharding-strategy", DefaultStrategy, "default, or shuffle-sharding: the rules of a tenant on ruler_tenant_shard_size rulers only.")
 	f.StringVar(&c.ShardingAlgo, "ruler.sharding-algo", ByGroup, "What is shared out: by-group or by-rule.")
@@ -177,7 +187,10 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	f.DurationVar(&c.WAL.TruncateFrequency, "ruler.wal.truncate-frequency", time.Hour, "How often samples that were sent are removed.")
 	f.DurationVar(&c.WAL.MinAge, "ruler.wal.min-age", 5*time.Minute, "Samples are kept for at least as long.")
 	f.DurationVar(&c.WAL.MaxAge, "ruler.wal.max-age", 4*time.Hour, "Samples are kept no longer, sent or not.")
+	f.DurationVar(&c.WALCleaner.MinAge, "ruler.wal-cleaner.min-age", 12*time.Hour, "How long nobody must have written to the samples of a tenant without rules before they are removed.")
+	f.DurationVar(&c.WALCleaner.Period, "ruler.wal-cleaner.period", 0, "How often to look for samples of tenants without rules. 0 for never.")
 	f.BoolVar(&c.RemoteWrite.Enabled, "ruler.remote-write.enabled", false, "Send what rules record to remote_write.clients.")
+	f.DurationVar(&c.RemoteWrite.ConfigRefreshPeriod, "ruler.remote-write.config-refresh-period", 10*time.Second, "How often the tenants' own Alertmanagers and places of remote write are taken over from the runtime file.")
 	f.BoolVar(&c.RemoteWrite.AddOrgIDHeader, "ruler.remote-write.add-org-id-header", true, "Name the tenant in X-Scope-OrgID.")
 	a := &c.Alertmanager
 	f.StringVar(&a.URL, "ruler.alertmanager-url", "", "Alertmanagers, with commas between them. Each gets every alert.")
@@ -216,16 +229,17 @@ func (c *Config) Validate() error {
 	default:
 		wrong("storage.type: %q is neither bucket nor local", t)
 	}
+	if w := c.Evaluation.WaitForData; w < 0 || w > 0 && w >= c.EvaluationInterval {
+		wrong("evaluation.wait_for_data: %s is not less than evaluation_interval (%s)", w, c.EvaluationInterval)
+	}
 	if c.Evaluation.Mode != "local" {
 		wrong("evaluation.mode: %q is not served: queries are evaluated in the ruler, mode local", c.Evaluation.Mode)
 	}
-	if c.RemoteWrite.Enabled && len(c.RemoteWrite.Clients) == 0 {
+	if c.RemoteWrite.Enabled && len(c.RemoteWrite.places()) == 0 {
 		wrong("remote_write.enabled needs remote_write.clients")
 	}
-	for id, rw := range c.RemoteWrite.Clients {
-		if rw.URL == nil || rw.URL.URL == nil {
-			wrong("remote_write.clients.%s: url is empty", id)
-		}
+	if c.RemoteWrite.ConfigRefreshPeriod <= 0 {
+		wrong("remote_write.config_refresh_period must be more than 0")
 	}
 	if _, err := url.Parse(c.ExternalURL); err != nil {
 		wrong("external_url: %w", err)

@@ -27,6 +27,12 @@
 // A [Ruler] is a service, and safe for concurrent use. Groups are evaluated
 // concurrently, the rules of a group one after the other.
 //
+// # Several rulers
+//
+// With [Shards], each ruler of a ring evaluates its share of the groups, and
+// [Peers] tell it of the others. A group that goes to another ruler takes the
+// states of its alerts along, by way of the bucket.
+//
 // # Surprises
 //
 // Expressions reach the manager as text and come back as text: what it takes for

@@ -30,10 +30,17 @@ type evaluator struct {
 	querier Querier
 	logger  log.Logger
 	queries func(err error) // counts
+	wait    time.Duration   // for data, at most; 0 is not at all
+	now     func() time.Time
 }
 
 // query is the rule manager's way to ask.
 func (e *evaluator) query(ctx context.Context, text string, at time.Time) (promql.Vector, error) {
+	if e.wait > 0 {
+		if err := e.awaitData(ctx, text, at, e.wait); err != nil {
+			return nil, err
+		}
+	}
 	v, err := e.vector(ctx, text, at)
 	e.queries(err)
 	return v, err

@@ -1,6 +1,10 @@
 package ruler
 
 import (
+	"maps"
+	"slices"
+	"sync"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
@@ -14,11 +18,56 @@ type metrics struct {
 	managers        prometheus.Gauge
 	queries, failed prometheus.Counter
 	ringErrors      prometheus.Counter
+	tenants         *tenantMetrics
 }
+
+// tenantMetrics are those of the parts of tenants, which come and go. They are
+// collected as they are at that moment.
+type tenantMetrics struct {
+	mu      sync.Mutex // guards the field below
+	tenants map[*tenant]prometheus.Collector
+}
+
+func (m *tenantMetrics) add(t *tenant) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tenants[t] = prometheus.WrapCollectorWith(prometheus.Labels{"user": t.name}, partMetrics{t})
+}
+
+func (m *tenantMetrics) remove(t *tenant) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.tenants, t)
+}
+
+// Describe implements [prometheus.Collector]: nothing is known beforehand.
+func (m *tenantMetrics) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements [prometheus.Collector].
+func (m *tenantMetrics) Collect(ch chan<- prometheus.Metric) {
+	m.mu.Lock()
+	list := slices.Collect(maps.Values(m.tenants))
+	m.mu.Unlock()
+	for _, t := range list {
+		t.Collect(ch)
+	}
+}
+
+// partMetrics are those of the parts of one tenant.
+type partMetrics struct{ t *tenant }
+
+// Describe implements [prometheus.Collector].
+func (partMetrics) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements [prometheus.Collector].
+func (p partMetrics) Collect(ch chan<- prometheus.Metric) { p.t.collect(ch) }
 
 func newMetrics(r prometheus.Registerer) *metrics {
 	f := promauto.With(r)
+	tenants := &tenantMetrics{tenants: map[*tenant]prometheus.Collector{}}
+	r.MustRegister(tenants)
 	return &metrics{
+		tenants: tenants,
 		syncs: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "ruler_sync_rules_total", Help: "How often the rules were read, by reason.",
 		}, []string{"reason"}),

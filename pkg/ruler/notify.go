@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/prometheus/discovery"
 	"github.com/prometheus/prometheus/discovery/dns"
 	"github.com/prometheus/prometheus/discovery/file"
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/notifier"
 )
 
@@ -76,20 +77,17 @@ func (c *AlertmanagerConfig) config() (*config.Config, error) {
 
 // A sender sends the alerts of one tenant to every Alertmanager.
 type sender struct {
+	external labels.Labels
 	notifier *notifier.Manager
+	found    *discovery.Manager
 	stopped  chan struct{}
 	cancel   context.CancelFunc
 }
 
 // newSender starts one. Stop must follow.
-func newSender(cfg *Config, tenant string, logger *slog.Logger, reg prometheus.Registerer) (*sender, error) {
-	conf, err := cfg.Alertmanager.config()
-	if err != nil {
-		return nil, err
-	}
-	conf.GlobalConfig.ExternalLabels = cfg.ExternalLabels
+func newSender(external labels.Labels, cfg *AlertmanagerConfig, tenant string, logger *slog.Logger, reg prometheus.Registerer) (*sender, error) {
 	n := notifier.NewManager(&notifier.Options{
-		QueueCapacity:   cfg.Alertmanager.QueueCapacity,
+		QueueCapacity:   cfg.QueueCapacity,
 		DrainOnShutdown: true,
 		Registerer:      reg,
 		Do: func(ctx context.Context, client *http.Client, req *http.Request) (*http.Response, error) {
@@ -97,30 +95,43 @@ func newSender(cfg *Config, tenant string, logger *slog.Logger, reg prometheus.R
 			return client.Do(req.WithContext(ctx))
 		},
 	}, model.LegacyValidation, logger)
-	if err := n.ApplyConfig(conf); err != nil {
-		return nil, fmt.Errorf("alertmanagers: %w", err)
-	}
 	sdMetrics, err := discovery.CreateAndRegisterSDMetrics(reg)
 	if err != nil {
 		return nil, fmt.Errorf("discovery of alertmanagers: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	found := discovery.NewManager(ctx, logger, reg, sdMetrics, discovery.Name("notify"), discovery.Updatert(discoveryEvery))
-	providers := map[string]discovery.Configs{}
-	for name, am := range conf.AlertingConfig.AlertmanagerConfigs.ToMap() {
-		providers[name] = am.ServiceDiscoveryConfigs
-	}
-	s := &sender{notifier: n, cancel: cancel, stopped: make(chan struct{})}
+	s := &sender{external: external, notifier: n, found: found, cancel: cancel, stopped: make(chan struct{})}
 	go func() { _ = found.Run() }()
 	go func() {
 		defer close(s.stopped)
 		n.Run(found.SyncCh())
 	}()
-	if err := found.ApplyConfig(providers); err != nil {
+	if err := s.apply(cfg); err != nil {
 		s.stop()
-		return nil, fmt.Errorf("discovery of alertmanagers: %w", err)
+		return nil, err
 	}
 	return s, nil
+}
+
+// apply makes these the Alertmanagers. The capacity of queues stays as it was.
+func (s *sender) apply(cfg *AlertmanagerConfig) error {
+	conf, err := cfg.config()
+	if err != nil {
+		return err
+	}
+	conf.GlobalConfig.ExternalLabels = s.external
+	if err := s.notifier.ApplyConfig(conf); err != nil {
+		return fmt.Errorf("alertmanagers: %w", err)
+	}
+	providers := map[string]discovery.Configs{}
+	for name, am := range conf.AlertingConfig.AlertmanagerConfigs.ToMap() {
+		providers[name] = am.ServiceDiscoveryConfigs
+	}
+	if err := s.found.ApplyConfig(providers); err != nil {
+		return fmt.Errorf("discovery of alertmanagers: %w", err)
+	}
+	return nil
 }
 
 // stop waits until the alerts that are queued were sent, or could not be.

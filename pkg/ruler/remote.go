@@ -27,35 +27,20 @@ const flushDeadline = 10 * time.Second
 // A writer keeps the samples of one tenant in a WAL of its own until every place
 // of remote write has them.
 type writer struct {
-	remote *remote.Storage
-	wal    *agent.DB
+	cfg      *Config
+	tenant   string
+	remote   *remote.Storage
+	wal      *agent.DB
+	registry *prometheus.Registry
 }
 
 // newWriter opens the WAL of a tenant. Samples that were not sent are sent now.
-func newWriter(cfg *Config, clients map[string]config.RemoteWriteConfig, tenant string, logger *slog.Logger, reg prometheus.Registerer) (*writer, error) {
+func newWriter(cfg *Config, clients map[string]config.RemoteWriteConfig, tenant string, logger *slog.Logger) (*writer, error) {
+	w := &writer{cfg: cfg, tenant: tenant, registry: prometheus.NewRegistry()}
+	reg := prometheus.WrapRegistererWithPrefix("ruler_wal_", w.registry)
 	dir := filepath.Join(cfg.WAL.Dir, objstore.EncodeTenant(tenant))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("the WAL of recorded samples: %w", err)
-	}
-	conf := &config.Config{}
-	conf.GlobalConfig.ExternalLabels = cfg.ExternalLabels
-	for _, id := range slices.Sorted(maps.Keys(clients)) {
-		rw := clients[id]
-		rw.Name = tenant + "-rw-" + id
-		headers := maps.Clone(rw.Headers)
-		if headers == nil {
-			headers = map[string]string{}
-		}
-		if cfg.RemoteWrite.AddOrgIDHeader {
-			for name := range headers {
-				if strings.EqualFold(name, "X-Scope-OrgID") {
-					delete(headers, name)
-				}
-			}
-			headers["X-Scope-OrgID"] = tenant
-		}
-		rw.Headers = headers
-		conf.RemoteWriteConfigs = append(conf.RemoteWriteConfigs, &rw)
 	}
 	begin := func() (int64, error) { return time.Now().UnixMilli(), nil }
 	r := remote.NewStorage(logger, reg, begin, dir, flushDeadline, nil, false)
@@ -69,11 +54,39 @@ func newWriter(cfg *Config, clients map[string]config.RemoteWriteConfig, tenant 
 		return nil, errors.Join(fmt.Errorf("the WAL of recorded samples in %s: %w", dir, err), r.Close())
 	}
 	wal.SetWriteNotified(r)
-	w := &writer{remote: r, wal: wal}
-	if err := r.ApplyConfig(conf); err != nil {
-		return nil, errors.Join(fmt.Errorf("remote_write: %w", err), w.stop())
+	w.remote, w.wal = r, wal
+	if err := w.apply(clients); err != nil {
+		return nil, errors.Join(err, w.stop())
 	}
 	return w, nil
+}
+
+// apply makes these the places that samples go to.
+func (w *writer) apply(clients map[string]config.RemoteWriteConfig) error {
+	conf := &config.Config{}
+	conf.GlobalConfig.ExternalLabels = w.cfg.ExternalLabels
+	for _, id := range slices.Sorted(maps.Keys(clients)) {
+		rw := clients[id]
+		rw.Name = w.tenant + "-rw-" + id
+		headers := maps.Clone(rw.Headers)
+		if headers == nil {
+			headers = map[string]string{}
+		}
+		if w.cfg.RemoteWrite.AddOrgIDHeader {
+			for name := range headers {
+				if strings.EqualFold(name, "X-Scope-OrgID") {
+					delete(headers, name)
+				}
+			}
+			headers["X-Scope-OrgID"] = w.tenant
+		}
+		rw.Headers = headers
+		conf.RemoteWriteConfigs = append(conf.RemoteWriteConfigs, &rw)
+	}
+	if err := w.remote.ApplyConfig(conf); err != nil {
+		return fmt.Errorf("remote_write: %w", err)
+	}
+	return nil
 }
 
 // appendable takes samples.

@@ -48,13 +48,7 @@ type Ruler struct {
 	syncs   chan string // reasons
 
 	mu      sync.Mutex // held while tenants come and go, or change
-	tenants map[string]*runningTenant
-}
-
-// A runningTenant is a tenant and its metrics.
-type runningTenant struct {
-	*tenant
-	registry *prometheus.Registry
+	tenants map[string]*tenant
 }
 
 // ringCheck is how often the ring is looked at for rulers that came or went.
@@ -68,7 +62,7 @@ func New(cfg Config, o Options) *Ruler {
 		logger:  log.With(o.Logger, "component", "ruler"),
 		metrics: newMetrics(o.Registerer),
 		syncs:   make(chan string, 1),
-		tenants: map[string]*runningTenant{},
+		tenants: map[string]*tenant{},
 	}
 	r.Service = services.NewBasicService(nil, r.run, r.stopAll)
 	return r
@@ -79,6 +73,14 @@ func (r *Ruler) run(ctx context.Context) error {
 	defer poll.Stop()
 	look := time.NewTicker(min(ringCheck, r.cfg.PollInterval))
 	defer look.Stop()
+	refresh := time.NewTicker(r.cfg.RemoteWrite.ConfigRefreshPeriod)
+	defer refresh.Stop()
+	clean := make(<-chan time.Time)
+	if p := r.cfg.WALCleaner.Period; p > 0 {
+		ticker := time.NewTicker(p)
+		defer ticker.Stop()
+		clean = ticker.C
+	}
 	version := ""
 	for reason := "initial"; ; {
 		if reason != "" {
@@ -97,6 +99,10 @@ func (r *Ruler) run(ctx context.Context) error {
 			return nil
 		case <-poll.C:
 			reason = "periodic"
+		case <-clean:
+			r.cleanWALs(time.Now())
+		case <-refresh.C:
+			r.refresh()
 		case reason = <-r.syncs:
 		}
 	}
@@ -184,34 +190,28 @@ func (r *Ruler) syncTenant(ctx context.Context, name string) (err error) {
 }
 
 // begin starts a tenant.
-func (r *Ruler) begin(ctx context.Context, name string) (*runningTenant, error) {
-	t := &runningTenant{registry: prometheus.NewRegistry()}
-	o := tenantOptions{
-		querier:    r.o.Querier,
-		bucket:     r.o.Bucket,
-		instance:   r.o.Instance,
-		shared:     r.o.Shards != nil,
-		logger:     r.logger,
-		registerer: t.registry,
-		metrics:    r.metrics,
+func (r *Ruler) begin(ctx context.Context, name string) (*tenant, error) {
+	settings, err := r.cfg.forTenant(r.o.Limits.For(name))
+	if err != nil {
+		return nil, err
 	}
-	if r.cfg.RemoteWrite.Enabled && !r.o.Limits.For(name).RulerRemoteWriteDisabled {
-		o.clients = r.cfg.RemoteWrite.Clients
-	}
-	var err error
-	if t.tenant, err = newTenant(ctx, &r.cfg, name, o); err != nil {
+	t, err := newTenant(ctx, &r.cfg, name, tenantOptions{
+		querier:  r.o.Querier,
+		bucket:   r.o.Bucket,
+		instance: r.o.Instance,
+		shared:   r.o.Shards != nil,
+		settings: settings,
+		delay:    func() time.Duration { return time.Duration(r.o.Limits.For(name).RulerEvaluationDelayDuration) },
+		logger:   r.logger,
+		metrics:  r.metrics,
+	})
+	if err != nil {
 		return nil, fmt.Errorf("start evaluating: %w", err)
 	}
-	if err := r.byTenant(name).Register(t.registry); err != nil {
-		level.Error(r.logger).Log("msg", "a tenant has no metrics", "tenant", name, "err", err)
-	}
 	r.tenants[name] = t
+	r.metrics.tenants.add(t)
 	r.metrics.managers.Set(float64(len(r.tenants)))
 	return t, nil
-}
-
-func (r *Ruler) byTenant(name string) prometheus.Registerer {
-	return prometheus.WrapRegistererWith(prometheus.Labels{"user": name}, r.o.Registerer)
 }
 
 // drop stops a tenant.
@@ -219,9 +219,24 @@ func (r *Ruler) drop(name string) {
 	t := r.tenants[name]
 	delete(r.tenants, name)
 	t.stop()
-	r.byTenant(name).Unregister(t.registry)
+	r.metrics.tenants.remove(t)
 	r.metrics.loaded.DeleteLabelValues(name)
 	r.metrics.managers.Set(float64(len(r.tenants)))
+}
+
+// refresh takes over what tenants have changed about where alerts and samples go.
+func (r *Ruler) refresh() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name, t := range r.tenants {
+		s, err := r.cfg.forTenant(r.o.Limits.For(name))
+		if err == nil {
+			err = t.apply(s)
+		}
+		if err != nil {
+			level.Error(r.logger).Log("msg", "alerts and samples of a tenant go where they went", "tenant", name, "err", err)
+		}
+	}
 }
 
 // Rules returns what is stored for a tenant.

@@ -3,6 +3,7 @@ package ruler
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/exemplar"
@@ -19,7 +20,16 @@ type samples struct {
 	// moving says that a group that goes may go to another ruler: that its series
 	// end here does not end its alerts.
 	moving bool
-	out    storage.Appendable // nil where samples go nowhere
+
+	mu  sync.Mutex         // guards the field below
+	out storage.Appendable // nil where samples go nowhere
+}
+
+// to sends what comes from now on to another place.
+func (s *samples) to(out storage.Appendable) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.out = out
 }
 
 // evaluation marks the context of an evaluation.
@@ -28,6 +38,8 @@ type evaluation struct{}
 // Appender implements [storage.Appendable].
 func (s *samples) Appender(ctx context.Context) storage.Appender {
 	a := &appender{Appender: nowhere{}, states: s.states, silent: s.moving && ctx.Value(evaluation{}) == nil}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.out != nil {
 		a.Appender = s.out.Appender(ctx)
 	}

@@ -36,7 +36,7 @@ type tenant struct {
 	eval    *evaluator
 	states  *states
 	sender  *sender
-	writer  *writer // nil without remote write
+	samples *samples
 	manager *rules.Manager
 	logger  log.Logger
 	now     func() time.Time
@@ -47,25 +47,31 @@ type tenant struct {
 	mu         sync.Mutex
 	groups     map[string][]rulefile.Group // by the namespace's path
 	namespaces map[string]string           // by path
+
+	registry *prometheus.Registry
+	slogger  *slog.Logger
+	setting  sync.Mutex // guards the fields below
+	applied  string     // the version of the settings
+	writer   *writer    // nil without remote write
 }
 
 // tenantOptions are what a tenant is built from.
 type tenantOptions struct {
-	querier    Querier
-	bucket     objstore.Bucket
-	instance   string
-	shared     bool                                // others evaluate groups of this tenant too
-	clients    map[string]config.RemoteWriteConfig // none: samples go nowhere
-	logger     log.Logger
-	registerer prometheus.Registerer
-	metrics    *metrics
+	querier  Querier
+	bucket   objstore.Bucket
+	instance string
+	shared   bool // others evaluate groups of this tenant too
+	settings *settings
+	// delay is how far back groups look that do not say it themselves.
+	delay   func() time.Duration
+	logger  log.Logger
+	metrics *metrics
 }
 
 // newTenant starts a tenant that has no groups yet. Stop must follow.
 func newTenant(ctx context.Context, cfg *Config, name string, o tenantOptions) (t *tenant, err error) {
 	logger := log.With(o.logger, "tenant", name)
 	slogger := slog.New(logHandler{logger})
-	reg := prometheus.WrapRegistererWithPrefix("loki_", o.registerer)
 	t = &tenant{
 		cfg:        cfg,
 		name:       name,
@@ -76,23 +82,22 @@ func newTenant(ctx context.Context, cfg *Config, name string, o tenantOptions) (
 		groups:     map[string][]rulefile.Group{},
 		namespaces: map[string]string{},
 		shared:     o.shared,
+		registry:   prometheus.NewRegistry(),
+		slogger:    slogger,
+		applied:    o.settings.version,
 	}
-	t.eval = &evaluator{tenant: name, querier: o.querier, logger: logger, queries: o.metrics.query}
+	t.eval = &evaluator{tenant: name, querier: o.querier, logger: logger, queries: o.metrics.query, wait: cfg.Evaluation.WaitForData, now: time.Now}
 	if err := t.states.load(ctx); err != nil {
 		// An alert that waits anew is better than a tenant without rules.
 		level.Error(logger).Log("msg", "alerts that were waiting begin to wait anew", "err", err)
 	}
-	if t.sender, err = newSender(cfg, name, slogger, reg); err != nil {
+	if t.sender, err = newSender(cfg.ExternalLabels, &o.settings.alertmanager, name, slogger, t.registry); err != nil {
 		return nil, err
 	}
-	sink := &samples{states: t.states, moving: o.shared}
-	if len(o.clients) > 0 {
-		walReg := prometheus.WrapRegistererWithPrefix("loki_ruler_wal_", o.registerer)
-		if t.writer, err = newWriter(cfg, o.clients, name, slogger, walReg); err != nil {
-			t.sender.stop()
-			return nil, err
-		}
-		sink.out = t.writer.appendable()
+	t.samples = &samples{states: t.states, moving: o.shared}
+	if err := t.write(o.settings.clients); err != nil {
+		t.sender.stop()
+		return nil, err
 	}
 	external, err := url.Parse(cfg.ExternalURL)
 	if err != nil {
@@ -106,16 +111,16 @@ func newTenant(ctx context.Context, cfg *Config, name string, o tenantOptions) (
 		QueryFunc:                t.query,
 		NotifyFunc:               t.notify,
 		Context:                  run,
-		Appendable:               sink,
+		Appendable:               t.samples,
 		Queryable:                t.states,
 		Logger:                   slogger,
-		Registerer:               reg,
+		Registerer:               t.registry,
 		OutageTolerance:          cfg.OutageTolerance,
 		ForGracePeriod:           cfg.ForGracePeriod,
 		ResendDelay:              cfg.ResendDelay,
 		GroupLoader:              t,
 		RuleDependencyController: rulefile.Independent{},
-		DefaultRuleQueryOffset:   func() time.Duration { return 0 },
+		DefaultRuleQueryOffset:   o.delay,
 		RestoreNewRuleGroups:     true, // a group may come from another ruler
 	})
 	go func() {
@@ -131,13 +136,57 @@ func (t *tenant) stop() {
 	<-t.running
 	t.cancel()
 	t.sender.stop()
-	if t.writer != nil {
-		if err := t.writer.stop(); err != nil {
-			level.Error(t.logger).Log("msg", "recorded samples were not closed well", "err", err)
-		}
+	t.setting.Lock()
+	defer t.setting.Unlock()
+	if err := t.write(nil); err != nil {
+		level.Error(t.logger).Log("msg", "recorded samples were not closed well", "err", err)
 	}
 	if err := t.states.save(context.Background(), t.now()); err != nil {
 		level.Error(t.logger).Log("msg", "alerts that wait will begin to wait anew", "err", err)
+	}
+}
+
+// apply takes over settings that have changed. Alerts that fire or wait go on.
+func (t *tenant) apply(s *settings) error {
+	t.setting.Lock()
+	defer t.setting.Unlock()
+	if s.version == t.applied {
+		return nil
+	}
+	if err := errors.Join(t.sender.apply(&s.alertmanager), t.write(s.clients)); err != nil {
+		return err
+	}
+	t.applied = s.version
+	level.Info(t.logger).Log("msg", "alerts and samples of a tenant go elsewhere from now on")
+	return nil
+}
+
+// write makes these the places of recorded samples.
+func (t *tenant) write(clients map[string]config.RemoteWriteConfig) (err error) {
+	switch {
+	case len(clients) > 0 && t.writer != nil:
+		return t.writer.apply(clients)
+	case len(clients) > 0:
+		if t.writer, err = newWriter(t.cfg, clients, t.name, t.slogger); err != nil {
+			return err
+		}
+		t.samples.to(t.writer.appendable())
+	case t.writer != nil:
+		t.samples.to(nil)
+		err = t.writer.stop()
+		t.writer = nil
+	}
+	return err
+}
+
+// collect gives the metrics of the tenant's parts.
+func (t *tenant) collect(ch chan<- prometheus.Metric) {
+	t.registry.Collect(ch)
+	t.setting.Lock()
+	w := t.writer
+	t.setting.Unlock()
+	if w != nil {
+		w.registry.Collect(ch)
 	}
 }
 

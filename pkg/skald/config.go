@@ -206,6 +206,7 @@ func (c *Config) Validate() error {
 	wrong("query_range", c.QueryRange.Validate())
 	wrong("ruler", c.Ruler.Validate())
 	wrong("limits_config", c.Limits.Validate())
+	wrong("limits_config", c.Ruler.CheckLimits(&c.Limits))
 	if c.RuntimeConfig.ReloadPeriod <= 0 {
 		wrong("runtime_config", fmt.Errorf("period: %s is not more than 0", c.RuntimeConfig.ReloadPeriod))
 	}

@@ -125,7 +125,8 @@ var honoured = []section{
 		max_entries_limit_per_query max_query_series max_query_lookback max_query_length max_query_range enable_multi_variant_queries
 		query_timeout split_queries_by_interval max_cache_freshness_per_query volume_enabled volume_max_series max_concurrent_tail_requests retention_period
 		retention_stream ruler_max_rules_per_rule_group ruler_max_rule_groups_per_tenant ruler_remote_write_disabled
-		ruler_tenant_shard_size deletion_mode`},
+		ruler_tenant_shard_size ruler_remote_write_config ruler_alertmanager_config
+		ruler_evaluation_delay_duration deletion_mode`},
 	{verdict: Honoured, under: "compactor", keys: `
 		compaction_interval max_compaction_parallelism max_segment_size max_read_rate retention_enabled
 		apply_retention_interval retention_delete_delay delete_request_cancel_period max_store_size min_free_disk`},
@@ -137,9 +138,10 @@ var honoured = []section{
 		alertmanager_client.credentials alertmanager_client.credentials_file alertmanager_client.tls_cert_path
 		alertmanager_client.tls_key_path alertmanager_client.tls_ca_path alertmanager_client.tls_server_name
 		alertmanager_client.tls_insecure_skip_verify for_outage_tolerance for_grace_period resend_delay
-		enable_api enabled_tenants disabled_tenants evaluation.mode evaluation.max_jitter wal.dir
+		enable_api enabled_tenants disabled_tenants evaluation.mode evaluation.max_jitter evaluation.wait_for_data wal.dir
 		wal.truncate_frequency wal.min_age wal.max_age remote_write.enabled remote_write.clients
-		remote_write.add_org_id_header enable_sharding sharding_strategy sharding_algo`},
+		remote_write.add_org_id_header remote_write.client remote_write.config_refresh_period
+		wal_cleaner.min_age wal_cleaner.period enable_sharding sharding_strategy sharding_algo`},
 	{verdict: Honoured, under: "ruler.ring", keys: ringKeys},
 	{verdict: Honoured, under: "ruler.ruler_client", keys: grpcClientKeys},
 	{verdict: Honoured, under: "memberlist", keys: `

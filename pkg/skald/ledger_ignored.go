@@ -61,7 +61,7 @@ var ignored = []section{
 		storage.*  -common.storage.*
 	`},
 	{verdict: Ignored, why: ownFormat, under: "common", keys: `
-		storage.filesystem  -common.storage.filesystem.*
+		storage.filesystem.*  -common.storage.filesystem.*
 	`},
 	{verdict: Ignored, why: otherStores, under: "common", keys: `
 		storage.object_store.*
@@ -253,14 +253,15 @@ var ignored = []section{
 		disable_rule_group_label       -ruler.disable-rule-group-label
 	`},
 	{verdict: Ignored, why: notServed, under: "ruler", keys: `
-		wal_cleaner                    -ruler.wal-cleaner.*
 		remote_write.*                 -ruler.remote-write.*
 		evaluation.*                   -ruler.evaluation.*
 		wal.*                          -ruler.wal.*
 		*                              -ruler.*
 	`},
+	{verdict: Ignored, why: "does not apply: rules are kept in the bucket of the segments, or in a folder", under: "ruler_storage", keys: `
+		*                     -ruler-storage.*
+	`},
 	{verdict: Ignored, why: notServed, keys: `
-		ruler_storage         -ruler-storage.*
 		compactor_grpc_client -compactor.grpc-client.*
 		- -overrides-exporter.*
 	`},
@@ -374,18 +375,6 @@ var ignored = []section{
 		max_stats_cache_freshness
 		max_queriers_per_tenant
 		max_query_capacity
-		ruler_enable_wal_replay
-		ruler_remote_evaluation_timeout
-		ruler_remote_evaluation_max_response_size
-		ruler_remote_write_config
-		ruler_remote_write_url
-		ruler_remote_write_timeout
-		ruler_remote_write_headers
-		ruler_remote_write_relabel_configs
-		ruler_remote_write_queue_*
-		ruler_remote_write_sigv4_config
-		ruler_alertmanager_config
-		ruler_evaluation_delay_duration  -ruler.evaluation-delay-duration
 		pattern_ingester_tokenizable_json_fields_default
 		pattern_ingester_tokenizable_json_fields_append
 		pattern_ingester_tokenizable_json_fields_delete
@@ -397,7 +386,20 @@ var ignored = []section{
 		s3_sse_kms_key_id
 		s3_sse_kms_encryption_context
 	`},
+	{verdict: Ignored, why: "does not apply: it is an older form of ruler_remote_write_config, which says the same for each place by its id", under: "limits_config", keys: `
+		ruler_remote_write_url
+		ruler_remote_write_timeout
+		ruler_remote_write_headers
+		ruler_remote_write_relabel_configs
+		ruler_remote_write_queue_*
+		ruler_remote_write_sigv4_config
+	`},
+	{verdict: Ignored, why: "does not apply: rules are evaluated in the ruler", under: "limits_config", keys: `
+		ruler_remote_evaluation_timeout
+		ruler_remote_evaluation_max_response_size
+	`},
 	{verdict: Ignored, why: automatic, under: "limits_config", keys: `
+		ruler_enable_wal_replay
 		query_ready_index_num_days
 		tsdb_precompute_chunks  -querier.tsdb-precompute-chunks
 		shard_streams.enabled

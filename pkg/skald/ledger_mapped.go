@@ -55,6 +55,11 @@ var mapped = []section{
 		- -multi.mirror-enabled         -> ingester.ring.kvstore.multi.mirror_enabled
 		- -multi.mirror-timeout         -> ingester.ring.kvstore.multi.mirror_timeout
 	`},
+	{verdict: Mapped, why: "where rules are kept is in ruler.storage", keys: `
+		ruler_storage.backend          -ruler-storage.backend -> ruler.storage.type
+		ruler_storage.local.directory  -ruler-storage.local.directory -> ruler.storage.local.directory
+		common.storage.filesystem.rules_directory  -common.storage.filesystem.rules-directory -> ruler.storage.local.directory
+	`},
 	{verdict: Mapped, why: "the old place of the runtime file", under: "limits_config", keys: `
 		per_tenant_override_config  -limits.per-user-override-config -> runtime_config.file
 		per_tenant_override_period  -limits.per-user-override-period -> runtime_config.period

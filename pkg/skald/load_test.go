@@ -135,6 +135,8 @@ memberlist:
 		{"a size", c.Limits.MaxLineSize.Int(), 1 << 20},
 		{"an empty list", len(c.Limits.DiscoverServiceName), 0},
 		{"the runtime file by its old name", c.RuntimeConfig.LoadPath.String(), "/etc/overrides.yaml"},
+		{"the folder of rules", c.Ruler.Storage.Local.Directory, "/var/loki/rules"},
+		{"the ring of rulers", c.Ruler.Ring.KVStore.Prefix + c.Ruler.Ring.KVStore.Store, "rulers/inmemory"},
 		{"members", c.Memberlist.JoinMembers.String(), "a:7946,b:7946"},
 	} {
 		if !reflect.DeepEqual(tc.got, tc.want) {
@@ -150,7 +152,7 @@ memberlist:
 	}
 	want := []string{
 		"-querier.query-ingesters-within", "-ruler.some-later-flag", "-log.use-buffered",
-		"common.storage.filesystem", "schema_config.configs", "storage_config.tsdb_shipper", "ingester.chunk_encoding",
+		"common.storage.filesystem.chunks_directory", "schema_config.configs", "storage_config.tsdb_shipper", "ingester.chunk_encoding",
 		"limits_config.bloom_creation_enabled",
 	}
 	if !reflect.DeepEqual(ignored, want) {

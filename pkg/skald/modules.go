@@ -118,7 +118,7 @@ func (s *Skald) initRuntimeConfig() (services.Service, error) {
 	if len(cfg.LoadPath) == 0 {
 		return nil, nil
 	}
-	check := &runtimeCheck{logger: s.logger, warned: map[string]bool{}}
+	check := &runtimeCheck{logger: s.logger, ruler: &s.cfg.Ruler, warned: map[string]bool{}}
 	cfg.Preprocessor = check.check
 	r, err := limits.NewRuntime(cfg, &s.cfg.Limits, s.logger, s.reg)
 	if err != nil {

@@ -10,12 +10,14 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/ruler"
 )
 
 // A runtimeCheck judges the runtime file by the same ledger as the
 // configuration: each tenant's overrides have the keys of limits_config.
 type runtimeCheck struct {
 	logger log.Logger
+	ruler  *ruler.Config // what tenants may change parts of
 
 	mu     sync.Mutex // guards warned
 	warned map[string]bool
@@ -43,6 +45,7 @@ func (r *runtimeCheck) check(text []byte) ([]byte, error) {
 					t.warn(m.key.Line, m.from, "does not apply: one for the whole process")
 				}
 				t.conform(tenant, reflect.TypeFor[limits.Limits](), "overrides."+value.Content[j-1].Value)
+				r.checkRuler(t, tenant)
 			}
 		case "multi_kv_config":
 		case "configs":
@@ -70,4 +73,26 @@ func (r *runtimeCheck) check(text []byte) ([]byte, error) {
 		}
 	}
 	return yaml.Marshal(t.root)
+}
+
+// checkRuler finds what a tenant says about its Alertmanagers and remote write
+// and the ruler could not take over.
+func (r *runtimeCheck) checkRuler(t *tree, tenant *yaml.Node) {
+	if r.ruler == nil {
+		return
+	}
+	var l limits.Limits
+	line := tenant.Line
+	for key, block := range map[string]*limits.Block{
+		"ruler_alertmanager_config": &l.RulerAlertmanagerConfig,
+		"ruler_remote_write_config": &l.RulerRemoteWriteConfig,
+	} {
+		if n := find(tenant, key); n != nil {
+			_ = block.UnmarshalYAML(n) // keeps it as it is
+			line = n.Line
+		}
+	}
+	if err := r.ruler.CheckLimits(&l); err != nil {
+		t.wrong(line, "%w", err)
+	}
 }
