@@ -3,6 +3,7 @@ package querier
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -67,5 +68,17 @@ func (q *Querier) holdings(ctx context.Context, req *scan.Request) (scan.Holding
 		return scan.Holdings{}, fmt.Errorf("look at the store: %w", err)
 	}
 	h.Memory = memory
+	expiry, err := q.expiry(req.Tenant)
+	if err != nil {
+		return scan.Holdings{}, fmt.Errorf("retention of tenant %s: %w", req.Tenant, err)
+	}
+	for _, c := range expiry.Cutoffs {
+		if c.Before <= req.Interval.Mint || c.Before == math.MinInt64 {
+			continue
+		}
+		// What lies before a cutoff is no more what it was; where it is now, that changes.
+		h.Stored = append(h.Stored, scan.Held{ID: req.Tenant + "/past " + c.Name, Interval: model.Interval{Mint: math.MinInt64, Maxt: c.Before - 1}})
+		h.Memory = append(h.Memory, model.Interval{Mint: c.Before - 1, Maxt: c.Before})
+	}
 	return h, nil
 }

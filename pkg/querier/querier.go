@@ -66,6 +66,8 @@ type Options struct {
 	Store     Store
 	Engine    *engine.Engine
 	Limits    *limits.Overrides
+	// Expiry tells what of a tenant is past retention now. Without it nothing is.
+	Expiry func(tenant string) (storage.Expiry, error)
 	// Gone is the error of an ingester that does not answer any more.
 	Gone   error
 	Logger log.Logger
@@ -81,6 +83,7 @@ type Querier struct {
 	store     Store
 	engine    *engine.Engine
 	limits    *limits.Overrides
+	expiry    func(tenant string) (storage.Expiry, error)
 	gone      error
 	logger    log.Logger
 	now       func() time.Time
@@ -89,6 +92,9 @@ type Querier struct {
 
 // New returns a Querier that has not started.
 func New(cfg Config, o Options) *Querier {
+	if o.Expiry == nil {
+		o.Expiry = func(string) (storage.Expiry, error) { return storage.Expiry{}, nil }
+	}
 	q := &Querier{
 		cfg:       cfg,
 		ring:      o.Ring,
@@ -96,6 +102,7 @@ func New(cfg Config, o Options) *Querier {
 		store:     o.Store,
 		engine:    o.Engine,
 		limits:    o.Limits,
+		expiry:    o.Expiry,
 		gone:      o.Gone,
 		logger:    log.With(o.Logger, "component", "querier"),
 		now:       time.Now,
@@ -106,8 +113,12 @@ func New(cfg Config, o Options) *Querier {
 }
 
 // Open implements [scan.Source] over ingesters and store together. Rows that a
-// delete request hides are left out.
+// delete request hides are left out, and those that are past retention.
 func (q *Querier) Open(ctx context.Context, req *scan.Request) (scan.Snapshot, error) {
+	expiry, err := q.expiry(req.Tenant)
+	if err != nil {
+		return nil, fmt.Errorf("retention of tenant %s: %w", req.Tenant, err)
+	}
 	// Requests that are done with before the store is looked at may have rows in
 	// the memory that was looked at earlier.
 	masks, _ := q.store.Masks(req.Tenant, req.Interval)
@@ -143,7 +154,11 @@ func (q *Querier) Open(ctx context.Context, req *scan.Request) (scan.Snapshot, e
 		snaps[n] = hide(s, masks)
 	}
 	// The store is older than memory, so its blocks come first.
-	return scan.Join(append([]scan.Snapshot{stored}, snaps...)...), nil
+	joined := scan.Join(append([]scan.Snapshot{stored}, snaps...)...)
+	if req.Interval.Mint >= expiry.Latest() {
+		return joined, nil
+	}
+	return expiry.Clip(joined), nil
 }
 
 // explainIngester notes what an ingester has.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/grafana/dskit/concurrency"
 	"github.com/grafana/dskit/ring"
@@ -26,6 +27,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/querier"
 	"github.com/skaldlogs/skald/pkg/rpc"
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/storage"
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
@@ -162,6 +164,7 @@ func (s *Skald) initQuerier() (services.Service, error) {
 		Ring:      s.ring,
 		Ingesters: sourceIngesters{s},
 		Store:     s.store,
+		Expiry:    s.expiry,
 		Gone:      ingester.ErrNotRunning,
 		Engine:    engine.New(engine.Options{Concurrency: s.cfg.Querier.MaxConcurrent, Registerer: s.reg}),
 		Limits:    s.overrides,
@@ -178,6 +181,14 @@ func (s *Skald) initQuerier() (services.Service, error) {
 	stopped := func(services.State) { stop() }
 	s.querier.AddListener(services.NewListener(nil, nil, nil, stopped, func(from services.State, _ error) { stopped(from) }))
 	return s.querier, nil
+}
+
+// expiry says what of a tenant is past retention now, where retention is on.
+func (s *Skald) expiry(tenant string) (storage.Expiry, error) {
+	if !s.cfg.Compactor.RetentionEnabled {
+		return storage.Expiry{}, nil
+	}
+	return compactor.Expiry(s.overrides.For(tenant), &s.cfg.Limits, time.Now())
 }
 
 // A reader answers queries through the frontend, and asks the querier all else.

@@ -71,8 +71,6 @@ func Hide(snap scan.Snapshot, masks []*Mask, covers func(*Mask, *scan.Block) boo
 		return snap
 	}
 	dir := snap.Directory()
-	m := &masked{Snapshot: snap, dir: *dir}
-	m.dir.Blocks = nil
 	byStream := make([][]*Mask, len(dir.Streams))
 	some := false
 	for n := range dir.Streams {
@@ -86,6 +84,14 @@ func Hide(snap scan.Snapshot, masks []*Mask, covers func(*Mask, *scan.Block) boo
 	if !some {
 		return snap
 	}
+	return hideStreams(snap, byStream, covers)
+}
+
+// hideStreams hides what the masks of each stream hide.
+func hideStreams(snap scan.Snapshot, byStream [][]*Mask, covers func(*Mask, *scan.Block) bool) scan.Snapshot {
+	dir := snap.Directory()
+	m := &masked{Snapshot: snap, dir: *dir}
+	m.dir.Blocks = nil
 	touched := false
 	for n := range dir.Blocks {
 		b := m.block(n, byStream, covers)
