@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"sync"
 	"time"
@@ -194,8 +193,7 @@ func (a *Agent) runOnce(ctx, stopping context.Context) (again bool, err error) {
 
 // serve opens the port of the pages. The function that it returns closes it.
 func (a *Agent) serve(cfg *config.Server) (stop func(), err error) {
-	addr := net.JoinHostPort(cfg.HTTPListenAddress, fmt.Sprint(cfg.HTTPListenPort))
-	l, err := net.Listen("tcp", addr)
+	l, err := cfg.Listen()
 	if err != nil {
 		return nil, fmt.Errorf("serve pages: %w", err)
 	}
@@ -204,13 +202,7 @@ func (a *Agent) serve(cfg *config.Server) (stop func(), err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		var err error
-		if cfg.TLS.CertFile != "" {
-			err = srv.ServeTLS(l, cfg.TLS.CertFile, cfg.TLS.KeyFile)
-		} else {
-			err = srv.Serve(l)
-		}
-		if !errors.Is(err, errClosed) {
+		if err := srv.Serve(l); !errors.Is(err, errClosed) {
 			level.Error(a.logger).Log("msg", "pages are served no more", "err", err)
 		}
 	}()

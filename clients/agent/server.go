@@ -47,10 +47,7 @@ func (a *Agent) server(cfg *config.Server) *http.Server {
 		handle("/debug/pprof/symbol", pprof.Symbol)
 		handle("/debug/pprof/trace", pprof.Trace)
 	}
-	return &http.Server{
-		Handler: mux, ReadTimeout: cfg.ReadTimeout, ReadHeaderTimeout: cfg.ReadTimeout,
-		WriteTimeout: cfg.WriteTimeout, IdleTimeout: cfg.IdleTimeout,
-	}
+	return cfg.Config.Server(mux)
 }
 
 // gatherers are the metrics of the process and of the instance that runs.

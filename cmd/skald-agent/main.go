@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/skaldlogs/skald/clients/agent"
 	"github.com/skaldlogs/skald/clients/agent/config"
+	"github.com/skaldlogs/skald/pkg/machine"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -68,11 +70,16 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stdout, "Valid config file! No syntax issues found")
 		return 0
 	}
+	machine.TuneGC()
 	if err := serve(a); err != nil {
 		return fail(err)
 	}
 	return 0
 }
+
+// startTakes is how long after its start the agent has found its targets, as a
+// rule, and does what it will do from then on.
+const startTakes = 3 * time.Second
 
 // serve runs the agent until the process is told to stop. A second signal ends
 // the last tries to send, too.
@@ -97,6 +104,9 @@ func serve(a *agent.Agent) error {
 			}
 		}
 	}()
+	machine.ForgetStart()
+	forget := time.AfterFunc(startTakes, machine.ForgetStart)
+	defer forget.Stop()
 	return a.Run(ctx, stopping)
 }
 

@@ -15,13 +15,14 @@ import (
 	"time"
 )
 
-// binaries builds skald-agent, and the server beside it, once for all tests.
+// binaries builds skald-agent, and the server beside it, once for all tests,
+// as they are released.
 var binaries = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "skald-agent-test")
 	if err != nil {
 		return "", err
 	}
-	out, err := exec.Command("go", "build", "-o", dir+"/", ".", "../skald").CombinedOutput()
+	out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", dir+"/", ".", "../skald").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}

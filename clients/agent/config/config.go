@@ -192,6 +192,9 @@ func (c *Config) Validate() error {
 	if err := c.Limits.Validate(); err != nil {
 		return err
 	}
+	if err := c.Server.Validate(); err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
 	seen := map[string]bool{}
 	for i := range c.Scrape {
 		s := &c.Scrape[i]

@@ -4,11 +4,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 
-	"github.com/grafana/dskit/flagext"
 	"github.com/prometheus/common/config"
 
+	"github.com/skaldlogs/skald/clients/agent/listen"
 	"github.com/skaldlogs/skald/clients/agent/send"
 )
 
@@ -108,7 +109,7 @@ func parse(f *flag.FlagSet, args []string) ([]Warning, error) {
 	if name, ok := strings.CutPrefix(fmt.Sprint(err), "flag provided but not defined: -"); ok {
 		var names []string
 		f.VisitAll(func(fl *flag.Flag) { names = append(names, fl.Name) })
-		return nil, fmt.Errorf("unknown flag -%s%s; see -help", name, perhaps(name, names))
+		return nil, fmt.Errorf("unknown flag -%s%s; see -help", name, listen.Perhaps(name, names))
 	}
 	if err == nil && f.NArg() > 0 {
 		err = fmt.Errorf("unexpected argument %q: settings are flags, see -help", f.Arg(0))
@@ -132,12 +133,9 @@ func (u urlFlag) String() string {
 }
 
 func (u urlFlag) Set(s string) error {
-	var v flagext.URLValue
-	if err := v.Set(s); err != nil {
-		return err
-	}
-	u.to.URL = v.URL
-	return nil
+	v, err := url.Parse(s)
+	u.to.URL = v
+	return err
 }
 
 type labelsFlag struct{ to *send.LabelSet }

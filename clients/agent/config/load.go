@@ -119,7 +119,7 @@ func readable(err error) error {
 func (c *Config) warnings() []Warning {
 	var out []Warning
 	for _, k := range c.Server.ignored {
-		out = append(out, Warning{What: "server." + k.name, Why: whyUnused, Line: k.line})
+		out = append(out, Warning{What: "server." + k.Name, Why: whyUnused, Line: k.Line})
 	}
 	if c.WAL.Enabled {
 		out = append(out, Warning{What: "wal", Why: "positions advance only when a server has acknowledged, so nothing is lost without it"})

@@ -32,10 +32,10 @@ func Listen(cfg Config, opts target.Options) (*Target, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	for _, key := range cfg.unused() {
-		level.Warn(opts.Logger).Log("msg", "setting is ignored", "setting", "loki_push_api.server."+key, "why", "pushes have no use for it", "job", opts.Job)
+	for _, key := range cfg.Server.unused {
+		level.Warn(opts.Logger).Log("msg", "setting is ignored", "setting", "loki_push_api.server."+key.Name, "why", "pushes have no use for it", "line", key.Line, "job", opts.Job)
 	}
-	l, err := cfg.listen()
+	l, err := cfg.Server.Listen()
 	if err != nil {
 		return nil, fmt.Errorf("loki_push_api: %w", err)
 	}
@@ -72,14 +72,9 @@ func (t *Target) Run(ctx context.Context) error {
 	mux.HandleFunc("GET "+t.cfg.route("/ready"), func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("ready"))
 	})
-	s := &http.Server{
-		Handler:           mux,
-		ReadTimeout:       t.cfg.Server.HTTPServerReadTimeout,
-		ReadHeaderTimeout: t.cfg.Server.HTTPServerReadHeaderTimeout,
-		IdleTimeout:       t.cfg.Server.HTTPServerIdleTimeout,
-		// Those that wait for room are told to come again.
-		BaseContext: func(net.Listener) context.Context { return ctx },
-	}
+	s := t.cfg.Server.Server(mux)
+	// Those that wait for room are told to come again.
+	s.BaseContext = func(net.Listener) context.Context { return ctx }
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(t.listener) }()
 	var err error
@@ -87,7 +82,7 @@ func (t *Target) Run(ctx context.Context) error {
 	case err = <-ended:
 		err = fmt.Errorf("loki_push_api on %s: %w", t.Addr(), err)
 	case <-ctx.Done():
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.cfg.Server.ServerGracefulShutdownTimeout)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.cfg.Server.ShutdownTimeout)
 		defer cancel()
 		if s.Shutdown(grace) != nil {
 			_ = s.Close()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/golang/snappy"
 	"github.com/prometheus/prometheus/model/labels"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/skaldlogs/skald/clients/agent/entry"
 	"github.com/skaldlogs/skald/clients/agent/target/targettest"
@@ -148,14 +149,16 @@ func TestClientIsToldWhenEntriesAreNotTaken(t *testing.T) {
 }
 
 func TestUnusedKeysAreNamed(t *testing.T) {
-	cfg := Config{}
-	cfg.Server.HTTPListenPort = 1
-	cfg.Server.GRPCListenPort = 2
-	cfg.Server.LogSourceIPs = true
-	if err := cfg.Validate(); err != nil {
+	var cfg Config
+	text := "server: {http_listen_port: 1, grpc_listen_port: 2, log_source_ips_enabled: true, log_level: debug}"
+	if err := yaml.Unmarshal([]byte(text), &cfg); err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(cfg.unused(), " "); got != "grpc_listen_port log_source_ips_enabled" {
+	var got []string
+	for _, k := range cfg.Server.unused {
+		got = append(got, k.Name)
+	}
+	if got := strings.Join(got, " "); got != "grpc_listen_port log_source_ips_enabled log_level" {
 		t.Errorf("unused keys are %q", got)
 	}
 }
