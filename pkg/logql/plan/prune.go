@@ -3,6 +3,7 @@ package plan
 import (
 	"slices"
 
+	"github.com/skaldlogs/skald/pkg/logql/pipeline"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 )
 
@@ -16,7 +17,7 @@ func Prune(stages []syntax.Stage, grouping *syntax.Grouping, streamLabels []stri
 	needLabels, needLine := unwraps, bytes
 	var kept []syntax.Stage
 	for _, s := range slices.Backward(stages) {
-		switch s.(type) {
+		switch s := s.(type) {
 		case *syntax.LineFilter:
 			needLine = true
 		case *syntax.UnpackParser:
@@ -39,7 +40,11 @@ func Prune(stages []syntax.Stage, grouping *syntax.Grouping, streamLabels []stri
 				continue
 			}
 			needLine = true // a template may read it
-		case *syntax.Drop, *syntax.Keep:
+		case *syntax.Drop:
+			if !needLabels && !dropsErrors(s) {
+				continue
+			}
+		case *syntax.Keep:
 			if !needLabels {
 				continue
 			}
@@ -53,7 +58,29 @@ func Prune(stages []syntax.Stage, grouping *syntax.Grouping, streamLabels []stri
 		kept = append(kept, s)
 	}
 	slices.Reverse(kept)
-	return kept
+	return withoutIdleDrops(kept, needLabels)
+}
+
+// dropsErrors reports whether d may take an error off an entry, which would make a
+// metric fail however it is grouped.
+func dropsErrors(d *syntax.Drop) bool {
+	return slices.ContainsFunc(d.Labels, func(l syntax.LabelChoice) bool { return l.Name == pipeline.ErrorLabel })
+}
+
+// withoutIdleDrops leaves out what drops errors that no stage before it can set. The
+// other drops of stages are gone already, unless labels are needed.
+func withoutIdleDrops(stages []syntax.Stage, needLabels bool) []syntax.Stage {
+	mayFail := needLabels
+	return slices.DeleteFunc(stages, func(s syntax.Stage) bool {
+		switch s.(type) {
+		case *syntax.LineFilter, *syntax.Decolorize:
+			return false
+		case *syntax.Drop:
+			return !mayFail
+		}
+		mayFail = true
+		return false
+	})
 }
 
 // fromStream reports whether the labels of grouping are those of the stream,
