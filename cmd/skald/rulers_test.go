@@ -56,7 +56,9 @@ func (s *server) evaluated(t *testing.T) map[string]time.Time {
 }
 
 // own counts the groups that this process evaluates itself.
-func (s *server) own() int { return strings.Count(s.text("/metrics"), "\nloki_prometheus_rule_group_rules{") }
+func (s *server) own() int {
+	return strings.Count(s.text("/metrics"), "\nloki_prometheus_rule_group_rules{")
+}
 
 // Two rulers share a bucket and the rules of a tenant. Each tells of all of them;
 // when one leaves, the other goes on with its groups, and with the alerts that

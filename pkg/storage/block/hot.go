@@ -53,7 +53,9 @@ const hotItem = 200
 // hotTurns is how many columns come for each that is taken when there is no room.
 const hotTurns = 8
 
-func (c *hotColumn) bytes() int64 { return int64(cap(c.data)) + 8*int64(cap(c.times)) + 4*int64(cap(c.sizes)) + hotItem }
+func (c *hotColumn) bytes() int64 {
+	return int64(cap(c.data)) + 8*int64(cap(c.times)) + 4*int64(cap(c.sizes)) + hotItem
+}
 
 // NewHot returns a Hot that takes so many bytes of memory at most.
 func NewHot(limit int64) *Hot {

@@ -56,7 +56,7 @@ type Reader struct {
 	streamBytes int   // that streams borrows
 	summary     Summary
 
-	hot         *block.Hot // nil for none
+	hot *block.Hot // nil for none
 
 	placing sync.Once
 	placed  *places
