@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/skaldlogs/skald/pkg/objstore"
@@ -20,7 +21,7 @@ import (
 // only reads, so that a server may be running over it.
 type bucketCommand struct {
 	name, about string
-	remote      bool     // a bucket that a configuration names will do
+	configured  int      // which operand a configuration may name in its place
 	operands    []string // behind the options; the first is the bucket
 	options     func(*flag.FlagSet) *bucketOptions
 	do          func(ctx context.Context, j *bucketJob) error
@@ -29,8 +30,11 @@ type bucketCommand struct {
 // A bucketJob is a command on its way.
 type bucketJob struct {
 	*bucket
-	dir            string // of the bucket; empty of a remote one
-	closer         io.Closer
+	closer     io.Closer
+	configured bool // the bucket that is restored to is that of a configuration
+	// toWrite opens the bucket that is changed, which no server does meanwhile
+	// where it is a folder.
+	toWrite        func(context.Context) (*bucket, func() error, error)
 	args           []string
 	options        *bucketOptions
 	stdout, stderr io.Writer
@@ -46,49 +50,49 @@ var bucketCommands = []bucketCommand{
 	{
 		"list",
 		"Says what is in a bucket: tenants, their segments by level, and each segment. " + bucketAbout + " Reads the catalog only.",
-		true,
+		0,
 		[]string{"DIR"},
 		nil, reading(listBucket),
 	},
 	{
 		"verify",
 		"Reads every byte of a bucket, checks every entry of the catalog, every checksum and every\ncount of every segment, and names what is damaged, what is missing, and what belongs to\nnothing. DIR is the folder of the bucket, or the data folder that it lies in.",
-		true,
+		0,
 		[]string{"DIR"},
 		nil, reading(verifyBucket),
 	},
 	{
 		"repair",
-		"Says what of the damage in a bucket can be repaired, how, and what is lost by it; with\n-write it does so, which takes a bucket that no server runs over. " + bucketAbout,
-		false,
+		"Says what of the damage in a bucket can be repaired, how, and what is lost by it; with\n-write it does so, which takes a bucket that no server runs over, or, of a remote store, no\ncompactor. " + bucketAbout,
+		0,
 		[]string{"DIR"},
 		repairOptions, repairBucket,
 	},
 	{
 		"snapshot",
 		"Copies what a bucket has of some tenants and times to a new folder, which is a bucket itself.\nWhat delete requests hide is left out. What a server has in memory is not in its bucket:\nPOST /flush puts it there. " + bucketAbout,
-		true,
+		0,
 		[]string{"DIR", "SNAPSHOT"},
 		copyOptions, snapshotBucket,
 	},
 	{
 		"restore",
-		"Copies what a snapshot, or any bucket, has of some tenants and times into a bucket that no\nserver runs over. Entries that are there already still count once. " + bucketAbout,
-		false,
+		"Copies what a snapshot, or any bucket, has of some tenants and times into another bucket. Where\nthat is a folder no server may run over it. Entries that are there already still count once. " + bucketAbout,
+		1,
 		[]string{"SNAPSHOT", "DIR"},
 		copyOptions, restoreBucket,
 	},
 	{
 		"receipts",
 		"Lists the delete requests that were finished, and what they removed. " + bucketAbout,
-		true,
+		0,
 		[]string{"DIR"},
 		nil, listReceipts,
 	},
 	{
 		"verify-receipt",
 		"Compares the receipt of a delete request with the bucket: whether its sums agree, what was\nwritten is there as it was written, what it replaced is gone, and no entry is left that the\nrequest covers. " + bucketAbout,
-		true,
+		0,
 		[]string{"DIR", "TENANT", "REQUEST"},
 		nil, verifyReceipt,
 	},
@@ -122,24 +126,15 @@ func (c *bucketCommand) run(args []string, stdout, stderr io.Writer) int {
 		options = c.options(fs)
 	}
 	var config configured
-	if c.remote {
-		config.register(fs)
-	}
+	config.register(fs, c.operands[c.configured])
 	fs.Usage = func() {
-		form := strings.Join(c.operands, " ")
-		if c.options != nil || c.remote {
-			form = "[options] " + form
-		}
-		fmt.Fprintf(fs.Output(), "Usage: skaldtool bucket %s %s\n\n%s\n", c.name, form, c.about)
-		if c.options != nil || c.remote {
-			fmt.Fprintln(fs.Output())
-			fs.PrintDefaults()
-		}
+		fmt.Fprintf(fs.Output(), "Usage: skaldtool bucket %s [options] %s\n\n%s\n\n", c.name, strings.Join(c.operands, " "), c.about)
+		fs.PrintDefaults()
 	}
 	err := fs.Parse(args)
 	operands := fs.Args()
 	if config.file != "" {
-		operands = append([]string{config.file}, operands...) // in place of DIR
+		operands = slices.Insert(operands, min(c.configured, len(operands)), config.file)
 	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -158,10 +153,14 @@ func (c *bucketCommand) run(args []string, stdout, stderr io.Writer) int {
 	out := bufio.NewWriter(stdout)
 	ctx := context.Background()
 	j := &bucketJob{args: operands, options: options, stdout: out, stderr: stderr}
-	if config.file != "" {
+	if config.file != "" && c.configured == 0 {
 		err = j.openConfigured(ctx, config)
 	} else {
 		err = j.open(ctx, operands[0])
+	}
+	if config.file != "" && c.configured > 0 && err == nil {
+		j.configured = true
+		j.toWrite, err = config.toWrite()
 	}
 	if err == nil {
 		err = c.do(ctx, j)
@@ -183,10 +182,11 @@ func (c *bucketCommand) run(args []string, stdout, stderr io.Writer) int {
 
 // open opens the bucket in dir to read.
 func (j *bucketJob) open(ctx context.Context, dir string) (err error) {
-	if j.dir, err = bucketFolder(dir); err != nil {
+	if dir, err = bucketFolder(dir); err != nil {
 		return err
 	}
-	j.bucket = &bucket{Bucket: readOnly{j.dir}}
+	j.toWrite = folderToWrite(dir)
+	j.bucket = &bucket{Bucket: readOnly{dir}}
 	j.catalog, err = catalog.Open(ctx, j.bucket, catalog.Options{Mode: catalog.Follower})
 	return err
 }
@@ -206,15 +206,18 @@ func bucketFolder(dir string) (string, error) {
 	return dir, nil
 }
 
-// openToWrite opens a bucket to change it, which no server does meanwhile.
-func openToWrite(ctx context.Context, dir string) (*bucket, func() error, error) {
-	folder, err := objstore.OpenFolder(vfs.OS, dir)
-	if err != nil {
-		return nil, nil, err
+// folderToWrite returns what opens the bucket of a folder to change it, which no
+// server does meanwhile.
+func folderToWrite(dir string) func(context.Context) (*bucket, func() error, error) {
+	return func(ctx context.Context) (*bucket, func() error, error) {
+		folder, err := objstore.OpenFolder(vfs.OS, dir)
+		if err != nil {
+			return nil, nil, err
+		}
+		b := &bucket{Bucket: folder}
+		if b.catalog, err = catalog.Open(ctx, b, catalog.Options{}); err != nil {
+			return nil, nil, errors.Join(err, folder.Close())
+		}
+		return b, folder.Close, nil
 	}
-	b := &bucket{Bucket: folder}
-	if b.catalog, err = catalog.Open(ctx, b, catalog.Options{}); err != nil {
-		return nil, nil, errors.Join(err, folder.Close())
-	}
-	return b, folder.Close, nil
 }

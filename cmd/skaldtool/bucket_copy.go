@@ -78,27 +78,31 @@ func snapshotBucket(ctx context.Context, j *bucketJob) error {
 	case len(there) > 0:
 		return fmt.Errorf("snapshot to %s: the folder is not empty", to)
 	}
-	return j.copyTo(ctx, to)
+	return j.copyTo(ctx, folderToWrite(to))
 }
 
-// restoreBucket copies into a bucket that is there.
+// restoreBucket copies into a bucket that is there: one of a configuration, or a
+// folder.
 func restoreBucket(ctx context.Context, j *bucketJob) error {
+	if j.configured {
+		return j.copyTo(ctx, j.toWrite)
+	}
 	to, err := bucketFolder(j.args[1])
 	if err != nil {
 		return err
 	}
-	return j.copyTo(ctx, to)
+	return j.copyTo(ctx, folderToWrite(to))
 }
 
 // copyTo copies segment by segment. The copies have sources of their own: a
 // generation of the bucket that they come from has nothing to do with one of the
 // same name and number in that to which they go.
-func (j *bucketJob) copyTo(ctx context.Context, dir string) (err error) {
+func (j *bucketJob) copyTo(ctx context.Context, toWrite func(context.Context) (*bucket, func() error, error)) (err error) {
 	iv, err := j.options.interval()
 	if err != nil {
 		return err
 	}
-	to, closeBucket, err := openToWrite(ctx, dir)
+	to, closeBucket, err := toWrite(ctx)
 	if err != nil {
 		return err
 	}

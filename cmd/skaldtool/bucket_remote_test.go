@@ -52,8 +52,46 @@ common:
 			}
 		}
 	}
+	testRemoteChanges(t, server, remote, dir, ask)
 	if code, got := ask("list", "-config.file", remote, dir); code != exitUsage || !strings.Contains(got, "want one folder") {
 		t.Errorf("with a folder and a configuration: exit code %d:\n%s", code, got)
+	}
+}
+
+// testRemoteChanges copies a remote bucket to a folder and back, and repairs it.
+func testRemoteChanges(t *testing.T, server *s3test.Server, remote, dir string, ask func(...string) (int, string)) {
+	t.Helper()
+	saved := filepath.Join(t.TempDir(), "saved")
+	code, got := ask("snapshot", "-config.file", remote, saved)
+	if code != exitOK || !strings.Contains(got, "segments") {
+		t.Fatalf("snapshot: exit code %d:\n%s", code, got)
+	}
+	other := strings.ReplaceAll(remote, ".yaml", "-other.yaml")
+	text, err := os.ReadFile(remote)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(other, bytes.Replace(text, []byte("bucketnames: "+server.Bucket), []byte("bucketnames: "+server.Another("restored")), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, restored := ask("restore", "-config.file", other, saved); code != exitOK || restored != got {
+		t.Errorf("restore: exit code %d:\n%s\nwant\n%s", code, restored, got)
+	}
+	if code, got := ask("verify", "-config.file", other); code != exitOK {
+		t.Errorf("verify what was restored: exit code %d:\n%s", code, got)
+	}
+	if code, got := ask("repair", "-config.file", other); code != exitOK || !strings.Contains(got, "nothing to repair") {
+		t.Errorf("repair what is sound: exit code %d:\n%s", code, got)
+	}
+	server.Remove("restored", "segments")
+	if code, got := ask("repair", "-config.file", other); code != exitFailed || !strings.Contains(got, "the segment is gone") {
+		t.Errorf("repair, without -write: exit code %d:\n%s", code, got)
+	}
+	if code, got := ask("repair", "-config.file", other, "-write"); code != exitOK {
+		t.Errorf("repair: exit code %d:\n%s", code, got)
+	}
+	if code, got := ask("repair", "-config.file", other); code != exitOK || !strings.Contains(got, "nothing to repair") {
+		t.Errorf("repair again: exit code %d:\n%s", code, got)
 	}
 }
 

@@ -47,7 +47,7 @@ type repair struct {
 func repairBucket(ctx context.Context, j *bucketJob) (err error) {
 	r := &repair{bucketJob: j, known: map[string]bool{}}
 	if j.options.write {
-		b, closeBucket, err := openToWrite(ctx, j.dir)
+		b, closeBucket, err := j.toWrite(ctx)
 		if err != nil {
 			return err
 		}

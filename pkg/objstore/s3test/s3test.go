@@ -69,6 +69,23 @@ func (s *Server) Args() []string {
 	}
 }
 
+// Another adds an empty bucket, and returns its name.
+func (s *Server) Another(name string) string {
+	s.tb.Helper()
+	if err := os.MkdirAll(filepath.Join(s.root, "objects", name), 0o755); err != nil {
+		s.tb.Fatal(err)
+	}
+	return name
+}
+
+// Remove takes all objects below a folder of a bucket away, as no client of it would.
+func (s *Server) Remove(bucket, folder string) {
+	s.tb.Helper()
+	if err := os.RemoveAll(filepath.Join(s.root, "objects", bucket, folder)); err != nil {
+		s.tb.Fatal(err)
+	}
+}
+
 // Resume starts the server again after Stop, with what it had.
 func (s *Server) Resume() {
 	s.tb.Helper()
