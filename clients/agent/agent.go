@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"sync"
 	"time"
 
@@ -182,6 +183,9 @@ func (a *Agent) runOnce(ctx, stopping context.Context) (again bool, err error) {
 			a.loaded = next
 			a.mu.Unlock()
 			next.LogWarnings(a.logger)
+			if !reflect.DeepEqual(next.Config.Server.Config, loaded.Config.Server.Config) {
+				level.Warn(a.logger).Log("msg", "where pages are served changes at the next start, not at a reload")
+			}
 			_ = a.logger.SetLevel(next.Config.Server.LogLevel)
 			a.shared.reloadsGood.Inc()
 			level.Info(a.logger).Log("msg", "configuration reloaded")

@@ -122,6 +122,11 @@ func (in *instance) buildSink(names []string) error {
 			return err
 		}
 		in.clients = append(in.clients, c)
+		retries := "no end: files are not read further while a server is away"
+		if m := in.cfg.Clients[i].Backoff.MaxRetries; m > 0 {
+			retries = fmt.Sprintf("%d, then the batch is dropped", m)
+		}
+		level.Info(in.a.logger).Log("msg", "entries are pushed", "client", c.Name(), "url", in.cfg.Clients[i].URL.Redacted(), "retries", retries)
 	}
 	in.sink = send.NewGate(in.cfg.Limits, in.clients, func(reason string) { in.a.shared.stages.Drop(reason, 1) })
 	return nil
@@ -134,6 +139,8 @@ func (in *instance) chain(job string) entry.Chain { return in.pipelines[job].Cha
 // sent what they hold, positions last.
 func (in *instance) run(ctx, stopping context.Context) error {
 	var sources, clients, saver sync.WaitGroup
+	stopping, giveUp := context.WithCancel(stopping)
+	defer giveUp()
 	clientsCtx, stopClients := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopClients()
 	saverCtx, stopSaver := context.WithCancel(context.WithoutCancel(ctx))
@@ -157,7 +164,8 @@ func (in *instance) run(ctx, stopping context.Context) error {
 	}
 	// The last batches have one try each, which ends in time.
 	timer := time.AfterFunc(in.cfg.Server.ShutdownTimeout, func() {
-		level.Warn(in.a.logger).Log("msg", "the last batches take long; they are sent after the next start")
+		level.Warn(in.a.logger).Log("msg", "the last batches take longer than graceful_shutdown_timeout; they are sent after the next start")
+		giveUp()
 	})
 	defer timer.Stop()
 	stopClients()

@@ -18,15 +18,6 @@ import (
 	"github.com/skaldlogs/skald/clients/agent/send"
 )
 
-const whyUnused = "the agent has no use for it"
-
-// A Warning is about a setting that has no effect.
-type Warning struct {
-	What string
-	Why  string
-	Line int // in the file; 0 for a flag
-}
-
 // Loaded is a command line and the file it names, read and checked.
 type Loaded struct {
 	Flags    Flags
@@ -70,6 +61,7 @@ func Load(args []string, getenv func(string) string) (*Loaded, error) {
 		}
 		return nil, err
 	}
+	l.Flags.Stdin = l.Flags.Stdin || l.Config.Target.Stdin
 	l.Warnings = append(warnings, l.Config.warnings()...)
 	l.Unserved = l.Config.unserved()
 	return l, nil
@@ -113,24 +105,6 @@ func readable(err error) error {
 	text := yamlHead.ReplaceAllString(err.Error(), "")
 	text = notFound.ReplaceAllString(text, `unknown setting "$1"`)
 	return errors.New(strings.ReplaceAll(text, "\n  ", "; "))
-}
-
-// warnings are about settings that are known and have no effect.
-func (c *Config) warnings() []Warning {
-	var out []Warning
-	for _, k := range c.Server.ignored {
-		out = append(out, Warning{What: "server." + k.Name, Why: whyUnused, Line: k.Line})
-	}
-	if c.WAL.Enabled {
-		out = append(out, Warning{What: "wal", Why: "positions advance only when a server has acknowledged, so nothing is lost without it"})
-	}
-	if c.Tracing != nil {
-		out = append(out, Warning{What: "tracing", Why: "the agent makes no traces", Line: c.Tracing.Line})
-	}
-	if len(c.Options) > 0 {
-		out = append(out, Warning{What: "options", Why: whyUnused})
-	}
-	return out
 }
 
 // unserved names the blocks that are not served yet.

@@ -103,6 +103,7 @@ func (t *Tailer) scan() {
 		t.enqueue(s)
 	}
 	t.prune(found)
+	t.forget(found, time.Now())
 	t.metrics.active.Set(float64(len(found)))
 }
 

@@ -58,6 +58,7 @@ type Tailer struct {
 	hot      map[*stream]struct{} // written to of late, or with something due
 	sweep    []*stream            // all others, in the order in which they are looked at
 	exists   map[string]bool      // targets whose files another has: said already
+	unnamed  map[string]time.Time // paths with positions that no target names: since when; of the scan alone
 	scanning sync.Mutex
 }
 
@@ -90,6 +91,7 @@ func New(opts Options) *Tailer {
 		owners:  map[*position.Track]*stream{},
 		hot:     map[*stream]struct{}{},
 		exists:  map[string]bool{},
+		unnamed: map[string]time.Time{},
 	}
 	t.work = sync.NewCond(&t.mu)
 	var limit syscall.Rlimit
