@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"slices"
+
 	"github.com/skaldlogs/skald/pkg/extract"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 )
@@ -12,10 +14,12 @@ type unwrap struct {
 	label   string
 	convert func(string) (float64, error)
 	filters []stage
+	stays   bool // the label is one that samples are grouped by
 }
 
-func newUnwrap(u *syntax.Unwrap) *unwrap {
+func newUnwrap(u *syntax.Unwrap, grouping *syntax.Grouping) *unwrap {
 	w := &unwrap{label: u.Label, convert: extract.Number}
+	w.stays = grouping != nil && !grouping.Without && slices.Contains(grouping.Labels, u.Label)
 	switch u.Conversion {
 	case syntax.ConvertDuration, syntax.ConvertDurationSeconds:
 		w.convert = extract.Duration
@@ -42,6 +46,8 @@ func (u *unwrap) sample(e *entry) (v float64, ok bool) {
 			return 0, false
 		}
 	}
-	e.remove(u.label)
+	if !u.stays {
+		e.remove(u.label)
+	}
 	return v, true
 }

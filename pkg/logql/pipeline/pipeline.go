@@ -45,7 +45,7 @@ func Compile(stages []syntax.Stage, opts Options) (*Pipeline, error) {
 	p := &Pipeline{grouping: opts.Grouping, needs: neededBy(opts)}
 	var after []stage
 	if opts.Unwrap != nil {
-		p.unwrap = newUnwrap(opts.Unwrap)
+		p.unwrap = newUnwrap(opts.Unwrap, opts.Grouping)
 		for _, f := range opts.Unwrap.Filters {
 			s, err := compileStage(f)
 			if err != nil {
@@ -117,8 +117,8 @@ func (s *StreamPipeline) Process(ts int64, line string, md model.Metadata) (_ st
 
 // Sample runs the stages over an entry and unwraps the value of its label.
 // When ok is false, a filter dropped the entry or it has no such label.
-// The label that was unwrapped is not in the set. When the set has an error, the
-// value is 0.
+// The label that was unwrapped is not in the set, unless the grouping names it. When
+// the set has an error, the value is 0.
 func (s *StreamPipeline) Sample(ts int64, line string, md model.Metadata) (value float64, set *LabelSet, ok bool) {
 	if !s.run(ts, line, md) {
 		return 0, nil, false

@@ -202,6 +202,7 @@ func TestLogfmt(t *testing.T) {
 		{name: "keep empty", stages: `| logfmt --keep-empty`, line: line, want: `bare="" empty="" level=warn msg="say \"hi\"\n" q="" ts=1`},
 		{name: "strict", stages: `| logfmt --strict`, line: line, want: `__error__=LogfmtParserErr level=warn msg="say \"hi\"\n" ts=1`},
 		{name: "keys", stages: `| logfmt level, m="msg", nope, empty`, line: line, want: `empty="" level=late m="say \"hi\"\n" nope=""`},
+		{name: "keys by their labels", stages: `| logfmt http_status, x="_9x", n`, line: `n=1 http.status=200 9x=2 n.=3`, want: `http_status=200 n=1 x=2`},
 		{name: "stream's name", stages: `| logfmt app="level", env`, line: line, want: `app_extracted=late`},
 		{name: "strict keys", stages: `| logfmt --strict level, nope`, line: line, want: `__error__=LogfmtParserErr level=warn`},
 		{name: "names", stages: `| logfmt`, line: `a-b=1 c.d=2 9e=3 é=4`, want: `_=4 _9e=3 a_b=1 c_d=2`},

@@ -17,7 +17,9 @@ type logfmtStage struct {
 }
 
 // logfmtKeysStage makes labels of given keys; the last of equal keys counts. A
-// key that is not there gives an empty label.
+// key that is not there gives an empty label. Keys are asked for as they are, or by
+// the name of the label that they would make: http_status finds http.status, which
+// no query can ask for as it is.
 type logfmtKeysStage struct {
 	parser
 	strict bool
@@ -88,7 +90,7 @@ func (s *logfmtKeysStage) process(e *entry) bool {
 			break
 		}
 		if fault == "" {
-			fault = s.find(&r, found)
+			fault = s.find(e, &r, found)
 		}
 		if fault != "" && s.strict {
 			e.fail(ErrLogfmt, fmt.Sprintf("%s before byte %d", fault, r.At()))
@@ -104,9 +106,10 @@ func (s *logfmtKeysStage) process(e *entry) bool {
 }
 
 // find keeps the value of the pair if its key is wanted.
-func (s *logfmtKeysStage) find(r *extract.Logfmt, found []finding) (fault string) {
+func (s *logfmtKeysStage) find(e *entry, r *extract.Logfmt, found []finding) (fault string) {
+	name := e.names.lookupString(r.Key).own
 	for i := range s.fields {
-		if s.fields[i].Path != r.Key {
+		if path := s.fields[i].Path; path != r.Key && path != name {
 			continue
 		}
 		v, ok := r.Unescaped()

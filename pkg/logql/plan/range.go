@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,9 +48,24 @@ func AsRange(e syntax.MetricExpr) (r *Range, ok bool) {
 		if grouping == nil {
 			grouping = &syntax.Grouping{}
 		}
+		if e.Op != syntax.Sum {
+			grouping = withoutUnwrapped(grouping, inner.Range.Unwrap)
+		}
 		return newRange(inner, grouping), true
 	}
 	return nil, false
+}
+
+// withoutUnwrapped is a grouping by what is left of a sample's labels: a range that is
+// not grouped has taken away the label that it unwraps. A sum reaches into the range
+// and finds it.
+func withoutUnwrapped(g *syntax.Grouping, u *syntax.Unwrap) *syntax.Grouping {
+	if u == nil || g.Without || !slices.Contains(g.Labels, u.Label) {
+		return g
+	}
+	left := *g
+	left.Labels = slices.DeleteFunc(slices.Clone(g.Labels), func(l string) bool { return l == u.Label })
+	return &left
 }
 
 // merges reports whether op over the series of a range is the range's own
