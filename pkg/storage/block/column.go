@@ -55,6 +55,7 @@ type templateColumn struct {
 	rest      column     // values that have no template
 	columns   []column
 	text      []byte // of all templates, two zero bytes between them
+	edges     edges
 }
 
 // memory estimates how many bytes the column and those below it take.

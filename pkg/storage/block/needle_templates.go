@@ -210,10 +210,15 @@ func (f *finder) askTemplates(c *column, how uint8, start, end int) (answer, err
 	if err != nil {
 		return answer{}, err
 	}
+	static := how == anywhere && holds(model.Borrow(t.text), anywhere, f.text(start, end))
+	if rest.none() && how == anywhere && !static && !f.mayCross(t.edgesOf(), start, end) {
+		if nowhere, err := f.inNoSlot(t, start, end); nowhere || err != nil {
+			return answer{}, err
+		}
+	}
 	nothing, everything := rest.none(), rest.all || t.rest.n == 0
 	matches := make([]match, len(t.templates))
 	involved := make([]bool, len(t.columns))
-	static := how == anywhere && holds(model.Borrow(t.text), anywhere, f.text(start, end))
 	wholes := make([]uint8, len(t.columns))
 	for i := range t.templates {
 		m := &matches[i]

@@ -1,0 +1,117 @@
+package block
+
+import (
+	"slices"
+	"sync"
+)
+
+// edges are where static text and slots meet in the templates of a column, each kind
+// of meeting once. They tell of most needles at once that these lie across none, so
+// that they are in static text or in one slot, and no template has to be looked at.
+type edges struct {
+	once sync.Once // guards the making of the fields below
+	// tails are the last bytes of static text before a slot, heads the first behind
+	// one: up to eight, the one next to the slot lowest, filled up with zeros.
+	tails, heads []uint64
+	adjacent     bool // some slots have nothing between them
+}
+
+// edgeLen is how many bytes of static text are kept on each side of a slot.
+const edgeLen = 8
+
+// edgesOf returns the edges of the templates.
+func (t *templateColumn) edgesOf() *edges {
+	t.edges.once.Do(t.findEdges)
+	return &t.edges
+}
+
+func (t *templateColumn) findEdges() {
+	e := &t.edges
+	for i := range t.templates {
+		tm := &t.templates[i]
+		for slot := range tm.refs {
+			before, behind := tm.segment(slot), tm.segment(slot+1)
+			if len(before) > 0 {
+				tail := uint64(0)
+				for j := range min(edgeLen, len(before)) {
+					tail |= uint64(before[len(before)-1-j]) << (8 * j)
+				}
+				e.tails = append(e.tails, tail)
+			}
+			if len(behind) > 0 {
+				head := uint64(0)
+				for j := range min(edgeLen, len(behind)) {
+					head |= uint64(behind[j]) << (8 * j)
+				}
+				e.heads = append(e.heads, head)
+			} else if slot+1 < len(tm.refs) {
+				e.adjacent = true
+			}
+		}
+	}
+	for _, list := range [...]*[]uint64{&e.tails, &e.heads} {
+		slices.Sort(*list)
+		*list = slices.Clip(slices.Compact(*list))
+	}
+}
+
+// mayCross reports whether needle[start:end] may lie across an edge, with bytes on
+// both sides of it. It is sure of what it denies.
+func (f *finder) mayCross(e *edges, start, end int) bool {
+	if e.adjacent {
+		return true
+	}
+	needle := f.needle[start:end]
+	for _, head := range e.heads {
+		if !f.bytes[byte(head)] {
+			continue
+		}
+		for k := 1; k < len(needle); k++ {
+			if f.fitsHead(head, needle[k:]) {
+				return true
+			}
+		}
+	}
+	for _, tail := range e.tails {
+		if !f.bytes[byte(tail)] {
+			continue
+		}
+		for k := 1; k < len(needle); k++ {
+			if f.fitsTail(tail, needle[:k]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// fitsHead reports whether text may begin where head does.
+func (f *finder) fitsHead(head uint64, text string) bool {
+	for j := 0; j < len(text) && head != 0; j, head = j+1, head>>8 {
+		if !same(byte(head), text[j], f.fold) {
+			return false
+		}
+	}
+	return true
+}
+
+// fitsTail reports whether text may end where tail does.
+func (f *finder) fitsTail(tail uint64, text string) bool {
+	for j := len(text) - 1; j >= 0 && tail != 0; j, tail = j-1, tail>>8 {
+		if !same(byte(tail), text[j], f.fold) {
+			return false
+		}
+	}
+	return true
+}
+
+// inNoSlot reports whether no slot holds needle[start:end].
+func (f *finder) inNoSlot(t *templateColumn, start, end int) (bool, error) {
+	for i := range t.columns {
+		a, err := f.ask(&t.columns[i], anywhere, start, end)
+		if err != nil || !a.none() {
+			return false, err
+		}
+	}
+	return true, nil
+}
