@@ -1,0 +1,148 @@
+package main_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/skaldlogs/skald/pkg/logql/syntax"
+	"github.com/skaldlogs/skald/pkg/model"
+)
+
+const mixin = "../../production/mixin/"
+
+// mixinQueries are the PromQL and the LogQL of the alerts and dashboards, by what
+// they are for.
+func mixinQueries(t *testing.T) (promql, logql map[string]string) {
+	t.Helper()
+	promql, logql = map[string]string{}, map[string]string{}
+	var alerts struct {
+		Groups []struct {
+			Name  string
+			Rules []struct{ Alert, Expr string }
+		}
+	}
+	text, err := os.ReadFile(mixin + "alerts.yaml")
+	if err == nil {
+		err = yaml.Unmarshal(text, &alerts)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range alerts.Groups {
+		for _, r := range g.Rules {
+			promql["alert "+r.Alert] = r.Expr
+		}
+	}
+	files, err := filepath.Glob(mixin + "dashboards/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("dashboards %q, %v", files, err)
+	}
+	uids := map[string]bool{}
+	for _, file := range files {
+		var d struct {
+			UID    string
+			Panels []struct {
+				ID      int
+				Title   string
+				Targets []struct {
+					Expr       string
+					Datasource struct{ Type string }
+				}
+			}
+		}
+		text, err := os.ReadFile(file)
+		if err == nil {
+			err = json.Unmarshal(text, &d)
+		}
+		if err != nil || uids[d.UID] || len(d.Panels) == 0 {
+			t.Fatalf("%s: %v, uid %q, %d panels", file, err, d.UID, len(d.Panels))
+		}
+		uids[d.UID] = true
+		for _, p := range d.Panels {
+			for _, target := range p.Targets {
+				// What Grafana puts there.
+				expr := strings.NewReplacer("$__rate_interval", "5m", "$__auto", "5m").Replace(target.Expr)
+				into := promql
+				if target.Datasource.Type == "loki" {
+					into = logql
+				}
+				into[filepath.Base(file)+" "+p.Title+" "+target.Expr] = expr
+			}
+		}
+	}
+	return promql, logql
+}
+
+var metricName = regexp.MustCompile(`(?m)^[a-zA-Z_:][a-zA-Z0-9_:]*`)
+
+// TestMixin: the queries of the dashboards and alerts for Skald parse, and the
+// metrics that they name are there when it works.
+func TestMixin(t *testing.T) {
+	promql, logql := mixinQueries(t)
+	for what, expr := range logql {
+		if _, err := syntax.Parse(expr); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	wanted := map[string]string{}
+	p := parser.NewParser(parser.Options{})
+	for what, expr := range promql {
+		e, err := p.ParseExpr(expr)
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		parser.Inspect(e, func(n parser.Node, _ []parser.Node) error {
+			if v, ok := n.(*parser.VectorSelector); ok {
+				for _, m := range v.LabelMatchers {
+					if m.Name == labels.MetricName {
+						wanted[m.Value] = what
+					}
+				}
+			}
+			return nil
+		})
+	}
+
+	s := rulerServer(t, "  alertmanager_url: http://"+freePort(t)+"\n")
+	s.start()
+	s.setRules("n", "name: g\nrules:\n- alert: A\n  expr: count_over_time({app=\"pay\"}[1m]) > 0\n")
+	s.pushNow(`{app="pay"}`, "a line")
+	// An entry from long ago is refused, which is counted.
+	_ = s.push(t.Context(), `{app="pay"}`, []model.Entry{{Timestamp: 1, Line: "old"}})
+	s.query(`{app="pay"}`, time.Now().Add(-time.Hour).UnixNano(), time.Now().UnixNano(), 10)
+	missing := func() map[string]string {
+		there := map[string]bool{}
+		for _, name := range metricName.FindAllString(s.text("/metrics"), -1) {
+			there[name] = true
+		}
+		out := map[string]string{}
+		for name, what := range wanted {
+			if !there[name] {
+				out[name] = what
+			}
+		}
+		return out
+	}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for giveUp := time.After(30 * time.Second); len(missing()) > 0; {
+		select {
+		case <-tick.C:
+		case <-giveUp:
+			for name, what := range missing() {
+				t.Errorf("%s: there is no metric %s", what, name)
+			}
+			return
+		}
+	}
+}
