@@ -114,3 +114,25 @@ func TestLimitsOfQuestions(t *testing.T) {
 		}
 	}
 }
+
+// TestFormsAreBounded: parameters in a body that is too long are refused.
+func TestFormsAreBounded(t *testing.T) {
+	w := shop(t, func(c *api.Config, _ *limits.Limits) { c.MaxFormBytes = 64 })
+	for size, want := range map[int]int{10: http.StatusOK, 100: http.StatusRequestEntityTooLarge} {
+		body := "start=100&end=200&x=" + strings.Repeat("x", size)
+		req, err := http.NewRequest(http.MethodPost, w.server.URL+"/loki/api/v1/labels", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("X-Scope-OrgID", "t")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("a form of %d bytes: %d, want %d", len(body), resp.StatusCode, want)
+		}
+	}
+}
