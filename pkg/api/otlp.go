@@ -5,19 +5,11 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/loghttp"
-	"github.com/skaldlogs/skald/pkg/model"
 )
 
 // readOTLP reads the records of an OpenTelemetry client.
@@ -92,51 +84,12 @@ func partial(o *outcome, l *limits.Limits) otlpStatus {
 	return s
 }
 
-// RegisterGRPC adds what clients may send over gRPC: OpenTelemetry's LogsService.
-func (a *API) RegisterGRPC(g grpc.ServiceRegistrar) {
-	if a.pusher == nil {
-		return
-	}
-	g.RegisterService(&grpc.ServiceDesc{
-		ServiceName: "opentelemetry.proto.collector.logs.v1.LogsService",
-		HandlerType: (*any)(nil),
-		Methods: []grpc.MethodDesc{{
-			MethodName: "Export",
-			Handler: func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
-				// An empty message keeps all bytes as they came, for whoever
-				// measures them before they are decoded.
-				req := new(emptypb.Empty)
-				if err := decode(req); err != nil {
-					return nil, err
-				}
-				export := func(ctx context.Context, _ any) (any, error) {
-					return a.export(ctx, req.ProtoReflect().GetUnknown())
-				}
-				if interceptor == nil {
-					return export(ctx, req)
-				}
-				return interceptor(ctx, req, &grpc.UnaryServerInfo{FullMethod: exportMethod}, export)
-			},
-		}},
-	}, a)
-}
-
 // exportMethod is the method of OpenTelemetry's LogsService.
 const exportMethod = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 
 // export stores the records of an ExportLogsServiceRequest.
 func (a *API) export(ctx context.Context, request []byte) (*emptypb.Empty, error) {
-	var o outcome
-	md, _ := metadata.FromIncomingContext(ctx)
-	tenant, err := a.tenantOf(strings.Join(md.Get("x-scope-orgid"), "|"))
-	if err != nil {
-		o.err = err
-	} else {
-		o = a.store(ctx, tenant, model.AckMemory, loghttp.PushBody{
-			Reader:      bytes.NewReader(request),
-			ContentType: loghttp.OTLPProtobuf,
-		}, a.readOTLP)
-	}
+	o := a.called(ctx, loghttp.PushBody{Reader: bytes.NewReader(request), ContentType: loghttp.OTLPProtobuf}, a.readOTLP)
 	s := a.otlpStatus(&o)
 	if s.code == http.StatusOK || s.text == "" {
 		answer := new(emptypb.Empty)
@@ -145,27 +98,4 @@ func (a *API) export(ctx context.Context, request []byte) (*emptypb.Empty, error
 	}
 	a.logFailure(o.err, s.code, exportMethod)
 	return nil, grpcStatus(s)
-}
-
-// grpcStatus gives a status of HTTP its code of gRPC, such that a client sends
-// again what it may send again.
-func grpcStatus(s otlpStatus) error {
-	code := codes.InvalidArgument
-	switch s.code {
-	case http.StatusUnauthorized:
-		code = codes.Unauthenticated
-	case http.StatusServiceUnavailable:
-		code = codes.Unavailable
-	case http.StatusGatewayTimeout:
-		code = codes.DeadlineExceeded
-	case statusCanceled:
-		code = codes.Canceled
-	case http.StatusTooManyRequests:
-		limited, err := status.New(codes.ResourceExhausted, s.text).WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)})
-		if err == nil {
-			return limited.Err()
-		}
-		code = codes.Unavailable
-	}
-	return status.Error(code, s.text)
 }

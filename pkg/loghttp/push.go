@@ -94,6 +94,27 @@ func ReadLegacyPush(body PushBody, lim PushLimits) (*Push, error) {
 	return readPush(body, lim, (*jsonPush).legacy)
 }
 
+// ReadBarePush reads a PushRequest that has no snappy around it, as gRPC carries
+// it. Of the body only the reader counts.
+func ReadBarePush(body PushBody, lim PushLimits) (*Push, error) {
+	p := pushes.Get().(*Push)
+	p.budget = lim.Budget
+	err := p.hold(int64(cap(p.received) + cap(p.body)))
+	var wire []byte
+	if err == nil {
+		wire, err = p.decompress(PushBody{Reader: body.Reader}, lim)
+	}
+	if err == nil {
+		p.BodyBytes = int64(len(wire))
+		err = p.decoder.Decode(wire, &p.Batch)
+	}
+	if err != nil {
+		p.Release()
+		return nil, err
+	}
+	return p, nil
+}
+
 func readPush(body PushBody, lim PushLimits, decodeJSON func(*jsonPush, []byte) error) (*Push, error) {
 	media, _, err := mime.ParseMediaType(body.ContentType)
 	if err != nil {

@@ -508,3 +508,27 @@ func BenchmarkReadPush(b *testing.B) {
 		})
 	}
 }
+
+// What gRPC carries is read or refused, and what is read is what was sent.
+func FuzzReadBarePush(f *testing.F) {
+	wire := logproto.AppendPush(nil, &model.Batch{Streams: []model.Stream{{
+		Labels: `{app="web"}`, Entries: []model.Entry{{Timestamp: 1, Line: "line", Metadata: model.Metadata{{Name: "a", Value: "b"}}}},
+	}}})
+	f.Add(wire)
+	f.Add(wire[:len(wire)-1])
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, err := ReadBarePush(PushBody{Reader: bytes.NewReader(data)}, roomy)
+		if err != nil {
+			return
+		}
+		defer p.Release()
+		again, err := ReadBarePush(PushBody{Reader: bytes.NewReader(logproto.AppendPush(nil, &p.Batch))}, roomy)
+		if err != nil {
+			t.Fatalf("what was read is not read again: %v", err)
+		}
+		defer again.Release()
+		if got, want := again.Batch.Entries(), p.Batch.Entries(); got != want {
+			t.Errorf("%d entries, want %d", got, want)
+		}
+	})
+}
