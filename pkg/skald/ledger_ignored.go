@@ -246,6 +246,9 @@ var ignored = []section{
 	{verdict: Ignored, why: "does not apply: Alertmanagers are asked by version 2 of their API, the only one that they still have", under: "ruler", keys: `
 		enable_alertmanager_v2         -ruler.alertmanager-use-v2
 	`},
+	{verdict: Ignored, why: "does not apply: rules are evaluated in the ruler", under: "ruler", keys: `
+		evaluation.*                   -ruler.evaluation.*
+	`},
 	{verdict: Ignored, why: automatic, under: "ruler", keys: `
 		search_pending_for             -ruler.search-pending-for
 		flush_period                   -ruler.flush-period
@@ -254,7 +257,6 @@ var ignored = []section{
 	`},
 	{verdict: Ignored, why: notServed, under: "ruler", keys: `
 		remote_write.*                 -ruler.remote-write.*
-		evaluation.*                   -ruler.evaluation.*
 		wal.*                          -ruler.wal.*
 		*                              -ruler.*
 	`},
