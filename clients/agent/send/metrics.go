@@ -49,6 +49,7 @@ func (m *Metrics) prepare(host string) {
 	m.encoded.WithLabelValues(host)
 	m.sentBytes.WithLabelValues(host)
 	m.sentEntries.WithLabelValues(host)
+	m.retries.WithLabelValues(host, "")
 	for _, reason := range []string{reasonIngester, reasonRateLimited, reasonStreamLimited, reasonLineTooLong} {
 		for _, v := range []*prometheus.CounterVec{m.droppedBytes, m.droppedEntries, m.mutatedBytes, m.mutatedEntries} {
 			v.WithLabelValues(host, "", reason)

@@ -2,6 +2,7 @@ package syslog
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -80,7 +81,8 @@ func (f *framer) counted(n int) (message []byte, cut int, err error) {
 	if _, err := f.in.Discard(n - kept); err != nil {
 		return nil, 0, unexpected(err)
 	}
-	return f.message, n - kept, nil
+	// Some senders end a message with a line as well: it is none of its text.
+	return bytes.TrimSuffix(f.message, []byte("\n")), n - kept, nil
 }
 
 // line reads a message that begins with first and ends with its line.
