@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
+	commonmodel "github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
 
@@ -104,7 +104,7 @@ func TestMixin(t *testing.T) {
 		parser.Inspect(e, func(n parser.Node, _ []parser.Node) error {
 			if v, ok := n.(*parser.VectorSelector); ok {
 				for _, m := range v.LabelMatchers {
-					if m.Name == labels.MetricName {
+					if m.Name == commonmodel.MetricNameLabel {
 						wanted[m.Value] = what
 					}
 				}
