@@ -13,7 +13,8 @@ import (
 //
 // Regular expressions must match all of it, with one exception that Loki makes:
 // a literal with .* before or behind it, or one of several such, matches
-// wherever the literal stands. So level=~"err.*" keeps level="stderr".
+// wherever the literal stands. So level=~"err.*" keeps level="stderr", and level=~"",
+// which a dashboard asks for whose variable is empty, keeps everything.
 type TextMatcher struct {
 	matcher *labels.Matcher
 	// equal and within stand for the regular expression where it is one of those.
@@ -26,7 +27,11 @@ func NewTextMatcher(m *labels.Matcher) *TextMatcher {
 	t := &TextMatcher{matcher: m}
 	if m.Type == labels.MatchRegexp || m.Type == labels.MatchNotRegexp {
 		if re, err := syntax.Parse(m.Value, syntax.Perl); err == nil {
-			t.simple = t.simplify(re.Simplify()) && len(t.within) > 0
+			re = re.Simplify()
+			if re.Op == syntax.OpEmptyMatch {
+				t.within = []string{""}
+			}
+			t.simple = (re.Op == syntax.OpEmptyMatch || t.simplify(re)) && len(t.within) > 0
 		}
 	}
 	return t

@@ -243,14 +243,14 @@ func TestLabelFilters(t *testing.T) {
 	cases := []lineCase{}
 	for _, filter := range []string{
 		`n=5`, `n==5`, `n!=6`, `n>4.5`, `n>=5`, `n<6`, `n<=5`, `f>1`, `d=1m30s`, `d>1m`, `d<2m`, `s>1KB`, `s>=2kB`, `s<3KiB`, `s=2000B`, `u>=1KiB`, `u!=1024B`, `u>=1024B`, `u>1KB`,
-		`w="word"`, `w!="x"`, `w=~"w.*"`, `w=~"w[a-z]+"`, `w!~"x.*"`, `err=~"err.*"`, `err=~"x|.*err"`, `nope=""`, `nope!="x"`, `nope=~".*"`,
+		`w="word"`, `w!="x"`, `w=~"w.*"`, `w=~"w[a-z]+"`, `w!~"x.*"`, `err=~"err.*"`, `err=~"x|.*err"`, `w=~""`, `nope=~""`, `nope=""`, `nope!="x"`, `nope=~".*"`,
 		`app="web"`, `app=~"w.b"`, `ip=ip("10.0.0.0/8")`, `ip!=ip("10.1.2.4")`, `w!=ip("10.0.0.0/8")`,
 		`n=5 and w="word"`, `n=6 or w="word"`, `n=5, w="x" or f>1`, `n=6 or (w="word" and f>1)`, `__error__=""`,
 	} {
 		cases = append(cases, lineCase{name: "keeps", stages: `| logfmt | ` + filter + ` | keep app, env`, line: line})
 	}
 	for _, filter := range []string{
-		`n=6`, `n!=5`, `n>5`, `f<1.5`, `d<90s`, `s>2KB`, `w="x"`, `w!="word"`, `w=~"or"`, `w=~"[a-z]"`, `w!~".*ord"`, `err!~"err.*"`, `nope="x"`, `nope!=""`, `nope=~".+"`,
+		`n=6`, `n!=5`, `n>5`, `f<1.5`, `d<90s`, `s>2KB`, `w="x"`, `w!="word"`, `w=~"or"`, `w=~"[a-z]"`, `w!~".*ord"`, `err!~"err.*"`, `w!~""`, `nope!~""`, `nope="x"`, `nope!=""`, `nope=~".+"`,
 		`nope>0`, `nope<0`, `nope>1s`, `nope>1B`, `nope=ip("10.0.0.1")`, `nope!=ip("10.0.0.1")`, `w=ip("10.0.0.1")`, `ip!=ip("10.1.2.3")`, `n=5 and w="x"`, `n=6 or w="x"`, `__error__!=""`,
 	} {
 		cases = append(cases, lineCase{name: "drops", stages: `| logfmt | ` + filter, line: line, want: "dropped"})
