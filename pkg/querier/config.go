@@ -17,6 +17,10 @@ type Config struct {
 	PerRequestLimitsEnabled bool `yaml:"per_request_limits_enabled"`
 	// TailMaxDuration ends tails that last longer. 0 lets them go on.
 	TailMaxDuration time.Duration `yaml:"tail_max_duration"`
+	// QueryStoreOnly and QueryIngesterOnly leave the other half of the entries out
+	// of all answers; at most one of them.
+	QueryStoreOnly    bool `yaml:"query_store_only"`
+	QueryIngesterOnly bool `yaml:"query_ingester_only"`
 }
 
 // RegisterFlags adds the settings of c to f, each with its default.
@@ -25,6 +29,8 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	f.BoolVar(&c.MultiTenantQueriesEnabled, "querier.multi-tenant-queries-enabled", false, "Let a query ask several tenants, named in its header with | between them.")
 	f.BoolVar(&c.PerRequestLimitsEnabled, "querier.per-request-limits-enabled", false, "Let a request put limits on itself, in its header X-Loki-Query-Limits, where they are stricter than its tenant's.")
 	f.DurationVar(&c.TailMaxDuration, "querier.tail-max-duration", time.Hour, "Tails that last longer are closed. 0 for no limit.")
+	f.BoolVar(&c.QueryStoreOnly, "querier.query-store-only", false, "Answer of the store alone: nothing is found that ingesters did not flush. Tails are as ever.")
+	f.BoolVar(&c.QueryIngesterOnly, "querier.query-ingester-only", false, "Answer of ingesters' memory alone: nothing is found that they handed to the store.")
 }
 
 // Validate reports settings that cannot work together.
@@ -34,6 +40,9 @@ func (c *Config) Validate() error {
 	}
 	if c.TailMaxDuration < 0 {
 		return errors.New("tail_max_duration must not be negative")
+	}
+	if c.QueryStoreOnly && c.QueryIngesterOnly {
+		return errors.New("query_store_only and query_ingester_only leave nothing to answer of")
 	}
 	return nil
 }

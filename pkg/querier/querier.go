@@ -95,6 +95,9 @@ func New(cfg Config, o Options) *Querier {
 	if o.Expiry == nil {
 		o.Expiry = func(string) (storage.Expiry, error) { return storage.Expiry{}, nil }
 	}
+	if cfg.QueryIngesterOnly {
+		o.Store = blindStore{o.Store}
+	}
 	q := &Querier{
 		cfg:       cfg,
 		ring:      o.Ring,
@@ -232,6 +235,9 @@ func (q *Querier) series(ctx context.Context, req *scan.Request) ([]labels.Label
 // leave every stream with an answer; drop gets the answers that are not
 // returned after all.
 func fromIngesters[T any](ctx context.Context, q *Querier, ask func(context.Context, Source) (T, error), drop func(T)) ([]T, error) {
+	if q.cfg.QueryStoreOnly {
+		return nil, nil
+	}
 	set, err := q.ring.GetReplicationSetForOperation(ring.Read)
 	if err != nil {
 		return nil, fmt.Errorf("find the ingesters: %w", err)

@@ -26,6 +26,9 @@ func (s *Skald) registerRoutes(r *mux.Router) {
 	r.Path("/config").Methods(http.MethodGet).HandlerFunc(s.showConfig)
 	r.Path("/config/tenant/v1/limits").Methods(http.MethodGet).HandlerFunc(s.showLimits)
 	r.Path("/log_level").Methods(http.MethodGet, http.MethodPost).HandlerFunc(s.logLevel)
+	for path, why := range noRings {
+		r.Path(path).Methods(http.MethodGet, http.MethodPost).HandlerFunc(noRing(why))
+	}
 	r.Path("/loki/api/v1/status/buildinfo").Methods(http.MethodGet).HandlerFunc(buildInfo)
 }
 

@@ -95,7 +95,7 @@ var honoured = []section{
 		remote_timeout pool_config.client_cleanup_period pool_config.health_check_ingesters
 		pool_config.remote_timeout`},
 	{verdict: Honoured, under: "ingester_client.grpc_client_config", keys: grpcClientKeys},
-	{verdict: Honoured, under: "querier", keys: `max_concurrent per_request_limits_enabled multi_tenant_queries_enabled tail_max_duration`},
+	{verdict: Honoured, under: "querier", keys: `max_concurrent per_request_limits_enabled multi_tenant_queries_enabled tail_max_duration query_store_only query_ingester_only`},
 	{verdict: Honoured, under: "frontend", keys: `compress_responses max_outstanding_per_tenant log_queries_longer_than max_body_size`},
 	{verdict: Honoured, under: "query_range", keys: `
 		cache_results results_cache.cache.embedded_cache.enabled results_cache.cache.embedded_cache.max_size_mb

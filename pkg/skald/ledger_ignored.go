@@ -91,6 +91,8 @@ var ignored = []section{
 	`},
 	{verdict: Ignored, why: notServed, under: "distributor", keys: `
 		write_failures_logging  -distributor.write-failures-logging.*
+	`},
+	{verdict: Ignored, why: "does not apply: limits_config.policy_stream_mapping holds for every tenant that has none of its own", under: "distributor", keys: `
 		default_policy_stream_mapping
 	`},
 	{verdict: Ignored, why: "does not apply: the ring of distributors lies where that of the ingesters does", under: "distributor", keys: `
@@ -149,10 +151,6 @@ var ignored = []section{
 		query_ingesters_within  -querier.query-ingesters-within
 		extra_query_delay       -querier.extra-query-delay
 		ingester_query_store_max_lookback_period
-	`},
-	{verdict: Ignored, why: notServed, under: "querier", keys: `
-		query_store_only             -querier.query-store-only
-		query_ingester_only          -querier.query-ingester-only
 	`},
 	{verdict: Ignored, why: experiments, under: "querier", keys: `
 		engine                       -querier.engine.*
@@ -360,9 +358,11 @@ var ignored = []section{
 		object_store.azure.*
 	`},
 
+	{verdict: Ignored, why: "does not apply: an index finds any number of streams; max_query_series and max_query_bytes_read bound what queries do with them", under: "limits_config", keys: `
+		cardinality_limit
+	`},
 	{verdict: Ignored, why: notServed, under: "limits_config", keys: `
 		use_owned_stream_count
-		cardinality_limit
 		max_query_parallelism
 		tsdb_max_query_parallelism
 		tsdb_max_bytes_per_shard
