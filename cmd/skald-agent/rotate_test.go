@@ -142,16 +142,23 @@ func compress(tb testing.TB, from, to string) {
 	check(tb, os.Remove(from))
 }
 
-// sizes of the test: few by default, those of SKALD_SEEDS when it is set.
+// sizes of a test.
 type sizes struct{ files, rotations, kills int }
 
+// testSizes returns the sizes, and how many seeds to try: SKALD_SEEDS has more of
+// them, and SKALD_SIZE, such as 100,50,20, more files, rotations and kills.
 func testSizes(tb testing.TB) (sizes, uint64) {
+	size, seeds := sizes{10, 6, 4}, uint64(1)
 	if s := os.Getenv("SKALD_SEEDS"); s != "" {
-		n, err := strconv.ParseUint(s, 10, 64)
+		var err error
+		seeds, err = strconv.ParseUint(s, 10, 64)
 		check(tb, err)
-		return sizes{100, 50, 20}, n
 	}
-	return sizes{10, 6, 4}, 1
+	if s := os.Getenv("SKALD_SIZE"); s != "" {
+		_, err := fmt.Sscanf(s, "%d,%d,%d", &size.files, &size.rotations, &size.kills)
+		check(tb, err)
+	}
+	return size, seeds
 }
 
 const agentConfig = `
@@ -310,8 +317,14 @@ func checkStream(t *testing.T, w *writer, got []received) {
 
 // TestExactlyOnce is the same with a real server, which has each line once.
 func TestExactlyOnce(t *testing.T) {
-	size, _ := testSizes(t)
-	rnd := rand.New(rand.NewPCG(7, 7))
+	size, seeds := testSizes(t)
+	for seed := range seeds {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { exactlyOnce(t, size, seed) })
+	}
+}
+
+func exactlyOnce(t *testing.T, size sizes, seed uint64) {
+	rnd := rand.New(rand.NewPCG(seed, 7))
 	server := startSkald(t)
 	dir := t.TempDir()
 	agent, _ := newAgent(t, dir, server)

@@ -12,6 +12,28 @@
 // after a restart. A file that was truncated is a new generation; what was not
 // read of the old one is read from the copy beside it, if there is one.
 //
+// # What holds
+//
+// Nothing is lost and nothing read twice because, at each moment:
+//
+//   - An offset of a track stands for the same byte for ever. What is read counts
+//     only if the first bytes of the file were still the known ones afterwards
+//     (generation.confirm), else it is of another generation.
+//   - The journal knows a file before it knows a batch with lines of it: its first
+//     bytes are noted when it is first seen, when it is opened and when it is
+//     read, always before its lines are put. So whatever a crash leaves can be
+//     told from what lies there later under the same inode.
+//   - A generation that lies at its path no more is looked for under other names,
+//     and as a copy, again and again: a listing counts only when a second one says
+//     the same, since names change meanwhile. Generations that are found between
+//     it and the one that lies at the path now are read, too.
+//   - A track is read by one stream (Tailer.claim), also when patterns name the
+//     rotated files. A copy in the making begins as what lies at the path does,
+//     and is left alone.
+//
+// Files that are equal in their first 1024 bytes, under one inode or as copies,
+// are one file to this package, and so are shorter ones that begin alike.
+//
 // # Work
 //
 // One goroutine looks for changes and any number of workers read, so that there

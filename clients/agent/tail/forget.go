@@ -52,6 +52,9 @@ func (t *Tailer) forget(found map[streamKey]*Target, now time.Time) {
 // vanished reports whether nothing lies at a path, nor under the names that
 // rotation would have given it.
 func vanished(path string) bool {
-	_, err := stat(path)
-	return errors.Is(err, fs.ErrNotExist) && len(siblings(path)) == 0
+	if _, err := stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	left, settled := siblings(path)
+	return settled && len(left) == 0
 }

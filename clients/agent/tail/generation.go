@@ -22,11 +22,13 @@ var errTruncated = errors.New("truncated")
 // A generation is one file that lay at a stream's path.
 type generation struct {
 	track  *position.Track
-	name   string // where it was last found
+	name   string // where it was last found; empty while it is looked for
 	origin string // where it lay before it was rotated
 	format Format
 	id     identity // as it was last seen
 	prefix prefix
+	// learned says that the track does not have the prefix yet.
+	learned bool
 
 	file *os.File // nil while it is closed
 	// next is the offset of the first line that was not handed on.
@@ -66,14 +68,14 @@ func (g *generation) open() error {
 	case err != nil:
 	case !id.same(g.id):
 		err = &fs.PathError{Op: "open", Path: g.name, Err: fs.ErrNotExist}
-	case g.format == Plain && id.size >= g.prefix.bytes && prefixOf(f, g.prefix.bytes) != g.prefix:
+	case g.format == Plain && prefixOf(f, g.prefix.bytes) != g.prefix:
 		err = errTruncated
 	}
 	if err != nil {
 		_ = f.Close()
 		return err
 	}
-	g.file = f
+	g.file, g.id = f, id
 	return nil
 }
 
@@ -157,15 +159,62 @@ func (g *generation) advance(data []byte, n int) {
 	g.anchor = append(append(g.anchor[:0], g.anchor[len(g.anchor)-keep:]...), data[:n]...)
 }
 
-// learn extends the prefix to what has been read by now.
-func (g *generation) learn() bool {
-	if g.format != Plain || g.prefix.bytes >= prefixBytes || g.prefix.bytes >= g.next || g.file == nil {
-		return false
+// confirm checks that data, which fill just returned, is of the file that was
+// read before, and extends the prefix by it; learned says that it did. As long
+// as the prefix is what it was, now that data was read, so is data. When it is
+// not, but the anchor was, and is no more, the file was truncated after data was read.
+func (g *generation) confirm(data, buf []byte) (learned bool, err error) {
+	if g.format != Plain {
+		return false, nil
 	}
-	p := prefixOf(g.file, min(g.next, prefixBytes))
-	if p.bytes <= g.prefix.bytes {
-		return false
+	head := data
+	if g.next > 0 || int64(len(data)) < g.prefix.bytes {
+		n, err := g.file.ReadAt(buf[:min(max(g.next+int64(len(data)), g.prefix.bytes), prefixBytes)], 0)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false, err
+		}
+		head = buf[:n]
 	}
+	head = head[:min(len(head), prefixBytes)]
+	same := int64(len(head)) >= g.prefix.bytes && hashed(head[:g.prefix.bytes]) == g.prefix
+	if both := int64(len(head)) - g.next; same && both > 0 {
+		both = min(both, int64(len(data)))
+		same = bytes.Equal(head[g.next:g.next+both], data[:both])
+	}
+	switch {
+	case !same && len(g.anchor) > 0 && !g.anchored(buf):
+		return false, nil // the next look sees it
+	case !same:
+		return false, errTruncated
+	case int64(len(head)) <= g.prefix.bytes:
+		return false, nil
+	}
+	g.prefix = hashed(head)
+	return true, nil
+}
+
+// anchored reports whether the anchor is where it was.
+func (g *generation) anchored(buf []byte) bool {
+	n, _ := g.file.ReadAt(buf[:len(g.anchor)], g.next-int64(len(g.anchor)))
+	return bytes.Equal(buf[:n], g.anchor)
+}
+
+// sight extends the prefix to bytes that are not read yet, so that a copy of
+// the file is known as one even when it is truncated before it is read.
+func (g *generation) sight() (learned bool, err error) {
+	if g.format != Plain || g.file == nil || g.prefix.bytes >= leastPrefix || g.prefix.bytes >= g.id.size {
+		return false, nil
+	}
+	buf := make([]byte, prefixBytes)
+	n, err := g.file.ReadAt(buf, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	if int64(n) < g.prefix.bytes || hashed(buf[:g.prefix.bytes]) != g.prefix {
+		return false, errTruncated
+	}
+	p := hashed(buf[:n])
+	learned = p.bytes > g.prefix.bytes
 	g.prefix = p
-	return true
+	return learned, nil
 }

@@ -6,8 +6,12 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// prefixBytes is how many first bytes of a file tell it from others.
-const prefixBytes = 1024
+const (
+	// prefixBytes is how many first bytes of a file tell it from others.
+	prefixBytes = 1024
+	// leastPrefix is how many are taken before they are read, if there are as many.
+	leastPrefix = 64
+)
 
 // A prefix is the hash of a file's first bytes.
 type prefix struct {

@@ -14,6 +14,8 @@ const (
 	quantumBytes = 1 << 20   // read of one stream before the next has its turn
 	// searchPause is how long to wait before a file is looked for again.
 	searchPause = 200 * time.Millisecond
+	// truncatePause is how soon a file that was truncated is looked at again.
+	truncatePause = 10 * time.Millisecond
 	// maxLineBytes is the longest line; the rest of a longer one is the next.
 	maxLineBytes = 4 << 20
 )
@@ -24,6 +26,7 @@ type worker struct {
 	buf     []byte // what is read
 	text    []byte // what was converted to UTF-8
 	entries []entry.Entry
+	head    [prefixBytes]byte
 }
 
 // outcome says how a stream goes on.
@@ -89,6 +92,8 @@ func (w *worker) step(ctx context.Context, s *stream) (n int, wake time.Time, er
 		return 0, wake, nil
 	}
 	lines := w.split(s, g, data)
+	// The journal must know the file before it knows a batch with lines of it.
+	s.learned(g)
 	s.mu.Unlock()
 	err = s.chain.Put(ctx, w.entries)
 	clear(w.entries)
@@ -103,7 +108,6 @@ func (w *worker) step(ctx context.Context, s *stream) (n int, wake time.Time, er
 		g.quiet = time.Now()
 	}
 	g.track.Read(lines)
-	s.learned(g)
 	s.count(g, lines)
 	return len(data), wake, nil
 }
@@ -122,9 +126,14 @@ func (w *worker) pick(s *stream, now time.Time) (_ *generation, data []byte, wak
 			return nil, nil, earlier(wake, now.Add(searchPause))
 		}
 		data, eof, err := w.fill(s, g)
+		if err == nil && len(data) > 0 {
+			var learned bool
+			learned, err = g.confirm(data, w.head[:])
+			g.learned = g.learned || learned
+		}
 		if errors.Is(err, errTruncated) {
-			s.truncate(g, g.id, now)
-			return nil, nil, now // what was not read may be in a copy
+			s.truncate(g, now)
+			return nil, nil, earlier(wake, now.Add(truncatePause)) // what was not read may be in a copy
 		}
 		if err != nil {
 			s.close(g)
@@ -218,9 +227,8 @@ func (w *worker) split(s *stream, g *generation, data []byte) int64 {
 
 // learned notes what is known of the file by now. Call with s.mu held.
 func (s *stream) learned(g *generation) {
-	learned := g.learn()
-	if learned || g.id.modified-g.noted >= int64(time.Second) {
-		g.noted = g.id.modified
+	if g.learned || g.id.modified-g.noted >= int64(time.Second) {
+		g.learned, g.noted = false, g.id.modified
 		g.track.Rename(func(n *position.Name) {
 			n.PrefixBytes, n.Prefix = g.prefix.bytes, g.prefix.hash
 			n.Modified = max(n.Modified, g.id.modified)

@@ -209,7 +209,10 @@ func (t *Tailer) release(s *stream) {
 	}
 	s.gens = nil
 	t.metrics.forget(s.path)
-	if _, err := stat(s.path); !errors.Is(err, fs.ErrNotExist) || len(siblings(s.realPath())) > 0 {
+	if _, err := stat(s.path); !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if left, settled := siblings(s.realPath()); len(left) > 0 || !settled {
 		return
 	}
 	for _, k := range t.book.Files(s.path) {

@@ -11,9 +11,8 @@ import (
 	"github.com/skaldlogs/skald/clients/agent/position"
 )
 
-// leastPrefix is how many equal first bytes make a file under another inode a
-// copy of one that is known.
-const leastPrefix = 32
+// maxListings is how often a folder is listed until two listings agree.
+const maxListings = 8
 
 // A sibling is a file beside another, with a name that rotation may have given.
 type sibling struct {
@@ -46,8 +45,22 @@ func isRotated(name, base string) bool {
 }
 
 // siblings returns the files beside path that rotation may have made of it,
-// oldest first.
-func siblings(path string) []sibling {
+// oldest first. A listing may miss a file that gets another name meanwhile, so
+// two in a row must agree; settled says that they did.
+func siblings(path string) (found []sibling, settled bool) {
+	found = listSiblings(path)
+	for range maxListings {
+		again := listSiblings(path)
+		if slices.EqualFunc(found, again, func(a, b sibling) bool { return a.name == b.name && a.id.same(b.id) }) {
+			return again, true
+		}
+		found = again
+	}
+	return found, false
+}
+
+// listSiblings lists once.
+func listSiblings(path string) []sibling {
 	dir, base := filepath.Split(path)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -97,13 +110,36 @@ func (s *sibling) holds(t *position.Track) bool {
 	if s.format == Plain && s.id.device == n.Device && s.id.inode == n.Inode {
 		return s.prefix(want.bytes) == want && s.id.size >= want.bytes
 	}
-	if want.bytes < leastPrefix {
-		return false
+	if want.bytes == 0 {
+		return false // nothing was seen of it
 	}
 	if s.format == Plain && (s.id.size < t.Low() || n.Finished && s.id.size != t.Low()) {
 		return false
 	}
 	return s.prefix(want.bytes) == want
+}
+
+// begins reports whether the sibling is as far as it goes what lies at the path:
+// a copy in the making.
+func (s *sibling) begins(here sibling) bool {
+	if s.format != Plain || here.format != Plain || here.id.size == 0 || s.id.size > here.id.size {
+		return false
+	}
+	n := min(s.id.size, prefixBytes)
+	return s.prefix(n) == here.prefix(n)
+}
+
+// sight is the prefix that the sibling has now, or the zero value when another
+// file has its name by now.
+func (s *sibling) sight() prefix {
+	if s.id.size == 0 {
+		return prefix{}
+	}
+	p := s.prefix(prefixBytes)
+	if at, err := stat(s.name); err != nil || !at.same(s.id) {
+		return prefix{}
+	}
+	return p
 }
 
 // prefix hashes the first bytes of what the sibling holds.

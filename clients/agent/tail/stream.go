@@ -25,6 +25,9 @@ const (
 	// maxSearches is how often a rotated file is looked for before it counts as
 	// lost: names change while they are read.
 	maxSearches = 10
+	// maxMissed is that for files that two listings agree are not there: each
+	// further one keeps newer files waiting, and these may be removed meanwhile.
+	maxMissed = 2
 	// maxFailures is how often in a row a file may fail to be read.
 	maxFailures = 20
 )
@@ -112,22 +115,45 @@ func (s *stream) found(id identity, now time.Time) {
 		s.rotate(g, now, "renamed")
 		s.begin(id, now)
 		return
-	case g.format == Plain && id.size < g.next:
-		s.truncate(g, id, now)
+	case g.format == Plain && g.prefix.bytes == 0 && g.next == 0 && id.modified != g.id.modified:
+		// An empty file was filled. It may have been before, and copied and
+		// truncated, so it begins anew.
+		s.close(g)
+		s.gens = s.gens[:len(s.gens)-1]
+		s.begin(id, now)
+		return
+	case g.format == Plain && id.size < max(g.next, g.prefix.bytes):
+		s.truncate(g, now)
+		s.begin(id, now)
 		return
 	}
 	g.id = id
 	// A file with something to read is held open, so that it can be read even
 	// when it is removed before a server takes its lines.
-	if g.pending() && g.file == nil && s.t.mayOpen() {
-		s.open(g)
+	if !g.pending() || g.file == nil && !s.t.mayOpen() || !s.open(g) {
+		return
 	}
+	if errors.Is(s.sight(g), errTruncated) {
+		s.truncate(g, now)
+		s.begin(id, now)
+	}
+}
+
+// sight has the journal know the first bytes of an open file.
+func (s *stream) sight(g *generation) error {
+	learned, err := g.sight()
+	g.learned = g.learned || learned
+	s.learned(g)
+	return err
 }
 
 // open opens a generation, and reports whether that worked.
 func (s *stream) open(g *generation) bool {
 	if g.file != nil {
 		return true
+	}
+	if g.name == "" && !s.missing {
+		return false // see missed
 	}
 	err := g.open()
 	if errors.Is(err, fs.ErrNotExist) && s.locate(g) {
@@ -136,12 +162,13 @@ func (s *stream) open(g *generation) bool {
 	if err == nil {
 		s.t.opened.Add(1)
 		s.logged = ""
+		_ = s.sight(g) // a reader finds out what it says
 		return true
 	}
 	g.failed++
 	switch gone := errors.Is(err, fs.ErrNotExist); {
 	case errors.Is(err, errTruncated):
-		s.truncate(g, g.id, time.Now())
+		s.truncate(g, time.Now())
 	case gone && !g.rotated:
 		// It is being rotated; what is there now is seen at the next look.
 	case g.failed > maxFailures || gone && g.failed > maxSearches:
@@ -167,46 +194,41 @@ func (s *stream) rotate(g *generation, now time.Time, how string) {
 		s.open(g)
 	} else if id, err := statFile(g.file); err == nil {
 		g.id = id
+		_ = s.sight(g)
 	}
 }
 
 // truncate ends a generation whose file was emptied. What was not read of it may
-// be in a copy.
-func (s *stream) truncate(g *generation, id identity, now time.Time) {
+// be in a copy, and so may files that lay at the path since: the next begin finds
+// them, as after a restart.
+func (s *stream) truncate(g *generation, now time.Time) {
 	s.close(g)
 	s.t.metrics.rotations.WithLabelValues("truncated").Inc()
-	again := g.rotated // it was a copy already, or lay somewhere else
-	g.rotated, g.quiet, g.anchor = true, now, g.anchor[:0]
-	if again {
+	if g.rotated { // it was a copy already, or lay somewhere else
 		s.lose(g, errTruncated)
 		return
 	}
-	copied := false
-	for _, sib := range slices.Backward(siblings(s.realPath())) {
-		if !sib.id.same(g.id) && sib.holds(g.track) {
-			s.move(g, sib)
-			copied = true
-			break
-		}
-	}
-	if !copied {
-		if g.id.size > g.next {
-			level.Warn(s.t.logger).Log("msg", "file was truncated before it was read to its end, and there is no copy of it", "path", s.path, "bytes", g.id.size-g.next)
-		}
-		s.drain(g)
-	}
-	s.add(id, s.realPath(), 0)
+	g.rotated, g.quiet, g.name = true, now, ""
+	s.t.book.Move(g.track, func(n *position.Name) {
+		n.Device, n.Inode, n.Modified = 0, 0, max(n.Modified, g.id.modified)
+	})
 }
 
 // locate finds a generation under the name that rotation gave it.
 func (s *stream) locate(g *generation) bool {
-	for _, sib := range slices.Backward(siblings(g.origin)) {
-		if sib.holds(g.track) && !s.reads(sib.id) {
-			s.move(g, sib)
-			return true
+	found, _ := siblings(g.origin)
+	fits := func(sib sibling) bool { return sib.holds(g.track) && !s.reads(sib.id) }
+	i := slices.IndexFunc(found, func(sib sibling) bool { return sib.id.same(g.id) && fits(sib) })
+	for n := len(found) - 1; i < 0 && n >= 0; n-- {
+		if fits(found[n]) {
+			i = n
 		}
 	}
-	return false
+	if i < 0 {
+		return false
+	}
+	s.move(g, found[i])
+	return true
 }
 
 // reads reports whether a generation that is not drained is of that file, under
@@ -252,10 +274,14 @@ func (s *stream) begin(id identity, now time.Time) {
 		return
 	}
 	here := sibling{name: s.realPath(), id: id, format: s.target.Format}
+	if s.back(here, now) {
+		return
+	}
 	// With a single glance most starts are over: the newest file that is known
 	// still lies where it did.
 	last := known[len(known)-1]
-	if here.is(last) && !s.unfinished(known[:len(known)-1]) {
+	// A file that was empty then may have been filled and copied since.
+	if here.is(last) && !s.unfinished(known[:len(known)-1]) && (here.format != Plain || last.Name().PrefixBytes > 0) {
 		s.resume(last, here)
 		return
 	}
@@ -263,12 +289,28 @@ func (s *stream) begin(id identity, now time.Time) {
 		return
 	}
 	for _, t := range slices.Backward(known) {
-		if here.is(t) && !s.owns(t) {
+		if here.is(t) && !s.owns(t) && s.t.claim(t, s) {
 			s.resume(t, here)
 			return
 		}
 	}
-	s.add(id, s.realPath(), 0)
+	s.adopt(here)
+}
+
+// back reports whether the newest file lies at the path again, as after a
+// symbolic link was made anew. It is gone on with.
+func (s *stream) back(here sibling, now time.Time) bool {
+	n := len(s.gens)
+	if n == 0 {
+		return false
+	}
+	g := s.gens[n-1]
+	if g.name == "" || g.format != here.format || !g.id.same(here.id) || !here.is(g.track) || here.id.size < g.next {
+		return false
+	}
+	g.rotated, g.drained, g.name, g.failed = false, false, here.name, 0
+	s.found(here.id, now)
+	return true
 }
 
 // missed finds the generations that a path had since its newest known track, and
@@ -276,7 +318,7 @@ func (s *stream) begin(id identity, now time.Time) {
 // called again, with a new look at the path, since names changed meanwhile.
 func (s *stream) missed(here sibling, known []*position.Track, now time.Time) bool {
 	last := known[len(known)-1]
-	all := siblings(s.realPath())
+	all, settled := siblings(s.realPath())
 	tracks := make([]*position.Track, len(all))
 	found := map[*position.Track]bool{}
 	from := len(all) // of all: the first that is newer than what is known
@@ -288,22 +330,21 @@ func (s *stream) missed(here sibling, known []*position.Track, now time.Time) bo
 	}
 	var lost []*position.Track
 	for _, t := range known {
-		if !t.Name().Finished && !s.owns(t) && !found[t] && !here.is(t) {
+		if s.seeks(t) && !found[t] && !here.is(t) {
 			lost = append(lost, t)
 		}
 	}
 	at, err := stat(s.path)
-	if moved := err != nil || !at.same(here.id); moved || len(lost) > 0 && s.searches < maxSearches {
+	if moved := err != nil || !at.same(here.id); moved || len(lost) > 0 && s.searches < maxMissed || !settled && s.searches < maxSearches {
 		s.searches++
 		return false
 	}
 	s.searches = 0
-	for _, t := range lost {
-		level.Warn(s.t.logger).Log("msg", "file was rotated away and is nowhere to be found", "path", s.path, "position", t.Low())
-		s.t.metrics.lost.Inc()
-		s.t.finish(t)
-	}
-	if from == len(all) {
+	s.giveUp(lost)
+	switch {
+	case here.is(last) && last.Name().PrefixBytes > 0:
+		from = len(all) // nothing beside the newest file is newer
+	case from == len(all):
 		// The newest known file is gone: time has to tell.
 		newest := newestModified(known)
 		for from > 0 && all[from-1].id.modified > newest {
@@ -313,15 +354,46 @@ func (s *stream) missed(here sibling, known []*position.Track, now time.Time) bo
 	for i, sib := range all {
 		t := tracks[i]
 		switch {
-		case sib.id.same(here.id) || s.t.follows(s.job, sib.name):
-		case t == nil && i >= from:
-			s.add(sib.id, sib.name, 0).found(sib, now)
-		case t != nil && !t.Name().Finished && !s.owns(t) && !here.is(t):
-			s.resume(t, sib).found(sib, now)
-			s.t.book.Move(t, func(n *position.Name) { n.Device, n.Inode = sib.id.device, sib.id.inode })
+		case sib.id.same(here.id) || t == nil && sib.begins(here):
+		case t == nil && i >= from && !s.t.follows(s.job, sib.name) && !s.t.knows(s.job, &sib):
+			s.add(sib, 0).found(sib, now)
+		case t != nil && s.seeks(t) && !here.is(t):
+			if g := s.generation(t); g != nil {
+				s.move(g, sib)
+			} else if s.t.claim(t, s) {
+				s.resume(t, sib).found(sib, now)
+				s.t.book.Move(t, func(n *position.Name) { n.Device, n.Inode = sib.id.device, sib.id.inode })
+			}
 		}
 	}
 	return true
+}
+
+// seeks reports whether a track is one that the file has to be found for.
+func (s *stream) seeks(t *position.Track) bool {
+	if g := s.generation(t); g != nil {
+		return g.name == "" && !g.drained
+	}
+	owner := s.t.owner(t)
+	return !t.Name().Finished && (owner == nil || owner == s)
+}
+
+// giveUp ends tracks whose files are nowhere to be found.
+func (s *stream) giveUp(lost []*position.Track) {
+	for _, t := range lost {
+		g := s.generation(t)
+		if g == nil {
+			level.Warn(s.t.logger).Log("msg", "file was rotated away and is nowhere to be found", "path", s.path, "position", t.Low())
+			s.t.metrics.lost.Inc()
+			s.t.finish(t)
+			continue
+		}
+		if g.id.size > g.next {
+			level.Warn(s.t.logger).Log("msg", "file was truncated before it was read to its end, and there is no copy of it", "path", s.path, "bytes", g.id.size-g.next)
+			s.t.metrics.lost.Inc()
+		}
+		s.drain(g)
+	}
 }
 
 func newestModified(known []*position.Track) int64 {
@@ -333,35 +405,50 @@ func newestModified(known []*position.Track) int64 {
 }
 
 // owns reports whether a generation of the stream has the track.
-func (s *stream) owns(t *position.Track) bool {
-	return slices.ContainsFunc(s.gens, func(g *generation) bool { return g.track == t })
+func (s *stream) owns(t *position.Track) bool { return s.generation(t) != nil }
+
+// generation is the one that has a track, or nil.
+func (s *stream) generation(t *position.Track) *generation {
+	for _, g := range s.gens {
+		if g.track == t {
+			return g
+		}
+	}
+	return nil
 }
 
 // beginNew begins a path of which this agent has read nothing.
 func (s *stream) beginNew(id identity) {
+	here := sibling{name: s.realPath(), id: id, format: s.target.Format}
 	if offset, ok := s.t.book.Foreign(s.path); ok {
 		if offset > id.size && s.target.Format == Plain {
 			offset = 0
 		}
-		s.add(id, s.realPath(), offset)
+		s.add(here, offset)
 		s.t.book.Taken(s.path)
 		return
 	}
-	here := sibling{name: s.realPath(), id: id, format: s.target.Format}
+	s.adopt(here)
+}
+
+// adopt begins a file that the path did not have before. It may have had another
+// name, or be a copy of one that is read under another.
+func (s *stream) adopt(here sibling) {
+	id := here.id
 	if t := s.t.book.ByInode(s.job, id.device, id.inode); t != nil && here.holds(t) {
 		// The file had another name. Whoever read it under that one goes on.
 		if owner := s.t.owner(t); owner != nil && owner != s {
 			if other, err := stat(t.Name().Path); err != nil || !other.same(id) {
 				return
 			}
-		} else if owner == nil {
+		} else if s.t.claim(t, s) {
 			s.resume(t, here)
 			return
 		}
 	} else if s.t.copied(s, here) {
 		return
 	}
-	s.add(id, s.realPath(), 0)
+	s.add(here, 0)
 }
 
 // is reports whether the sibling, at the path, goes on where a track ends.
@@ -377,19 +464,23 @@ func (s *sibling) is(t *position.Track) bool {
 }
 
 // match finds the track that a sibling is of: by inode first, since copies look
-// alike.
+// alike, then the one of which most is known, and of those the newest.
 func match(sib *sibling, known []*position.Track) *position.Track {
-	for _, t := range known {
-		if n := t.Name(); sib.format == Plain && n.Device == sib.id.device && n.Inode == sib.id.inode && sib.holds(t) {
-			return t
-		}
-	}
+	var best *position.Track
+	most := int64(0)
 	for _, t := range slices.Backward(known) {
-		if sib.holds(t) {
+		if !sib.holds(t) {
+			continue
+		}
+		n := t.Name()
+		if sib.format == Plain && n.Device == sib.id.device && n.Inode == sib.id.inode {
 			return t
 		}
+		if n.PrefixBytes > most {
+			best, most = t, n.PrefixBytes
+		}
 	}
-	return nil
+	return best
 }
 
 func (s *stream) unfinished(tracks []*position.Track) bool {
@@ -399,9 +490,12 @@ func (s *stream) unfinished(tracks []*position.Track) bool {
 }
 
 // add begins a generation with a track of its own.
-func (s *stream) add(id identity, name string, offset int64) *generation {
-	t := s.t.book.NewFile(position.Name{Job: s.job, Path: s.path, Device: id.device, Inode: id.inode, Modified: id.modified}, offset)
-	return s.resume(t, sibling{name: name, id: id, format: s.target.Format})
+func (s *stream) add(at sibling, offset int64) *generation {
+	n := position.Name{Job: s.job, Path: s.path, Device: at.id.device, Inode: at.id.inode, Modified: at.id.modified}
+	if p := at.sight(); p.bytes > 0 {
+		n.PrefixBytes, n.Prefix = p.bytes, p.hash
+	}
+	return s.resume(s.t.book.NewFile(n, offset), at)
 }
 
 // resume begins a generation where its track ends.
@@ -410,6 +504,12 @@ func (s *stream) resume(t *position.Track, at sibling) *generation {
 	if n.Finished && at.format == Plain {
 		s.t.book.Move(t, func(n *position.Name) { n.Finished = false })
 	}
+	if n.PrefixBytes == 0 {
+		if p := at.sight(); p.bytes > 0 {
+			n.PrefixBytes, n.Prefix = p.bytes, p.hash
+			s.t.book.Move(t, func(n *position.Name) { n.PrefixBytes, n.Prefix = p.bytes, p.hash })
+		}
+	}
 	g := &generation{track: t, name: at.name, origin: s.realPath(), format: at.format, id: at.id, next: t.Low(), prefix: prefix{n.PrefixBytes, n.Prefix}}
 	g.drained = n.Finished && at.format != Plain
 	s.gens = append(s.gens, g)
@@ -417,9 +517,13 @@ func (s *stream) resume(t *position.Track, at sibling) *generation {
 	return g
 }
 
-// found says that the generation was found under a rotated name.
+// found says that the generation was found under a rotated name. One that was
+// written to of late may still be.
 func (g *generation) found(at sibling, now time.Time) {
-	g.rotated, g.quiet, g.format = true, now.Add(-linger), at.format
+	g.rotated, g.quiet, g.format = true, now, at.format
+	if modified := time.Unix(0, at.id.modified); modified.Before(now) {
+		g.quiet = modified
+	}
 }
 
 // settle lets go of the generations that are read and acknowledged.

@@ -279,6 +279,17 @@ func (t *Tailer) own(k *position.Track, s *stream) {
 	t.owners[k] = s
 }
 
+// claim makes a stream the owner of a track, unless another one is.
+func (t *Tailer) claim(k *position.Track, s *stream) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if o := t.owners[k]; o != nil && o != s {
+		return false
+	}
+	t.owners[k] = s
+	return true
+}
+
 // follows reports whether a stream of the job lies at a path.
 func (t *Tailer) follows(job, path string) bool {
 	t.mu.Lock()
@@ -286,19 +297,33 @@ func (t *Tailer) follows(job, path string) bool {
 	return slices.ContainsFunc(t.byName[path], func(s *stream) bool { return s.job == job })
 }
 
+// knows reports whether the job read a file under some name.
+func (t *Tailer) knows(job string, sib *sibling) bool {
+	k := t.book.ByInode(job, sib.id.device, sib.id.inode)
+	return k != nil && sib.format == Plain && sib.holds(k)
+}
+
 // copied reports whether a new file is a copy that rotation is making of one
 // that is followed: that one will be truncated, and then what was not read of it
-// is read from the copy.
+// is read from the copy. One that is shorter than what it would be a copy of may
+// be in the making.
 func (t *Tailer) copied(s *stream, here sibling) bool {
 	dir, name := filepath.Split(here.name)
 	for i := len(name) - 1; i > 0; i-- {
 		if !strings.ContainsRune(".-_", rune(name[i])) || !isRotated(name, name[:i]) || !t.follows(s.job, dir+name[:i]) {
 			continue
 		}
-		of := t.tracks(s.job, dir+name[:i])
+		path := dir + name[:i]
+		if id, err := stat(path); err == nil && here.begins(sibling{name: path, id: id}) {
+			return true
+		}
+		of := t.tracks(s.job, path)
 		for _, k := range slices.Backward(of) {
 			n := k.Name()
-			if n.PrefixBytes >= leastPrefix && n.Inode != here.id.inode && here.prefix(n.PrefixBytes) == (prefix{n.PrefixBytes, n.Prefix}) {
+			if n.PrefixBytes == 0 || n.Inode == here.id.inode {
+				continue
+			}
+			if here.prefix(n.PrefixBytes) == (prefix{n.PrefixBytes, n.Prefix}) {
 				return true
 			}
 		}
