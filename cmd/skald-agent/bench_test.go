@@ -42,6 +42,7 @@ func BenchmarkKubernetes(b *testing.B) {
 		agent.start("GOMAXPROCS=1")
 		var rss float64
 		agent.await("done", func() bool {
+			time.Sleep(100 * time.Millisecond) // to ask costs the agent time, too
 			m := metrics("http://127.0.0.1:" + port + "/metrics")
 			rss = max(rss, m["process_resident_memory_bytes"])
 			return m["promtail_sent_entries_total"] >= files*perFile
