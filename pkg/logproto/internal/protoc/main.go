@@ -1,4 +1,4 @@
-// Protoc generates the Go code of the .proto files of this repository. It does
+// Command protoc generates the Go code of the .proto files of this repository. It does
 // the work of the program of that name, with a compiler and plugins that are Go
 // modules like any other, so that nothing has to be installed.
 //
