@@ -40,7 +40,11 @@ func (f *flights) do(ctx context.Context, key string, fn func(ctx context.Contex
 		}
 		go func() {
 			defer cancel()
-			fl.res, fl.err = fn(own, begin)
+			// Nothing else stands between a panic here and the end of the process.
+			fl.err = engine.Guard(func() (err error) {
+				fl.res, err = fn(own, begin)
+				return err
+			})
 			begin()
 			close(fl.done)
 		}()

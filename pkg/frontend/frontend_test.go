@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -331,6 +332,30 @@ func TestAQueryThatNobodyWaitsForEnds(t *testing.T) {
 			t.Errorf("the next query: %v", err)
 		}
 	})
+}
+
+// A mistake that a query brings to light is that query's error: the process goes
+// on, and so does the next query.
+func TestAPanicIsTheQuerysError(t *testing.T) {
+	w := newWorld()
+	w.push(0, time.Minute, "v=1")
+	f := newFrontend(w, frontend.Config{}, frontend.NewMemory(1<<20, 0))
+	ask := func(p engine.Params) error {
+		_, err := f.Query(t.Context(), []string{"t"}, mustParse(t, `sum(count_over_time({app="a"}[1m]))`), p)
+		return err
+	}
+	for _, p := range []engine.Params{{Start: 2e9, End: 2e9}, {End: int64(5 * time.Hour), Step: time.Minute}} {
+		w.before = func(context.Context) { panic("a mistake") }
+		if err := ask(p); err == nil || !strings.Contains(err.Error(), "a mistake") {
+			t.Errorf("a query that panics: %v", err)
+		}
+		w.before = nil
+		for range 5 { // more than there are places
+			if err := ask(p); err != nil {
+				t.Errorf("the next query: %v", err)
+			}
+		}
+	}
 }
 
 // However long the line of one tenant is, another one waits for no more than the

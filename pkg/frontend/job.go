@@ -254,8 +254,10 @@ func (c *cutting) compute(ctx context.Context, extents []int) error {
 		g.Go(func() (err error) {
 			p := c.job.params
 			p.Start, p.End = c.extents[part[0]].first, c.extents[part[len(part)-1]].last
-			results[n], err = c.job.run(gctx, p, func() {})
-			return err
+			return engine.Guard(func() error {
+				results[n], err = c.job.run(gctx, p, func() {})
+				return err
+			})
 		})
 	}
 	if err := g.Wait(); err != nil {

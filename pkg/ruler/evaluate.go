@@ -41,7 +41,11 @@ func (e *evaluator) query(ctx context.Context, text string, at time.Time) (promq
 			return nil, err
 		}
 	}
-	v, err := e.vector(ctx, text, at)
+	var v promql.Vector
+	err := engine.Guard(func() (err error) {
+		v, err = e.vector(ctx, text, at)
+		return err
+	})
 	e.queries(err)
 	return v, err
 }

@@ -131,7 +131,7 @@ func (p *partial) points(w *windows) ([][]point, error) {
 	errs := make([]error, max(1, min(runtime.GOMAXPROCS(0), len(out)/fewSeries)))
 	var wg sync.WaitGroup
 	for n := range errs {
-		wg.Go(func() { errs[n] = guard(work) })
+		wg.Go(func() { errs[n] = Guard(work) })
 	}
 	wg.Wait()
 	return out, errors.Join(errs...)

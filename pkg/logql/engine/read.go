@@ -62,7 +62,7 @@ func (r *reading) run(ctx context.Context, sinks []sink) error {
 	var wg sync.WaitGroup
 	for _, s := range sinks {
 		wg.Go(func() {
-			if err := guard(func() error { return r.work(ctx, s) }); err != nil {
+			if err := Guard(func() error { return r.work(ctx, s) }); err != nil {
 				cancel(err)
 			}
 		})
@@ -83,9 +83,9 @@ func (r *reading) run(ctx context.Context, sinks []sink) error {
 	return nil
 }
 
-// guard calls fn and makes an error of a panic: a mistake that one query brings
+// Guard calls fn and makes an error of a panic: a mistake that one query brings
 // to light must not end a process that holds the entries of all tenants.
-func guard(fn func() error) (err error) {
+func Guard(fn func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("run the query: panic: %v\n%s", p, debug.Stack())
