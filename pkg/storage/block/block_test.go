@@ -85,12 +85,30 @@ func diffRows(got, want []Row) error {
 	return nil
 }
 
+// decodeAll decodes a block as it is, and twice more where columns are kept, which
+// must come to the same.
 func decodeAll(enc *Encoded) (*scan.Batch, error) {
 	b, err := Open(enc.Prune)
 	if err != nil {
 		return nil, err
 	}
-	return b.Decode(Bytes(enc.Data), enc.Runs, all(enc.Runs))
+	cold, err := b.Decode(Bytes(enc.Data), enc.Runs, all(enc.Runs))
+	b.KeepIn(NewHot(16 << 20))
+	for range 2 { // once to keep the columns, once to use them
+		hot, hotErr := b.Decode(Bytes(enc.Data), enc.Runs, all(enc.Runs))
+		if (err == nil) != (hotErr == nil) {
+			return nil, fmt.Errorf("the error is %v, and %w where columns are kept", err, hotErr)
+		}
+		if err != nil && !errors.Is(hotErr, scan.ErrDamaged) {
+			return nil, hotErr
+		}
+		if err == nil {
+			if err := diffRows(rowsOf(hot), rowsOf(cold)); err != nil {
+				return nil, fmt.Errorf("where columns are kept: %w", err)
+			}
+		}
+	}
+	return cold, err
 }
 
 // dirtyRows makes rows of every awkward kind.

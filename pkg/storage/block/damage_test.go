@@ -286,7 +286,10 @@ func FuzzDecode(f *testing.F) {
 			dir[0].Rows--
 			dir = append(dir, Run{Rows: 1, Interval: model.Interval{Mint: maxt, Maxt: maxt}})
 		}
-		for _, cols := range []scan.Columns{0, scan.Sizes, scan.Lines, scan.Metadata, everything} {
+		for i, cols := range []scan.Columns{0, scan.Sizes, scan.Lines, scan.Metadata, everything, 0, everything, everything} {
+			if i == 5 {
+				b.KeepIn(NewHot(16 << 20))
+			}
 			q := all(dir)
 			q.Columns = cols
 			q.Filters = NewFilters([]scan.LineFilter{{Op: scan.Contains, Text: "a"}, {Op: scan.Excludes, Text: "zz"}, {Op: scan.Rejects, Text: "[0-9]{5}.*[a-f]$"}})

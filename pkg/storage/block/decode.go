@@ -277,9 +277,13 @@ func (d *decoder) decodeTimestamps(runs []Run, q *Question) error {
 			return fmt.Errorf("run %d of a block of %d", p.Run, len(runs))
 		}
 	}
-	if all, err := d.keptTimes(); all != nil || err != nil {
-		d.cutTimes(all, runs, q)
+	all, err := d.keptTimes()
+	if err != nil {
 		return err
+	}
+	if all != nil {
+		d.cutTimes(all, runs, q)
+		return nil
 	}
 	data, err := d.f.bytes(&d.timestamps, nil)
 	if err != nil {
