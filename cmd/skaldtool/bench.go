@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -18,14 +16,8 @@ import (
 	"github.com/skaldlogs/skald/clients/bench"
 )
 
-// A benchCommand is a part of a comparison of servers.
-type benchCommand struct {
-	name, args, about string
-	// flags registers what the command takes and returns what it does.
-	flags func(*flag.FlagSet) func(ctx context.Context, args []string, stdout, stderr io.Writer) error
-}
-
-var benchCommands = []benchCommand{
+// benchCommands are the parts of a comparison of servers.
+var benchCommands = []command{
 	{
 		"generate", "[flags]",
 		"Writes the logs that the other commands push: to standard output, in order of time,\nor to a file for each stream.",
@@ -57,51 +49,6 @@ var benchCommands = []benchCommand{
 		"Lays results side by side that -o has saved, of the same logs, and compares the\nanswers with those of the first.",
 		compareFlags,
 	},
-}
-
-// errDifferent says that servers did not answer alike, which has been printed.
-var errDifferent = errors.New("the answers differ")
-
-func runBench(args []string, stdout, stderr io.Writer) int {
-	if len(args) == 0 {
-		fmt.Fprint(stderr, usage)
-		return exitUsage
-	}
-	for _, c := range benchCommands {
-		if c.name == args[0] {
-			return c.run(args[1:], stdout, stderr)
-		}
-	}
-	fmt.Fprintf(stderr, "skaldtool: unknown command \"bench %s\"\n\n%s", args[0], usage)
-	return exitUsage
-}
-
-func (c *benchCommand) run(args []string, stdout, stderr io.Writer) int {
-	fs := flag.NewFlagSet(c.name, flag.ContinueOnError)
-	fs.SetOutput(stderr)
-	fs.Usage = func() {
-		fmt.Fprintf(fs.Output(), "Usage: skaldtool bench %s %s\n\n%s\n\n", c.name, c.args, c.about)
-		fs.PrintDefaults()
-	}
-	do := c.flags(fs)
-	switch err := fs.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return exitOK
-	case err != nil:
-		return exitUsage
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	switch err := do(ctx, fs.Args(), stdout, stderr); {
-	case err == nil:
-		return exitOK
-	case errors.As(err, new(usageError)):
-		fmt.Fprintf(stderr, "skaldtool: bench %s: %v\n", c.name, err)
-		return exitUsage
-	case !errors.Is(err, errDifferent):
-		fmt.Fprintf(stderr, "skaldtool: bench %s: %v\n", c.name, err)
-	}
-	return exitFailed
 }
 
 // corpusFlags registers what logs are made. The function it returns reads them
@@ -230,7 +177,7 @@ func printReport(r *bench.Report, stdout io.Writer) error {
 		return err
 	}
 	if len(r.Differences()) > 0 {
-		return errDifferent
+		return errReported // the table says which answers differ
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -17,16 +16,6 @@ import (
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
-// A bucketCommand works on a bucket that is a folder. Unless it says otherwise it
-// only reads, so that a server may be running over it.
-type bucketCommand struct {
-	name, about string
-	configured  int      // which operand a configuration may name in its place
-	operands    []string // behind the options; the first is the bucket
-	options     func(*flag.FlagSet) *bucketOptions
-	do          func(ctx context.Context, j *bucketJob) error
-}
-
 // A bucketJob is a command on its way.
 type bucketJob struct {
 	*bucket
@@ -40,61 +29,45 @@ type bucketJob struct {
 	stdout, stderr io.Writer
 }
 
-func reading(do func(ctx context.Context, b *bucket, stdout, stderr io.Writer) error) func(context.Context, *bucketJob) error {
-	return func(ctx context.Context, j *bucketJob) error { return do(ctx, j.bucket, j.stdout, j.stderr) }
-}
-
 const bucketAbout = "DIR is the\nfolder of the bucket, or the data folder that it lies in."
 
-var bucketCommands = []bucketCommand{
+// bucketCommands work on a bucket that is a folder, or that of a configuration. Unless
+// they say otherwise they only read, so that a server may be running over it.
+var bucketCommands = []command{
 	{
-		"list",
+		"list", "[options] DIR",
 		"Says what is in a bucket: tenants, their segments by level, and each segment. " + bucketAbout + " Reads the catalog only.",
-		0,
-		[]string{"DIR"},
-		nil, reading(listBucket),
+		onBucket(0, nil, listBucket, "DIR"),
 	},
 	{
-		"verify",
+		"verify", "[options] DIR",
 		"Reads every byte of a bucket, checks every entry of the catalog, every checksum and every\ncount of every segment, and names what is damaged, what is missing, and what belongs to\nnothing. DIR is the folder of the bucket, or the data folder that it lies in.",
-		0,
-		[]string{"DIR"},
-		nil, reading(verifyBucket),
+		onBucket(0, nil, verifyBucket, "DIR"),
 	},
 	{
-		"repair",
+		"repair", "[options] DIR",
 		"Says what of the damage in a bucket can be repaired, how, and what is lost by it; with\n-write it does so, which takes a bucket that no server runs over, or, of a remote store, no\ncompactor. " + bucketAbout,
-		0,
-		[]string{"DIR"},
-		repairOptions, repairBucket,
+		onBucket(0, repairOptions, repairBucket, "DIR"),
 	},
 	{
-		"snapshot",
+		"snapshot", "[options] DIR SNAPSHOT",
 		"Copies what a bucket has of some tenants and times to a new folder, which is a bucket itself.\nWhat delete requests hide is left out. What a server has in memory is not in its bucket:\nPOST /flush puts it there. " + bucketAbout,
-		0,
-		[]string{"DIR", "SNAPSHOT"},
-		copyOptions, snapshotBucket,
+		onBucket(0, copyOptions, snapshotBucket, "DIR", "SNAPSHOT"),
 	},
 	{
-		"restore",
+		"restore", "[options] SNAPSHOT DIR",
 		"Copies what a snapshot, or any bucket, has of some tenants and times into another bucket. Where\nthat is a folder no server may run over it. Entries that are there already still count once. " + bucketAbout,
-		1,
-		[]string{"SNAPSHOT", "DIR"},
-		copyOptions, restoreBucket,
+		onBucket(1, copyOptions, restoreBucket, "SNAPSHOT", "DIR"),
 	},
 	{
-		"receipts",
+		"receipts", "[options] DIR",
 		"Lists the delete requests that were finished, and what they removed. " + bucketAbout,
-		0,
-		[]string{"DIR"},
-		nil, listReceipts,
+		onBucket(0, nil, listReceipts, "DIR"),
 	},
 	{
-		"verify-receipt",
+		"verify-receipt", "[options] DIR TENANT REQUEST",
 		"Compares the receipt of a delete request with the bucket: whether its sums agree, what was\nwritten is there as it was written, what it replaced is gone, and no entry is left that the\nrequest covers. " + bucketAbout,
-		0,
-		[]string{"DIR", "TENANT", "REQUEST"},
-		nil, verifyReceipt,
+		onBucket(0, nil, verifyReceipt, "DIR", "TENANT", "REQUEST"),
 	},
 }
 
@@ -104,80 +77,52 @@ type bucket struct {
 	catalog *catalog.Catalog
 }
 
-func runBucket(args []string, stdout, stderr io.Writer) int {
-	if len(args) == 0 {
-		fmt.Fprint(stderr, usage)
-		return exitUsage
-	}
-	for _, c := range bucketCommands {
-		if c.name == args[0] {
-			return c.run(args[1:], stdout, stderr)
+// onBucket opens the bucket that is named behind the options: of the operands, a
+// configuration may be named in the place of the one at configured.
+func onBucket(configured int, options func(*flag.FlagSet) *bucketOptions, do func(context.Context, *bucketJob) error, operands ...string) flags {
+	return func(fs *flag.FlagSet) func(context.Context, []string, io.Writer, io.Writer) error {
+		j := &bucketJob{}
+		if options != nil {
+			j.options = options(fs)
+		}
+		var config serverConfig
+		config.register(fs, operands[configured])
+		return func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+			if config.file != "" {
+				args = slices.Insert(args, min(configured, len(args)), config.file)
+			}
+			if len(args) != len(operands) {
+				return usageError(fmt.Sprintf("want %s, where -config.file stands for %s; have %q", strings.Join(operands, ", "), operands[configured], args))
+			}
+			j.args, j.stdout, j.stderr = args, stdout, stderr
+			err := j.run(ctx, &config, configured, do)
+			if err != nil && !errors.Is(err, errReported) {
+				err = fmt.Errorf("%s: %w", args[0], err)
+			}
+			return err
 		}
 	}
-	fmt.Fprintf(stderr, "skaldtool: unknown command \"bucket %s\"\n\n%s", args[0], usage)
-	return exitUsage
 }
 
-func (c *bucketCommand) run(args []string, stdout, stderr io.Writer) int {
-	fs := flag.NewFlagSet(c.name, flag.ContinueOnError)
-	fs.SetOutput(stderr)
-	var options *bucketOptions
-	if c.options != nil {
-		options = c.options(fs)
-	}
-	var config configured
-	config.register(fs, c.operands[c.configured])
-	fs.Usage = func() {
-		fmt.Fprintf(fs.Output(), "Usage: skaldtool bucket %s [options] %s\n\n%s\n\n", c.name, strings.Join(c.operands, " "), c.about)
-		fs.PrintDefaults()
-	}
-	err := fs.Parse(args)
-	operands := fs.Args()
-	if config.file != "" {
-		operands = slices.Insert(operands, min(c.configured, len(operands)), config.file)
-	}
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return exitOK
-	case err != nil:
-		return exitUsage
-	case len(operands) != len(c.operands) && len(c.operands) == 1:
-		fmt.Fprintf(stderr, "skaldtool: want one folder, have %d\n\n", len(operands))
-		fs.Usage()
-		return exitUsage
-	case len(operands) != len(c.operands):
-		fmt.Fprintf(stderr, "skaldtool: want %s, have %d of them\n\n", strings.Join(c.operands, ", "), len(operands))
-		fs.Usage()
-		return exitUsage
-	}
-	out := bufio.NewWriter(stdout)
-	ctx := context.Background()
-	j := &bucketJob{args: operands, options: options, stdout: out, stderr: stderr}
-	if config.file != "" && c.configured == 0 {
+func (j *bucketJob) run(ctx context.Context, config *serverConfig, configured int, do func(context.Context, *bucketJob) error) (err error) {
+	if config.file != "" && configured == 0 {
 		err = j.openConfigured(ctx, config)
 	} else {
-		err = j.open(ctx, operands[0])
+		err = j.open(ctx, j.args[0])
 	}
-	if config.file != "" && c.configured > 0 && err == nil {
-		j.configured = true
-		j.toWrite, err = config.toWrite()
-	}
-	if err == nil {
-		err = c.do(ctx, j)
+	if err != nil {
+		return err
 	}
 	if j.closer != nil {
-		err = errors.Join(err, j.closer.Close())
+		defer func() { err = errors.Join(err, j.closer.Close()) }()
 	}
-	if flushErr := out.Flush(); err == nil {
-		err = flushErr
+	if config.file != "" && configured > 0 {
+		j.configured = true
+		if j.toWrite, err = config.toWrite(); err != nil {
+			return err
+		}
 	}
-	switch {
-	case err == nil:
-		return exitOK
-	case !errors.Is(err, errDamaged):
-		fmt.Fprintf(stderr, "skaldtool: bucket %s %s: %v\n", c.name, operands[0], err)
-	}
-	return exitFailed
+	return do(ctx, j)
 }
 
 // open opens the bucket in dir to read.

@@ -14,16 +14,16 @@ import (
 )
 
 // listBucket prints a table of tenants and levels, and one of segments.
-func listBucket(_ context.Context, b *bucket, stdout, _ io.Writer) error {
-	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+func listBucket(_ context.Context, j *bucketJob) error {
+	w := tabwriter.NewWriter(j.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "tenant\tlevel\tsegments\tfrom\tto\tentries\tbytes\tsize\tratio")
-	for _, tenant := range b.catalog.Tenants() {
-		snap := b.catalog.Snapshot(tenant)
+	for _, tenant := range j.catalog.Tenants() {
+		snap := j.catalog.Snapshot(tenant)
 		for _, l := range levels(snap.Entries) {
 			l.print(w, tenant)
 		}
 		dead := total{name: "dead"}
-		for _, e := range b.catalog.Dead(tenant) {
+		for _, e := range j.catalog.Dead(tenant) {
 			if !e.Tombstone() {
 				dead.add(e)
 			}
@@ -37,15 +37,15 @@ func listBucket(_ context.Context, b *bucket, stdout, _ io.Writer) error {
 	}
 	fmt.Fprintln(w)
 	fmt.Fprintln(w, "segment\ttenant\tlevel\tfrom\tto\tstreams\tblocks\tentries\tsize\tstate")
-	for _, tenant := range b.catalog.Tenants() {
-		for _, e := range b.catalog.Snapshot(tenant).Entries {
+	for _, tenant := range j.catalog.Tenants() {
+		for _, e := range j.catalog.Snapshot(tenant).Entries {
 			state := "live"
 			if e.Level == 0 && !e.Released {
 				state = "held by its ingester"
 			}
 			printEntry(w, e, state)
 		}
-		for _, e := range b.catalog.Dead(tenant) {
+		for _, e := range j.catalog.Dead(tenant) {
 			state := "dead"
 			if e.Tombstone() {
 				state = fmt.Sprintf("tombstone of %d", len(e.Replaces))
@@ -56,9 +56,9 @@ func listBucket(_ context.Context, b *bucket, stdout, _ io.Writer) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	for _, tenant := range b.catalog.Tenants() {
-		for _, d := range b.catalog.Snapshot(tenant).Damaged {
-			fmt.Fprintf(stdout, "%s: %v\n", d.Object, d.Err)
+	for _, tenant := range j.catalog.Tenants() {
+		for _, d := range j.catalog.Snapshot(tenant).Damaged {
+			fmt.Fprintf(j.stdout, "%s: %v\n", d.Object, d.Err)
 		}
 	}
 	return nil

@@ -40,7 +40,7 @@ func listReceipts(ctx context.Context, j *bucketJob) error {
 		return err
 	}
 	if damaged > 0 {
-		return errDamaged
+		return errReported
 	}
 	return nil
 }
@@ -73,7 +73,7 @@ func verifyReceipt(ctx context.Context, j *bucketJob) error {
 		stamp(r.Request.Interval.Maxt), r.Removed(), len(r.Steps))
 	if wrong > 0 {
 		fmt.Fprintln(j.stdout)
-		return errDamaged
+		return errReported
 	}
 	fmt.Fprintln(j.stdout, ": as the receipt says")
 	return nil

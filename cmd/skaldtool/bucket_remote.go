@@ -18,20 +18,20 @@ import (
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
-// configured names a bucket as a server does.
-type configured struct {
+// A serverConfig names a bucket as a server does.
+type serverConfig struct {
 	file   string
 	expand bool
 }
 
-func (c *configured) register(f *flag.FlagSet, operand string) {
+func (c *serverConfig) register(f *flag.FlagSet, operand string) {
 	f.StringVar(&c.file, "config.file", "", "Configuration `FILE` of a server, whose bucket is meant, be it a folder or a remote store. "+operand+" is left out then.")
 	f.BoolVar(&c.expand, "config.expand-env", false, "Replace ${VAR} in that file by environment variables.")
 }
 
 // choose returns the store of a configuration, and the folder of the bucket unless
 // it is a remote one.
-func (c *configured) choose() (choice backend.Choice, dir string, err error) {
+func (c *serverConfig) choose() (choice backend.Choice, dir string, err error) {
 	args := []string{"-config.file=" + c.file}
 	if c.expand {
 		args = append(args, "-config.expand-env")
@@ -48,7 +48,7 @@ func (c *configured) choose() (choice backend.Choice, dir string, err error) {
 }
 
 // openConfigured opens the bucket of a configuration to read.
-func (j *bucketJob) openConfigured(ctx context.Context, c configured) error {
+func (j *bucketJob) openConfigured(ctx context.Context, c *serverConfig) error {
 	choice, dir, err := c.choose()
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func (j *bucketJob) openConfigured(ctx context.Context, c configured) error {
 }
 
 // toWrite returns what opens the bucket of a configuration to change it.
-func (c *configured) toWrite() (func(context.Context) (*bucket, func() error, error), error) {
+func (c *serverConfig) toWrite() (func(context.Context) (*bucket, func() error, error), error) {
 	choice, dir, err := c.choose()
 	if err != nil {
 		return nil, err

@@ -53,7 +53,7 @@ common:
 		}
 	}
 	testRemoteChanges(t, server, remote, dir, ask)
-	if code, got := ask("list", "-config.file", remote, dir); code != exitUsage || !strings.Contains(got, "want one folder") {
+	if code, got := ask("list", "-config.file", remote, dir); code != exitUsage || !strings.Contains(got, "-config.file stands for DIR") {
 		t.Errorf("with a folder and a configuration: exit code %d:\n%s", code, got)
 	}
 }

@@ -72,7 +72,7 @@ func repairBucket(ctx context.Context, j *bucketJob) (err error) {
 		fmt.Fprintf(j.stdout, "%d can be repaired (-write), %d cannot\n", r.done, r.hopeless)
 	}
 	if r.hopeless > 0 || r.done > 0 && !j.options.write {
-		return errDamaged
+		return errReported
 	}
 	return nil
 }

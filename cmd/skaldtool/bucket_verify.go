@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/oklog/ulid/v2"
@@ -16,8 +15,7 @@ import (
 
 // A verification is what was found in a bucket.
 type verification struct {
-	bucket         *bucket
-	stdout, stderr io.Writer
+	*bucketJob
 
 	segments, blocks int
 	rows, bytes      int64
@@ -28,10 +26,10 @@ type verification struct {
 
 // verifyBucket reads everything. Damage goes to stderr; what belongs to nothing
 // is no damage, since a server sweeps it, and goes to stdout.
-func verifyBucket(ctx context.Context, b *bucket, stdout, stderr io.Writer) error {
-	v := &verification{bucket: b, stdout: stdout, stderr: stderr, known: map[string]bool{}, unreadable: map[string]bool{}}
-	for _, tenant := range b.catalog.Tenants() {
-		snap := b.catalog.Snapshot(tenant)
+func verifyBucket(ctx context.Context, j *bucketJob) error {
+	v := &verification{bucketJob: j, known: map[string]bool{}, unreadable: map[string]bool{}}
+	for _, tenant := range j.catalog.Tenants() {
+		snap := j.catalog.Snapshot(tenant)
 		for _, d := range snap.Damaged {
 			v.damage("%s: entry cannot be read: %v", d.Object, d.Err)
 			_, id, _ := strings.Cut(strings.TrimPrefix(d.Object, "catalog/"), "/")
@@ -42,7 +40,7 @@ func verifyBucket(ctx context.Context, b *bucket, stdout, stderr io.Writer) erro
 				return err
 			}
 		}
-		for _, e := range b.catalog.Dead(tenant) {
+		for _, e := range j.catalog.Dead(tenant) {
 			if e.Tombstone() {
 				continue
 			}
@@ -54,13 +52,13 @@ func verifyBucket(ctx context.Context, b *bucket, stdout, stderr io.Writer) erro
 	if err := v.orphans(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%d segments, %d blocks, %d entries, %d bytes", v.segments, v.blocks, v.rows, v.bytes)
+	fmt.Fprintf(v.stdout, "%d segments, %d blocks, %d entries, %d bytes", v.segments, v.blocks, v.rows, v.bytes)
 	if v.damaged > 0 {
-		fmt.Fprintf(stdout, "\n")
-		fmt.Fprintf(stderr, "%d damaged parts in all\n", v.damaged)
-		return errDamaged
+		fmt.Fprintf(v.stdout, "\n")
+		fmt.Fprintf(v.stderr, "%d damaged parts in all\n", v.damaged)
+		return errReported
 	}
-	fmt.Fprintf(stdout, ": all sound\n")
+	fmt.Fprintf(v.stdout, ": all sound\n")
 	return nil
 }
 

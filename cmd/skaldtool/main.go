@@ -55,11 +55,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	switch args[0] {
 	case "segment":
-		return runSegment(args[1:], stdout, stderr)
+		return runCommand("segment", segmentCommands, args[1:], stdout, stderr)
 	case "bucket":
-		return runBucket(args[1:], stdout, stderr)
+		return runCommand("bucket", bucketCommands, args[1:], stdout, stderr)
 	case "bench":
-		return runBench(args[1:], stdout, stderr)
+		return runCommand("bench", benchCommands, args[1:], stdout, stderr)
 	case "rules":
 		return rules.Run(context.Background(), args[1:], stdout, stderr)
 	case "help", "-h", "-help", "--help":

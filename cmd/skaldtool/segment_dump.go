@@ -58,7 +58,7 @@ func dump(r *segment.Reader, p printer, stderr io.Writer) error {
 		}
 	}
 	if damaged {
-		return errDamaged
+		return errReported
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func verifyFlags(*flag.FlagSet) func(*segment.Reader, io.Writer, io.Writer) erro
 		s := r.Summary()
 		if len(damages) > 0 {
 			fmt.Fprintf(stderr, "segment %s: %d damaged parts, %d blocks in all\n", s.ID, len(damages), s.Blocks)
-			return errDamaged
+			return errReported
 		}
 		fmt.Fprintf(stdout, "segment %s: %d blocks, %d entries, %d bytes: all sound\n", s.ID, s.Blocks, s.Rows, s.Size)
 		return nil
