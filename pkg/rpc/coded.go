@@ -99,32 +99,24 @@ func (l *loopback) Flush(ctx context.Context, in *logproto.FlushRequest, _ ...gr
 
 func (l *loopback) Scan(ctx context.Context, _ ...grpc.CallOption) (grpc.BidiStreamingClient[logproto.ScanCommand, logproto.ScanReply], error) {
 	ctx, cancel := context.WithCancel(ctx)
-	p := &pipe{
-		commands: make(chan *logproto.ScanCommand),
-		closed:   make(chan struct{}),
-		replies:  make(chan *logproto.ScanReply),
-		done:     make(chan struct{}),
-	}
-	go func() {
-		defer close(p.done)
-		defer cancel()
-		p.err = recodeError(l.server.Scan(&pipeServer{ctx: arrived(ctx), pipe: p}))
-	}()
-	return &pipeClient{pipe: p}, nil
+	replies := newReplies[logproto.ScanReply]()
+	p := &pipe{commands: make(chan *logproto.ScanCommand), closed: make(chan struct{}), done: replies.done}
+	go replies.serve(cancel, func() error {
+		return l.server.Scan(&pipeServer{repliesServer: replies.server(ctx), pipe: p})
+	})
+	return &pipeClient{repliesClient: replies.client(), pipe: p}, nil
 }
 
-// A pipe is a scan without a network between its ends.
+// A pipe is the way of a scan's commands without a network between its ends.
 type pipe struct {
 	commands chan *logproto.ScanCommand
 	closed   chan struct{} // when no more commands come
-	replies  chan *logproto.ScanReply
 	done     chan struct{} // when the server has returned
-	err      error         // with this
 }
 
 type pipeClient struct {
-	grpc.ClientStream
-	*pipe
+	*repliesClient[logproto.ScanReply, *logproto.ScanReply]
+	pipe *pipe
 }
 
 func (p *pipeClient) Send(c *logproto.ScanCommand) error {
@@ -133,56 +125,28 @@ func (p *pipeClient) Send(c *logproto.ScanCommand) error {
 		return err
 	}
 	select {
-	case p.commands <- c:
+	case p.pipe.commands <- c:
 		return nil
-	case <-p.done:
+	case <-p.pipe.done:
 		return io.EOF
 	}
 }
 
-func (p *pipeClient) Recv() (*logproto.ScanReply, error) {
-	select {
-	case r := <-p.replies:
-		return r, nil
-	case <-p.done:
-	}
-	if p.err != nil {
-		return nil, p.err
-	}
-	return nil, io.EOF
-}
-
 func (p *pipeClient) CloseSend() error {
-	close(p.closed)
+	close(p.pipe.closed)
 	return nil
 }
 
 type pipeServer struct {
-	grpc.ServerStream
-	*pipe
-	ctx context.Context
-}
-
-func (p *pipeServer) Context() context.Context { return p.ctx }
-
-func (p *pipeServer) Send(r *logproto.ScanReply) error {
-	r, err := recode(r)
-	if err != nil {
-		return err
-	}
-	select {
-	case p.replies <- r:
-		return nil
-	case <-p.ctx.Done():
-		return p.ctx.Err()
-	}
+	*repliesServer[logproto.ScanReply, *logproto.ScanReply]
+	pipe *pipe
 }
 
 func (p *pipeServer) Recv() (*logproto.ScanCommand, error) {
 	select {
-	case c := <-p.commands:
+	case c := <-p.pipe.commands:
 		return c, nil
-	case <-p.closed:
+	case <-p.pipe.closed:
 		return nil, io.EOF
 	case <-p.ctx.Done():
 		return nil, p.ctx.Err()
@@ -195,56 +159,75 @@ func (l *loopback) Tail(ctx context.Context, in *logproto.TailRequest, _ ...grpc
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	p := &tailPipe{replies: make(chan *logproto.TailReply), done: make(chan struct{})}
-	go func() {
-		defer close(p.done)
-		defer cancel()
-		p.err = recodeError(l.server.Tail(in, &tailPipeServer{ctx: arrived(ctx), tailPipe: p}))
-	}()
-	return &tailPipeClient{tailPipe: p}, nil
+	replies := newReplies[logproto.TailReply]()
+	go replies.serve(cancel, func() error { return l.server.Tail(in, replies.server(ctx)) })
+	return replies.client(), nil
 }
 
-// A tailPipe is a tail without a network between its ends.
-type tailPipe struct {
-	replies chan *logproto.TailReply
-	done    chan struct{} // when the server has returned
-	err     error         // with this
+// A message is a message of protobuf by its two types.
+type message[T any] interface {
+	*T
+	proto.Message
 }
 
-type tailPipeClient struct {
+// replies are the way of what a server sends, without a network between its ends.
+type replies[T any, M message[T]] struct {
+	sent chan M
+	done chan struct{} // when the server has returned
+	err  error         // with this
+}
+
+func newReplies[T any, M message[T]]() *replies[T, M] {
+	return &replies[T, M]{sent: make(chan M), done: make(chan struct{})}
+}
+
+// serve runs the server's end.
+func (r *replies[T, M]) serve(cancel context.CancelFunc, method func() error) {
+	defer close(r.done)
+	defer cancel()
+	r.err = recodeError(method())
+}
+
+type repliesClient[T any, M message[T]] struct {
 	grpc.ClientStream
-	*tailPipe
+	*replies[T, M]
 }
 
-func (p *tailPipeClient) Recv() (*logproto.TailReply, error) {
+func (r *replies[T, M]) client() *repliesClient[T, M] { return &repliesClient[T, M]{replies: r} }
+
+func (r *repliesClient[T, M]) Recv() (*T, error) {
 	select {
-	case r := <-p.replies:
-		return r, nil
-	case <-p.done:
+	case m := <-r.sent:
+		return m, nil
+	case <-r.done:
 	}
-	if p.err != nil {
-		return nil, p.err
+	if r.err != nil {
+		return nil, r.err
 	}
 	return nil, io.EOF
 }
 
-type tailPipeServer struct {
+type repliesServer[T any, M message[T]] struct {
 	grpc.ServerStream
-	*tailPipe
+	*replies[T, M]
 	ctx context.Context
 }
 
-func (p *tailPipeServer) Context() context.Context { return p.ctx }
+func (r *replies[T, M]) server(ctx context.Context) *repliesServer[T, M] {
+	return &repliesServer[T, M]{replies: r, ctx: arrived(ctx)}
+}
 
-func (p *tailPipeServer) Send(r *logproto.TailReply) error {
-	r, err := recode(r)
+func (r *repliesServer[T, M]) Context() context.Context { return r.ctx }
+
+func (r *repliesServer[T, M]) Send(reply *T) error {
+	m, err := recode(M(reply))
 	if err != nil {
 		return err
 	}
 	select {
-	case p.replies <- r:
+	case r.sent <- m:
 		return nil
-	case <-p.ctx.Done():
-		return p.ctx.Err()
+	case <-r.ctx.Done():
+		return r.ctx.Err()
 	}
 }
