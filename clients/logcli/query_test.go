@@ -12,6 +12,7 @@ import (
 
 	"github.com/skaldlogs/skald/clients/api"
 	"github.com/skaldlogs/skald/pkg/loghttp"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // A shelf answers range queries from entries in memory as a server does.
@@ -59,7 +60,12 @@ func key(e entry) string { return fmt.Sprintf("%d %s %s", e.Timestamp, e.labels,
 
 // Pages of any size give each entry once, in order, whatever lies at their edges.
 func TestDownloadGivesEachEntryOnce(t *testing.T) {
-	seed := rand.Uint64()
+	for seed := range seeds.Few(t, 1) {
+		downloadGivesEachEntryOnce(t, seed)
+	}
+}
+
+func downloadGivesEachEntryOnce(t *testing.T, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	for range 500 {
 		s := &shelf{most: 1 + r.IntN(20)}

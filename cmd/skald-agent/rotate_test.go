@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // A writer writes the lines of one file, and rotates it in its style.
@@ -145,20 +147,15 @@ func compress(tb testing.TB, from, to string) {
 // sizes of a test.
 type sizes struct{ files, rotations, kills int }
 
-// testSizes returns the sizes, and how many seeds to try: SKALD_SEEDS has more of
-// them, and SKALD_SIZE, such as 100,50,20, more files, rotations and kills.
-func testSizes(tb testing.TB) (sizes, uint64) {
-	size, seeds := sizes{10, 6, 4}, uint64(1)
-	if s := os.Getenv("SKALD_SEEDS"); s != "" {
-		var err error
-		seeds, err = strconv.ParseUint(s, 10, 64)
-		check(tb, err)
-	}
+// testSizes returns the sizes: SKALD_SIZE, such as 100,50,20, has more files,
+// rotations and kills.
+func testSizes(tb testing.TB) sizes {
+	size := sizes{10, 6, 4}
 	if s := os.Getenv("SKALD_SIZE"); s != "" {
 		_, err := fmt.Sscanf(s, "%d,%d,%d", &size.files, &size.rotations, &size.kills)
 		check(tb, err)
 	}
-	return size, seeds
+	return size
 }
 
 const agentConfig = `
@@ -187,8 +184,8 @@ func newAgent(tb testing.TB, dir, server string) (p *process, pages string) {
 // then. In the end the server has every line: once, if it drops exact copies,
 // and in the order in which they were written.
 func TestRotationsAndCrashes(t *testing.T) {
-	size, seeds := testSizes(t)
-	for seed := range seeds {
+	size := testSizes(t)
+	for seed := range seeds.Few(t, 1) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { rotationsAndCrashes(t, size, seed) })
 	}
 }
@@ -317,8 +314,8 @@ func checkStream(t *testing.T, w *writer, got []received) {
 
 // TestExactlyOnce is the same with a real server, which has each line once.
 func TestExactlyOnce(t *testing.T) {
-	size, seeds := testSizes(t)
-	for seed := range seeds {
+	size := testSizes(t)
+	for seed := range seeds.Few(t, 1) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { exactlyOnce(t, size, seed) })
 	}
 }

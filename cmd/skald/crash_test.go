@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 func sortEntries(e []model.Entry) {
@@ -22,9 +23,13 @@ func sortEntries(e []model.Entry) {
 // be there exactly once; one that was not may be there once or not at all; one
 // that was sent again until it was acknowledged is there exactly once.
 func TestKillNine(t *testing.T) {
+	for seed := range seeds.Few(t, 1) {
+		killNine(t, seed)
+	}
+}
+
+func killNine(t *testing.T, seed uint64) {
 	const rounds, clients = 24, 4
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	// Small generations, so that crashes also meet flushes.
 	s := newServer(t, t.TempDir(), "-ingester.generation-bytes=300KB", "-ingester.generation-age=1s",

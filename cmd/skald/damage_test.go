@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,13 +13,18 @@ import (
 	"time"
 
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // TestDamagedLog flips bytes in the middle of the log of a killed process. The
 // next one names each place, serves the rest, and goes on.
 func TestDamagedLog(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	for seed := range seeds.Few(t, 1) {
+		damagedLog(t, seed)
+	}
+}
+
+func damagedLog(t *testing.T, seed uint64) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	s := newServer(t, t.TempDir(), lifted...)
 	s.start()
@@ -30,7 +36,9 @@ func TestDamagedLog(t *testing.T) {
 		t.Fatal("no log")
 	}
 	for range 4 {
-		flip(t, rnd, files[rnd.IntN(len(files))])
+		file := files[rnd.IntN(len(files))]
+		what, _ := harm(t, rnd, file, files)
+		t.Log(what)
 	}
 	s.start()
 	got := s.read(`{app="damage"}`, start, end)
@@ -57,15 +65,23 @@ func TestDamagedLog(t *testing.T) {
 	t.Logf("%d of %d lines are left", len(got), len(pushed))
 }
 
-// TestDamagedBucket flips a byte of an object, again and again. Answers are
-// whole, or say that they are not; the log names the object and the place; and
-// what is not damaged is served.
+// TestDamagedBucket harms an object, again and again. Answers are whole, or say
+// that they are not; the log names the object and the place; what is not damaged
+// is served; and nothing that can be asked brings the process down.
 func TestDamagedBucket(t *testing.T) {
+	for seed := range seeds.Few(t, 1) {
+		damagedBucket(t, seed)
+	}
+}
+
+func damagedBucket(t *testing.T, seed uint64) {
 	const rounds = 24
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	s := newServer(t, t.TempDir(), lifted...)
+	config := filepath.Join(t.TempDir(), "skald.yaml")
+	if err := os.WriteFile(config, []byte("auth_enabled: false\npattern_ingester: {enabled: true}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(t, t.TempDir(), append([]string{"-config.file=" + config}, lifted...)...)
 	s.start()
 	start, end, pushed := pushMany(t, s, 40, 200)
 	s.flush()
@@ -83,8 +99,7 @@ func TestDamagedBucket(t *testing.T) {
 	incomplete := 0
 	for round := range rounds {
 		object := objects[round%len(objects)]
-		place, whole := flip(t, rnd, object)
-		what := fmt.Sprintf("byte %d of %d of %s", place, len(whole), object)
+		what, mend := harm(t, rnd, object, objects)
 		if err := os.RemoveAll(filepath.Join(s.dir, "cache")); err != nil {
 			t.Fatal(err)
 		}
@@ -105,21 +120,25 @@ func TestDamagedBucket(t *testing.T) {
 				t.Errorf("%s: %d lines read of %d, and the answer does not say so", what, len(got), len(pushed))
 			}
 		}
+		s.askAll(start, end, false)
 		s.kill() // then the log has arrived, too
-		if log := s.log.String(); len(got) < len(pushed) && !strings.Contains(log, "level=error") {
+		log := s.log.String()
+		if len(got) < len(pushed) && !strings.Contains(log, "level=error") {
 			t.Errorf("%s: %d lines read of %d, and the log says nothing:\n%s", what, len(got), len(pushed), log)
 		}
-		if err := os.WriteFile(object, whole, 0o644); err != nil {
-			t.Fatal(err)
+		if strings.Contains(log, "panic") {
+			t.Errorf("%s: a panic:\n%s", what, log)
 		}
+		mend()
 	}
 	s.start()
 	if n := s.count(`{app="damage"}`, start, end); n != len(pushed) {
 		t.Errorf("%d lines once all is mended, want %d", n, len(pushed))
 	}
-	t.Logf("%d of %d flips left an answer incomplete", incomplete, rounds)
+	s.askAll(start, end, true)
+	t.Logf("%d of %d times an answer was incomplete", incomplete, rounds)
 	if incomplete == 0 {
-		t.Error("no flip met what a query reads, so nothing was shown")
+		t.Error("no damage met what a query reads, so nothing was shown")
 	}
 }
 
@@ -159,21 +178,81 @@ func (s *server) readAll(selector string, start, end int64) (entries []model.Ent
 	}
 }
 
-// flip changes one byte of the middle of a file, and returns which and what the
-// file was.
-func flip(t *testing.T, rnd *rand.Rand, file string) (place int, whole []byte) {
+// harm damages a file in one of many ways, or puts another in its place. It
+// returns what it did, and what undoes it.
+func harm(t *testing.T, rnd *rand.Rand, file string, others []string) (what string, mend func()) {
 	t.Helper()
 	whole, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	damaged := append([]byte(nil), whole...)
-	place = rnd.IntN(len(damaged))
-	damaged[place] ^= byte(1 + rnd.IntN(255))
-	if err := os.WriteFile(file, damaged, 0o644); err != nil {
-		t.Fatal(err)
+	b := append([]byte(nil), whole...)
+	at := rnd.IntN(len(b))
+	switch rnd.IntN(8) {
+	case 0:
+		what, b = fmt.Sprintf("the end from %d", at), b[:at]
+	case 1:
+		what = fmt.Sprintf("zeros from %d", at)
+		clear(b[at:min(len(b), at+4096)])
+	case 2:
+		what = fmt.Sprintf("noise from %d", at)
+		for i := range b[at:min(len(b), at+512)] {
+			b[at+i] = byte(rnd.Uint32())
+		}
+	case 3:
+		what, b = "more behind the end", append(b, whole[at:]...)
+	case 4:
+		other := others[rnd.IntN(len(others))]
+		what = "the content of " + other
+		if b, err = os.ReadFile(other); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		what = fmt.Sprintf("byte %d", at)
+		b[at] ^= byte(1 + rnd.IntN(255))
 	}
-	return place, whole
+	write := func(b []byte) {
+		if err := os.WriteFile(file, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(b)
+	return fmt.Sprintf("%s of the %d bytes of %s", what, len(whole), file), func() { write(whole) }
+}
+
+// askAll asks what can be asked of the damaged lines in many ways. Where not all
+// is well an answer may be an error, but it has to come.
+func (s *server) askAll(start, end int64, well bool) {
+	s.tb.Helper()
+	span := func(query string) []string {
+		return []string{"query", query, "start", fmt.Sprint(start), "end", fmt.Sprint(end), "limit", "100"}
+	}
+	ask := func(path, query string) {
+		s.tb.Helper()
+		status, text, err := s.request("", "GET", "/loki/api/v1/"+path, span(query)...)
+		if err != nil || well && status != http.StatusOK {
+			s.tb.Errorf("%s of %s: %d %s %v\n%s", path, query, status, text, err, s.log)
+		}
+	}
+	for _, query := range []string{
+		`{app="damage"} |= "line 1"`,
+		`{app="damage"} != "push" |~ "took [0-9]+ms"`,
+		`{app="damage"} | logfmt | level="info" | line_format "{{.level}}"`,
+		`{app="damage"} | pattern "<_> line <n> of push <p> took <d>ms" | n > 100`,
+		`sum by (part) (count_over_time({app="damage"}[1m]))`,
+		`sum by (detected_level) (bytes_over_time({app="damage"} |= "push 3" [1m]))`,
+		`max by (part) (max_over_time({app="damage"} | logfmt | regexp "took (?P<d>[0-9]+)ms" | unwrap d [10s]))`,
+		`quantile_over_time(0.9, {app="damage"} | pattern "<_> took <d>ms" | unwrap d [1m]) by (app)`,
+	} {
+		for range 2 { // the second time some of it may be in memory
+			ask("query_range", query)
+		}
+	}
+	for _, path := range []string{
+		"labels", "label/part/values", "series", "index/stats", "index/volume", "index/volume_range", "patterns", "detected_fields", "detected_labels",
+	} {
+		ask(path, `{app="damage"}`)
+	}
 }
 
 // filesBelow lists the files whose names end so and do not begin with a dot.

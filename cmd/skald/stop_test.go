@@ -17,6 +17,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/logproto"
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // TestStopFinishesPushes sends half of a push, asks the process to stop, and
@@ -84,9 +85,13 @@ func TestStopFinishesPushes(t *testing.T) {
 // clients push, with and without handing everything to the store on the way out.
 // As after a crash, what was acknowledged is there exactly once.
 func TestStopDuringPushes(t *testing.T) {
+	for seed := range seeds.Few(t, 1) {
+		stopDuringPushes(t, seed)
+	}
+}
+
+func stopDuringPushes(t *testing.T, seed uint64) {
 	const rounds, clients = 6, 4
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	s := newServer(t, t.TempDir())
 	base := time.Now().Add(-time.Minute).UnixNano()

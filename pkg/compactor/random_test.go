@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +15,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/deletes"
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/seeds"
 	"github.com/skaldlogs/skald/pkg/storage"
 )
 
@@ -53,25 +52,11 @@ var historyTenants = []string{"a", "b"}
 // arrival, misses none that retention keeps, and finds none that was deleted;
 // what is pushed after a delete request is found, and no request gets stuck.
 func TestHistories(t *testing.T) {
-	for seed := range seedsOf(t, 40) {
+	for seed := range seeds.Few(t, 40) {
 		if err := runHistory(t, seed); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 	}
-}
-
-// seedsOf is how many histories to run: few by default, and as many more as one
-// has time for by SKALD_SEEDS.
-func seedsOf(t *testing.T, few uint64) uint64 {
-	text := os.Getenv("SKALD_SEEDS")
-	if text == "" {
-		return few
-	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		t.Fatalf("SKALD_SEEDS: %v", err)
-	}
-	return n
 }
 
 func runHistory(t *testing.T, seed uint64) error {

@@ -28,6 +28,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/querier"
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/seeds"
 	"github.com/skaldlogs/skald/pkg/storage"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
 	"github.com/skaldlogs/skald/pkg/vfs"
@@ -144,7 +145,7 @@ func (w *world) off(crash bool) {
 // Pushes, flushes, merges, deletes, crashes and restarts in any order: queries
 // over memory and bucket find what a plain list has.
 func TestWorlds(t *testing.T) {
-	for seed := range seedsOf(t, 25) {
+	for seed := range seeds.Few(t, 25) {
 		if err := runWorld(t, seed); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}

@@ -3,11 +3,11 @@ package grep
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // randomExpr makes an expression of the given depth over few characters, so
@@ -45,14 +45,6 @@ func randomLine(r *rand.Rand) string {
 	return b.String()
 }
 
-// seeds is how many random histories a test goes through: SKALD_SEEDS asks for more.
-func seeds(n int) uint64 {
-	if v, err := strconv.Atoi(os.Getenv("SKALD_SEEDS")); err == nil && v > n {
-		n = v
-	}
-	return uint64(n)
-}
-
 // check compares an expression with the engine of the standard library.
 func check(expr, line string) error {
 	re, err := regexp.Compile(expr)
@@ -83,7 +75,7 @@ func check(expr, line string) error {
 }
 
 func TestExpressionsMeanWhatTheEngineSays(t *testing.T) {
-	for seed := range seeds(1500) {
+	for seed := range seeds.Few(t, 1500) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		expr := randomExpr(r, 1+r.IntN(5))
 		for range 20 {
@@ -112,7 +104,7 @@ func FuzzMatch(f *testing.F) {
 // An automaton can be stopped between any two characters, and knows what texts
 // could do to it.
 func TestAutomatonInPieces(t *testing.T) {
-	for seed := range seeds(1000) {
+	for seed := range seeds.Few(t, 1000) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		e, err := Compile(randomExpr(r, 1+r.IntN(4)))
 		if err != nil || e.Automaton() == nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/seeds"
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
@@ -382,12 +383,11 @@ func TestDiskFull(t *testing.T) {
 // each cut, what was acknowledged is there exactly once; what was not is there
 // once or not at all.
 func TestCrash(t *testing.T) {
-	seeds := 60
+	few := 60
 	if testing.Short() {
-		seeds = 10
+		few = 10
 	}
-	for n := range seeds {
-		seed := uint64(n)
+	for seed := range seeds.Few(t, few) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			t.Parallel()
 			crashHistory(t, seed)
@@ -526,7 +526,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 		return left
 	}
 	steps := 0
-	for seed := range uint64(3) {
+	for seed := range seeds.Few(t, 3) {
 		for first := int64(1); ; first++ {
 			fs := vfs.NewMem()
 			m := newRig(t, fs, nil)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/skaldlogs/skald/pkg/objstore"
+	"github.com/skaldlogs/skald/pkg/seeds"
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
@@ -41,7 +42,7 @@ func TestFolderBelongsToOne(t *testing.T) {
 // After Put returned, the object survives a crash; a put that did not return is
 // there whole or not at all; a delete that returned holds.
 func TestFolderCrash(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range seeds.Few(t, 400) {
 		if !crashFolder(t, seed) {
 			t.Fatalf("seed %d", seed)
 		}
@@ -186,7 +187,7 @@ func TestFolderSyncsWhatItFinds(t *testing.T) {
 	}
 	next := openFolder(t, mem, "b")
 	wantObject(t, next, "a/second", []byte("2"))
-	for seed := range uint64(50) {
+	for seed := range seeds.Few(t, 50) {
 		after := openFolder(t, mem.Crash(rand.New(rand.NewPCG(seed, 2))), "b")
 		wantObject(t, after, "a/second", []byte("2"))
 	}

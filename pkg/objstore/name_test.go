@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/skaldlogs/skald/pkg/objstore"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 var oddTenants = []string{
@@ -51,11 +52,9 @@ func TestTenantsStayApart(t *testing.T) {
 	for _, id := range oddTenants {
 		try(id)
 	}
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 0))
 	const alphabet = "aA=.0245ef*/-\x00\xff"
-	for range 20_000 {
+	for seed := range seeds.Few(t, 20_000) {
+		rnd := rand.New(rand.NewPCG(seed, 0))
 		id := make([]byte, rnd.IntN(7))
 		if rnd.IntN(50) == 0 {
 			id = make([]byte, rnd.IntN(159))

@@ -8,12 +8,13 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // Whatever stays of a batch is what a source would have answered without the
 // other rows.
 func TestKeep(t *testing.T) {
-	for seed := range uint64(200) {
+	for seed := range seeds.Few(t, 200) {
 		rnd := rand.New(rand.NewPCG(seed, 3))
 		rows := rnd.IntN(20)
 		all := &Batch{Answer: newAnswer(), Selected: NewBitset(rows, false), Answered: []bool{true}, How: ByColumns, ReadBytes: 3, DecodedBytes: 4}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/seeds"
 	"github.com/skaldlogs/skald/pkg/storage"
 	"github.com/skaldlogs/skald/pkg/storage/segment"
 	"github.com/skaldlogs/skald/pkg/vfs"
@@ -84,7 +85,7 @@ func TestPutOnAFullDisk(t *testing.T) {
 // all, and there once the put has returned.
 func TestPutCrashes(t *testing.T) {
 	crash := errors.New("crash")
-	for seed := range uint64(150) {
+	for seed := range seeds.Few(t, 150) {
 		rnd := rand.New(rand.NewPCG(seed, 8))
 		mem := vfs.NewMem()
 		left := 20 + rnd.IntN(60)

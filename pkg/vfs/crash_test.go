@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/skaldlogs/skald/pkg/seeds"
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
@@ -19,7 +20,7 @@ func crashes(t *testing.T, do func(t *testing.T, m *vfs.Mem), describe func(t *t
 	left := map[string]int{}
 	m := vfs.NewMem()
 	do(t, m)
-	for seed := range uint64(300) {
+	for seed := range seeds.Few(t, 300) {
 		left[describe(t, m.Crash(rand.New(rand.NewPCG(seed, 0))))]++
 	}
 	return left
@@ -157,7 +158,7 @@ func TestCrashLeavesTheOriginalAlone(t *testing.T) {
 	l, err := m.Lock("lock")
 	check(t, err)
 	defer l.Close()
-	for seed := range uint64(20) {
+	for seed := range seeds.Few(t, 20) {
 		c := m.Crash(rand.New(rand.NewPCG(seed, 0)))
 		if _, err := c.Lock("lock"); err != nil {
 			t.Fatalf("a lock outlived the crash: %v", err)
@@ -171,7 +172,7 @@ func TestCrashLeavesTheOriginalAlone(t *testing.T) {
 // Whatever happens, and wherever it is cut off by a fault, WriteFile leaves the
 // old content or the new; the new for sure once it returned.
 func TestWriteFileIsAtomic(t *testing.T) {
-	for seed := range uint64(2000) {
+	for seed := range seeds.Few(t, 2000) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		m := vfs.NewMem()
 		name := filepath.Join("a", "b", "f")

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/skaldlogs/skald/clients/agent/position"
+	"github.com/skaldlogs/skald/pkg/seeds"
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
@@ -111,7 +112,7 @@ func TestInvalidFile(t *testing.T) {
 // and checks after each start that what was acknowledged is settled, and what
 // was sent is either settled or in flight with the same bytes.
 func TestCrashes(t *testing.T) {
-	for seed := range uint64(100) {
+	for seed := range seeds.Few(t, 100) {
 		history(t, seed)
 	}
 }

@@ -5,12 +5,13 @@ import (
 	"testing"
 
 	"github.com/skaldlogs/skald/clients/agent/position"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // TestSetAgainstBits compares the set with a map of single offsets.
 func TestSetAgainstBits(t *testing.T) {
 	const size = 64
-	for seed := range uint64(500) {
+	for seed := range seeds.Few(t, 500) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		var s position.Set
 		var bits [size]bool

@@ -20,6 +20,7 @@ import (
 
 	"github.com/skaldlogs/skald/clients/agent/entry"
 	"github.com/skaldlogs/skald/clients/agent/position"
+	"github.com/skaldlogs/skald/pkg/seeds"
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
@@ -265,15 +266,8 @@ func (h *history) verify(logs []*logFile) {
 // Whatever rotation, crashes and a slow server do, the server has every line
 // once in the end.
 func TestHistories(t *testing.T) {
-	seeds := uint64(25)
-	if s := os.Getenv("SKALD_SEEDS"); s != "" {
-		var err error
-		if seeds, err = strconv.ParseUint(s, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
 	for _, glob := range []string{"*.log", "*.log*"} {
-		for seed := range seeds {
+		for seed := range seeds.Few(t, 25) {
 			t.Run(fmt.Sprint(glob, " seed ", seed), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { oneHistory(t, seed, glob) })
 			})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // directory is one stream's runs, each in a block of its own.
@@ -105,7 +106,7 @@ func has(b *scan.Batch, ts int64, line string, md model.Metadata) bool {
 
 // TestDedupe compares with comparing each row with each other.
 func TestDedupe(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range seeds.Few(t, 300) {
 		rng := rand.New(rand.NewPCG(seed, 8))
 		rows, lines := 1+rng.IntN(10), 3
 		if seed%10 == 0 {

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/skaldlogs/skald/pkg/logql/pipeline"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // TestPicker offers entries in random order and wants the first of them.
 func TestPicker(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range seeds.Few(t, 300) {
 		rng := rand.New(rand.NewPCG(seed, 9))
 		p := &Params{Limit: 1 + rng.IntN(20), Direction: Direction(rng.IntN(2))}
 		if seed%3 == 0 {

@@ -13,6 +13,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/logql/logqltest"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // TestTwin asks random queries over random entries in random layouts, and wants
@@ -20,7 +21,7 @@ import (
 func TestTwin(t *testing.T) {
 	e := engine.New(engine.Options{Concurrency: 3})
 	kinds := map[string]int{}
-	for seed := range uint64(2000) {
+	for seed := range seeds.Few(t, 2000) {
 		g := generator{rand.New(rand.NewPCG(seed, 7))}
 		streams := g.streams()
 		query, params := g.query()
@@ -61,7 +62,7 @@ func TestTwin(t *testing.T) {
 // what may have some is read apart from the rest.
 func TestTwinWithFewCopies(t *testing.T) {
 	e := engine.New(engine.Options{Concurrency: 2})
-	for seed := range uint64(500) {
+	for seed := range seeds.Few(t, 500) {
 		g := generator{rand.New(rand.NewPCG(seed, 9))}
 		streams := g.streams()
 		query := g.pick("sum", "sum by (app)", "sum by (pod)", "max", "count") + "(" + g.pick("count_over_time", "rate", "bytes_over_time", "bytes_rate", "absent_over_time") +

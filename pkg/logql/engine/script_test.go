@@ -7,6 +7,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/logql/engine"
 	"github.com/skaldlogs/skald/pkg/logql/logqltest"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // TestScripts runs every script over the plainest layout of its entries and over
@@ -27,7 +28,7 @@ func TestScripts(t *testing.T) {
 			if t.Failed() {
 				return
 			}
-			for seed := range uint64(40) {
+			for seed := range seeds.Few(t, 40) {
 				t.Run(fmt.Sprintf("layout %d", seed), func(t *testing.T) {
 					logqltest.Run(t, script, &logqltest.EngineTarget{Engine: e, Layout: logqltest.RandomLayout(seed)})
 				})

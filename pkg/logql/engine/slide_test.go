@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // randomStates are samples in buckets of random windows.
@@ -57,7 +59,7 @@ func comparePoints(t *testing.T, seed uint64, w *windows, states []state[all], g
 }
 
 func TestSlide(t *testing.T) {
-	for seed := range uint64(500) {
+	for seed := range seeds.Few(t, 500) {
 		w, states := randomStates(rand.New(rand.NewPCG(seed, 4)))
 		sums := make([]state[sum], len(states))
 		highs := make([]state[high], len(states))
@@ -89,7 +91,7 @@ func TestSlide(t *testing.T) {
 }
 
 func TestQuantiles(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range seeds.Few(t, 300) {
 		rng := rand.New(rand.NewPCG(seed, 5))
 		w, states := randomStates(rng)
 		for _, q := range []float64{0, 0.3, 0.5, 0.99, 1} {

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // TestWindows compares the buckets of random windows with what a window is.
 func TestWindows(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range seeds.Few(t, 300) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		p := &Params{Start: rng.Int64N(50), Step: time.Duration(1 + rng.Int64N(20))}
 		p.End = p.Start + rng.Int64N(100)

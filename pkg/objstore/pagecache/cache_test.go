@@ -15,6 +15,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/objstore/pagecache"
+	"github.com/skaldlogs/skald/pkg/seeds"
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
@@ -194,7 +195,7 @@ func TestDiskIsBounded(t *testing.T) {
 
 // Whatever a crash or a bad disk makes of the files, what is read is right.
 func TestDamage(t *testing.T) {
-	for seed := range uint64(25) {
+	for seed := range seeds.Few(t, 25) {
 		rnd := rand.New(rand.NewPCG(seed, 3))
 		fs, b := vfs.NewMem(), &counted{}
 		objects := map[string][]byte{}

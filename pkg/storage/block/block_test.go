@@ -15,6 +15,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 const everything = scan.Lines | scan.Metadata | scan.Sizes
@@ -143,7 +144,7 @@ func dirtyRows(rnd *rand.Rand) []Row {
 
 func TestRoundTrip(t *testing.T) {
 	var e Encoder
-	for seed := range uint64(200) {
+	for seed := range seeds.Few(t, 200) {
 		rows := dirtyRows(rand.New(rand.NewPCG(seed, 1)))
 		want := sortedRows(rows)
 		enc, err := e.Encode(rows)
@@ -230,7 +231,7 @@ func TestRoundTripOfAnything(t *testing.T) {
 // what the whole block has there.
 func TestDecodeSome(t *testing.T) {
 	var e Encoder
-	for seed := range uint64(200) {
+	for seed := range seeds.Few(t, 200) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
 		enc, err := e.Encode(dirtyRows(rnd))
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/encbuf"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // sample is a block that has every kind of column and of place.
@@ -186,7 +187,7 @@ func TestForgedSchema(t *testing.T) {
 	for i := range families {
 		blocks = append(blocks, force(t, new(Encoder), familyRows(i, 5, 8<<10)))
 	}
-	for seed := range uint64(6000) {
+	for seed := range seeds.Few(t, 6000) {
 		rnd := rand.New(rand.NewPCG(seed, 5))
 		forged, err := forge(blocks[seed%uint64(len(blocks))], func(schema, small []byte) {
 			for range 1 + rnd.IntN(3) {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -23,6 +22,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // blockSource is blocks as a source. A naive one answers nothing itself, so that
@@ -381,41 +381,34 @@ func compareTwins(t *testing.T, r *rand.Rand, rows []Row, queries int) {
 	}
 }
 
-// histories is how many random ones a test makes: few, or SKALD_SEEDS.
-func histories(few int) int {
-	if n, err := strconv.Atoi(os.Getenv("SKALD_SEEDS")); err == nil {
-		return n
-	}
-	return few
-}
-
 // Whatever a query asks of fields is answered from columns as from lines: for lines
 // of applications, for those that are made to be hard, and for real ones.
 func TestFieldsAreThoseOfTheStages(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
 	for f := range families {
 		t.Run(families[f].name, func(t *testing.T) {
-			r := rand.New(rand.NewPCG(seed, uint64(f)))
-			for range histories(3) {
+			for seed := range seeds.Few(t, 3) {
+				r := rand.New(rand.NewPCG(seed, uint64(f)))
 				compareTwins(t, r, familyRows(f, r.Uint64(), 2000+r.IntN(60_000)), 25)
 			}
 		})
 	}
 	t.Run("tricky", func(t *testing.T) {
-		r := rand.New(rand.NewPCG(seed, 100))
-		for range histories(60) {
+		for seed := range seeds.Few(t, 60) {
+			r := rand.New(rand.NewPCG(seed, 100))
 			compareTwins(t, r, trickyRows(r), 20)
 		}
 	})
 	t.Run("files", func(t *testing.T) {
 		for _, name := range dataFiles(t) {
-			r := rand.New(rand.NewPCG(seed, 200))
 			rows, err := fileRows(name, 100_000)
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Run(filepath.Base(name), func(t *testing.T) { compareTwins(t, r, rows, 20*histories(1)) })
+			t.Run(filepath.Base(name), func(t *testing.T) {
+				for seed := range seeds.Few(t, 1) {
+					compareTwins(t, rand.New(rand.NewPCG(seed, 200)), rows, 20)
+				}
+			})
 		}
 	})
 }

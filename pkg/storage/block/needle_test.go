@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // cutNeedle makes a text to look for: mostly a part of some line, or of two, and
@@ -133,7 +134,7 @@ func checkNeedles(r *rand.Rand, enc *Encoded, needles int, mayLook bool) error {
 func TestNeedlesInFamilies(t *testing.T) {
 	var e Encoder
 	for i, f := range families {
-		for seed := range uint64(3) {
+		for seed := range seeds.Few(t, 3) {
 			enc := force(t, &e, familyRows(i, seed, 60<<10))
 			if err := checkNeedles(rand.New(rand.NewPCG(seed, 21)), &enc, 150, false); err != nil {
 				t.Errorf("%s, seed %d: %v", f.name, seed, err)
@@ -158,7 +159,7 @@ func TestNeedlesInRealLines(t *testing.T) {
 
 func TestNeedlesInTrickyLines(t *testing.T) {
 	var e Encoder
-	for seed := range uint64(400) {
+	for seed := range seeds.Few(t, 400) {
 		r := rand.New(rand.NewPCG(seed, 23))
 		enc := force(t, &e, trickyRows(r))
 		if layoutOf(t, &enc) != layoutTemplates {
@@ -239,7 +240,7 @@ func TestDigits(t *testing.T) {
 // Several filters, some runs and an interval together.
 func TestSomeRowsOfTemplates(t *testing.T) {
 	var e Encoder
-	for seed := range uint64(40) {
+	for seed := range seeds.Few(t, 40) {
 		r := rand.New(rand.NewPCG(seed, 24))
 		enc := force(t, &e, familyRows(int(seed)%len(families), seed, 30<<10))
 		whole, err := decodeAll(&enc)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/skaldlogs/skald/pkg/seeds"
 	"github.com/skaldlogs/skald/pkg/storage/index"
 )
 
@@ -151,7 +152,7 @@ func naive(sets []labels.Labels, ms []*labels.Matcher) (refs []uint32) {
 }
 
 func TestSelectIsNaive(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range seeds.Few(t, 300) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		sets := randomStreams(rnd, 100)
 		h := newHead(sets)

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/seeds"
 	"github.com/skaldlogs/skald/pkg/storage/index"
 )
 
@@ -28,7 +29,7 @@ func open(t testing.TB, sets []labels.Labels) (*index.Reader, []labels.Labels) {
 
 // The reader answers every question as the head does.
 func TestReaderIsHead(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range seeds.Few(t, 300) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
 		r, sets := open(t, randomStreams(rnd, 100))
 		if r.Len() != len(sets) {

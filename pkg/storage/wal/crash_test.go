@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/skaldlogs/skald/pkg/seeds"
 	"github.com/skaldlogs/skald/pkg/storage/wal"
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
@@ -106,11 +107,11 @@ func randomOptions(rnd *rand.Rand) wal.Options {
 // often, what was acknowledged at level disk is there once and in order, and
 // nothing is that was not appended. Disks that fail and fill up come into it.
 func TestCrash(t *testing.T) {
-	seeds := 2000
+	few := 2000
 	if testing.Short() {
-		seeds = 200
+		few = 200
 	}
-	for seed := range uint64(seeds) {
+	for seed := range seeds.Few(t, few) {
 		if err := crashOnce(t, seed); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -193,11 +194,11 @@ func crashOnce(t *testing.T, seed uint64) error {
 
 // As TestCrash, with many appending at once and the power failing in their midst.
 func TestCrashWhileManyAppend(t *testing.T) {
-	seeds := 60
+	few := 60
 	if testing.Short() {
-		seeds = 10
+		few = 10
 	}
-	for seed := range uint64(seeds) {
+	for seed := range seeds.Few(t, few) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		mem := vfs.NewMem()
 		l := open(t, mem, randomOptions(rnd))

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/skaldlogs/skald/pkg/seeds"
 	"github.com/skaldlogs/skald/pkg/storage/wal"
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
@@ -54,7 +55,7 @@ func replayLines(t testing.TB, fsys vfs.FS) ([]string, wal.ReplayStats) {
 func TestFlippedBytes(t *testing.T) {
 	fsys, all := sampleLog(t, 1, 30, 150_000)
 	const block = 32 << 10
-	for seed := range uint64(600) {
+	for seed := range seeds.Few(t, 600) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
 		files := names(t, fsys)
 		file := files[rnd.IntN(len(files))]
@@ -97,7 +98,7 @@ func TestFlippedBytes(t *testing.T) {
 // Rubble of any kind: nothing panics, nothing is invented.
 func TestRubble(t *testing.T) {
 	fsys, all := sampleLog(t, 2, 20, 200_000)
-	for seed := range uint64(300) {
+	for seed := range seeds.Few(t, 300) {
 		rnd := rand.New(rand.NewPCG(seed, 3))
 		damaged := copyLog(t, fsys, func(name string, data []byte) []byte {
 			if len(data) == 0 {

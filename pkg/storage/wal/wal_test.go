@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/seeds"
 	"github.com/skaldlogs/skald/pkg/storage/wal"
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
@@ -393,7 +394,7 @@ func TestSeveralGenerationsAreWrittenAtOnce(t *testing.T) {
 // A removal that is cut anywhere leaves all of a generation or nothing, and once
 // it returned nothing.
 func TestRemovalIsAtomic(t *testing.T) {
-	for seed := range uint64(500) {
+	for seed := range seeds.Few(t, 500) {
 		rnd := rand.New(rand.NewPCG(seed, 0))
 		mem := vfs.NewMem()
 		steps := math.MaxInt

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // told writes a message in one line.
@@ -119,7 +121,7 @@ func TestFramer(t *testing.T) {
 // TestFramesSurviveAnySplit writes messages in both framings, and reads them
 // back however the bytes arrive.
 func TestFramesSurviveAnySplit(t *testing.T) {
-	for seed := range uint64(200) {
+	for seed := range seeds.Few(t, 200) {
 		rnd := rand.New(rand.NewPCG(seed, 5))
 		var wire bytes.Buffer
 		var want []string
