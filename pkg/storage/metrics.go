@@ -8,6 +8,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/storage/block"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
+	"github.com/skaldlogs/skald/pkg/storage/segment"
 )
 
 // metrics of a [Store].
@@ -19,8 +20,12 @@ type metrics struct {
 	swept                            *prometheus.CounterVec
 }
 
-func newMetrics(reg prometheus.Registerer, hot *block.Hot) *metrics {
+func newMetrics(reg prometheus.Registerer, hot *block.Hot, opened *segment.Opened) *metrics {
 	f := promauto.With(reg)
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "store_segment_prune_bytes",
+		Help: "Memory that the kept prune parts of blocks take, opened: their templates, columns and filters.",
+	}, func() float64 { return float64(opened.Bytes()) })
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "store_hot_column_bytes",
 		Help: "Memory that the columns of blocks take which are kept decompressed.",

@@ -17,11 +17,13 @@ import (
 
 // readers keeps the readers of segments, whose footers and indexes are read once
 // and then kept for as long as there is room: the least recently used go first.
-// One that went out of the cache serves on for whoever has it.
+// One that went out of the cache serves on for whoever has it. What indexes leave of
+// the limit is for the prune parts of blocks.
 type readers struct {
 	source  func(*catalog.Entry) segment.Source
+	opened  *segment.Opened
 	hot     *block.Hot
-	limit   int64
+	limit   int64 // of indexes
 	metrics *metrics
 
 	mu     sync.Mutex // guards the fields below
@@ -40,8 +42,12 @@ type cachedReader struct {
 	place  *list.Element
 }
 
-func newReaders(source func(*catalog.Entry) segment.Source, hot *block.Hot, limit int64, m *metrics) *readers {
-	return &readers{source: source, hot: hot, limit: limit, metrics: m, byID: map[ulid.ULID]*cachedReader{}, recent: list.New()}
+// newReaders returns readers that keep what takes limit bytes of memory at most.
+func newReaders(source func(*catalog.Entry) segment.Source, opened *segment.Opened, hot *block.Hot, limit int64, m *metrics) *readers {
+	return &readers{
+		source: source, opened: opened, hot: hot, limit: limit / 4 * 3, metrics: m,
+		byID: map[ulid.ULID]*cachedReader{}, recent: list.New(),
+	}
 }
 
 // get returns the reader of a segment. Several that want the same one wait for
@@ -92,13 +98,14 @@ func (r *readers) open(ctx context.Context, c *cachedReader, e *catalog.Entry, a
 		delete(r.byID, c.id)
 		return
 	}
-	c.reader.KeepIn(r.hot)
+	c.reader.KeepIn(r.opened, r.hot)
 	c.bytes = c.reader.Memory()
 	c.place = r.recent.PushFront(c)
 	r.bytes += c.bytes
 	for r.bytes > r.limit {
 		r.dropLocked(r.recent.Back().Value.(*cachedReader))
 	}
+	r.opened.Reserve(r.bytes)
 	r.metrics.indexBytes.Set(float64(r.bytes))
 }
 
@@ -108,6 +115,7 @@ func (r *readers) drop(id ulid.ULID) {
 	defer r.mu.Unlock()
 	if c, ok := r.byID[id]; ok && c.place != nil {
 		r.dropLocked(c)
+		r.opened.Reserve(r.bytes)
 		r.metrics.indexBytes.Set(float64(r.bytes))
 	}
 }
@@ -116,6 +124,7 @@ func (r *readers) dropLocked(c *cachedReader) {
 	r.recent.Remove(c.place)
 	delete(r.byID, c.id)
 	r.bytes -= c.bytes
+	r.opened.Forget(c.reader)
 }
 
 // openSegment opens the segment of an entry, and makes sure that it is the one.

@@ -17,8 +17,8 @@ import (
 
 // Options tune a [Store]. The zero value is ready to use.
 type Options struct {
-	// IndexCacheBytes is how much memory the footers and indexes of segments
-	// may take while no snapshot uses them.
+	// IndexCacheBytes is how much memory the indexes of segments and the opened
+	// prune parts of their blocks may take while no snapshot uses them.
 	//
 	// The default is 128 MiB.
 	IndexCacheBytes int64
@@ -89,7 +89,8 @@ func New(bucket objstore.Bucket, c *catalog.Catalog, o Options) *Store {
 		o.Compile = func(string) (Deletion, error) { return Deletion{}, errNoCompiler }
 	}
 	hot := block.NewHot(o.HotBytes)
-	m := newMetrics(o.Registerer, hot)
+	opened := segment.NewOpened(o.IndexCacheBytes)
+	m := newMetrics(o.Registerer, hot, opened)
 	source := func(e *catalog.Entry) segment.Source { return object{bucket, e.Object} }
 	if o.Cache != nil {
 		source = func(e *catalog.Entry) segment.Source { return cachedObject{o.Cache, e.Object, e.Size} }
@@ -97,7 +98,7 @@ func New(bucket objstore.Bucket, c *catalog.Catalog, o Options) *Store {
 	return &Store{
 		bucket:  bucket,
 		catalog: c,
-		readers: newReaders(source, hot, o.IndexCacheBytes, m),
+		readers: newReaders(source, opened, hot, o.IndexCacheBytes, m),
 		logger:  log.With(o.Logger, "component", "store"),
 		metrics: m,
 		compile: o.Compile,

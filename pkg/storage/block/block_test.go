@@ -94,7 +94,7 @@ func decodeAll(enc *Encoded) (*scan.Batch, error) {
 		return nil, err
 	}
 	cold, err := b.Decode(Bytes(enc.Data), enc.Runs, all(enc.Runs))
-	b.KeepIn(NewHot(16 << 20))
+	b.KeepIn(NewHot(16<<20), 0)
 	for range 2 { // once to keep the columns, once to use them
 		hot, hotErr := b.Decode(Bytes(enc.Data), enc.Runs, all(enc.Runs))
 		if (err == nil) != (hotErr == nil) {

@@ -44,7 +44,7 @@ func (c *column) isID() bool {
 
 // hasWords reports whether the words of a column are keys of the filter.
 func (c *column) hasWords() bool {
-	return (c.kind == columnRaw || c.kind == columnDict) && c.bytes.raw >= minFilterText
+	return (c.kind == columnRaw || c.kind == columnDict) && c.bytes.raw() >= minFilterText
 }
 
 // idKey is the key of a packed value of a column of ids.

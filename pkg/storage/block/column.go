@@ -29,6 +29,9 @@ const maxHexWidth = 128 // digits of a value in a hex column
 // A column is where the values of one column are.
 type column struct {
 	kind     uint8
+	upper    bool  // hex digits are upper case
+	residual bool  // times are distances from the timestamps of their rows
+	width    uint8 // digits of padded ints, bytes of hex
 	n        int
 	min, max int // length of the shortest and of the longest value, or wider bounds
 	charset  charset
@@ -39,13 +42,11 @@ type column struct {
 	bytes    stream // of texts, or the packed values
 	ids      stream // of a dictionary or of templates
 
-	lo, hi   int64 // of ints and padded ints
-	width    int   // digits of padded ints, bytes of hex
-	upper    bool  // hex digits are upper case
-	layout   timeLayout
-	residual bool   // times are distances from the timestamps of their rows
-	scale    stream // digits after the point
-	tmpl     *templateColumn
+	scale stream // digits after the point
+
+	lo, hi int64       // of ints and padded ints
+	layout *timeLayout // of times
+	tmpl   *templateColumn
 }
 
 // A templateColumn is how values are made of templates and of columns.
@@ -136,13 +137,13 @@ func readTyped(d *encbuf.Decoder, l *layout, b *budget, depth int) column {
 	}
 	read := func(limit int) stream {
 		s := l.read(d, min(limit, b.bytes))
-		b.bytes -= s.raw
+		b.bytes -= s.raw()
 		return s
 	}
 	exactly := func(want int) stream {
 		s := read(want)
-		if d.Err() == nil && s.raw != want {
-			d.Fail(damagedf("a stream of %d bytes, want %d", s.raw, want))
+		if d.Err() == nil && s.raw() != want {
+			d.Fail(damagedf("a stream of %d bytes, want %d", s.raw(), want))
 		}
 		return s
 	}
@@ -161,10 +162,10 @@ func readTyped(d *encbuf.Decoder, l *layout, b *budget, depth int) column {
 			return c
 		}
 		if c.kind == columnPad {
-			if c.width = int(d.U8()); c.width > 18 || c.hi >= powers[min(c.width, 18)] {
+			if c.width = d.U8(); c.width > 18 || c.hi >= powers[min(c.width, 18)] {
 				d.Fail(damagedf("ints to %d with %d digits", c.hi, c.width))
 			}
-			c.min, c.max = c.width, c.width
+			c.min, c.max = int(c.width), int(c.width)
 		} else {
 			c.min, c.max = 1, max(intLen(c.lo), intLen(c.hi))
 			if c.lo > 0 {
@@ -183,15 +184,15 @@ func readTyped(d *encbuf.Decoder, l *layout, b *budget, depth int) column {
 		c.charset.addText("0123456789.-")
 		c.bytes, c.scale = read(maxIntsLen(c.n)), read(maxIntsLen(c.n))
 	case columnHex:
-		c.width = int(d.U8())
+		c.width = d.U8()
 		c.upper = d.U8() != 0
 		if c.width == 0 || c.width > maxHexWidth/2 {
 			d.Fail(damagedf("hex of %d bytes", c.width))
 			return c
 		}
-		c.min, c.max = 2*c.width, 2*c.width
+		c.min, c.max = 2*int(c.width), 2*int(c.width)
 		c.charset.addText(hexDigits(c.upper))
-		c.bytes = exactly(c.width * c.n)
+		c.bytes = exactly(int(c.width) * c.n)
 	case columnUUID:
 		c.upper = d.U8() != 0
 		c.width, c.min, c.max = 16, 36, 36
@@ -250,7 +251,7 @@ func (c *column) readTexts(d *encbuf.Decoder, withRuns bool, read, exactly func(
 }
 
 func (c *column) readTime(d *encbuf.Decoder) {
-	c.layout = timeLayout{date: d.U8(), fraction: d.U8()}
+	c.layout = &timeLayout{date: d.U8(), fraction: d.U8()}
 	c.layout.suffix = strings.Clone(d.String())
 	c.residual = d.U8() != 0
 	if d.Err() != nil {

@@ -94,7 +94,7 @@ func TestDamageIsLocal(t *testing.T) {
 		t.Fatal("the lines of the sample have no place of their own")
 	}
 	bad := bytes.Clone(enc.Data)
-	bad[b.lines.bytes.off]++
+	bad[b.lines.bytes.off()]++
 	q := all(enc.Runs)
 	if _, err := b.Decode(Bytes(bad), enc.Runs, q); !errors.Is(err, scan.ErrDamaged) {
 		t.Errorf("lines: error %v", err)
@@ -278,8 +278,8 @@ func FuzzDecode(f *testing.F) {
 			b.smallCRC = encbuf.Checksum(data[:b.small])
 		}
 		for _, s := range append(b.wants(everything), treeStreams(nil, &b.lines)...) {
-			if s.place != placeSmall && s.off+s.stored <= len(data) {
-				s.crc = encbuf.Checksum(data[s.off:][:s.stored])
+			if s.place != placeSmall && s.off()+s.stored() <= len(data) {
+				s.crc = encbuf.Checksum(data[s.off():][:s.stored()])
 			}
 		}
 		dir := []Run{{Rows: b.rows, Interval: model.Interval{Mint: mint, Maxt: maxt}}}
@@ -289,7 +289,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		for i, cols := range []scan.Columns{0, scan.Sizes, scan.Lines, scan.Metadata, everything, 0, everything, everything} {
 			if i == 5 {
-				b.KeepIn(NewHot(16 << 20))
+				b.KeepIn(NewHot(16<<20), 0)
 			}
 			q := all(dir)
 			q.Columns = cols

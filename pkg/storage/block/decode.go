@@ -289,7 +289,7 @@ func (d *decoder) decodeTimestamps(runs []Run, q *Question) error {
 	if err != nil {
 		return err
 	}
-	d.batch.DecodedBytes += int64(d.timestamps.raw)
+	d.batch.DecodedBytes += int64(d.timestamps.raw())
 	r := &d.s.ints
 	if err := r.open(data, d.rows-len(runs)); err != nil {
 		return err
@@ -416,7 +416,7 @@ func (d *decoder) decodeLines(need, want scan.Columns, filter *lineFilter, limit
 	}
 	// The batch keeps the decoded buffer alive, so it gets one of its own only
 	// when it will use a good part of it. Else lines are copied.
-	keep := want.Has(scan.Lines) && !filter.reads() && wanted >= d.lines.bytes.raw/2
+	keep := want.Has(scan.Lines) && !filter.reads() && wanted >= d.lines.bytes.raw()/2
 	own := keep && d.lines.bytes.place == placeFrame
 	var buf []byte
 	if !own {
@@ -429,7 +429,7 @@ func (d *decoder) decodeLines(need, want scan.Columns, filter *lineFilter, limit
 	if !own && d.lines.bytes.place == placeFrame {
 		d.s.lines = text[:0]
 	}
-	d.batch.DecodedBytes += int64(d.lines.bytes.raw)
+	d.batch.DecodedBytes += int64(d.lines.bytes.raw())
 	if filter.reads() {
 		d.batch.Selected = scan.NewBitset(d.batch.Rows(), true)
 		filter.run(text, ends, d.spans, d.batch.Selected)
@@ -484,7 +484,7 @@ func (d *decoder) valueEnds(r *intsReader, c *column, n int, ends []uint32) ([]u
 	if err != nil {
 		return nil, err
 	}
-	d.batch.DecodedBytes += int64(c.lengths.raw)
+	d.batch.DecodedBytes += int64(c.lengths.raw())
 	if err := r.open(data, n); err != nil {
 		return nil, err
 	}
@@ -498,15 +498,15 @@ func (d *decoder) valueEnds(r *intsReader, c *column, n int, ends []uint32) ([]u
 		for _, l := range lengths {
 			end += l
 			// Compared one by one: a sum of several could wrap around.
-			if l > uint64(c.max) || end > uint64(c.bytes.raw) {
-				return nil, damagedf("values are longer than their column of %d bytes", c.bytes.raw)
+			if l > uint64(c.max) || end > uint64(c.bytes.raw()) {
+				return nil, damagedf("values are longer than their column of %d bytes", c.bytes.raw())
 			}
 			ends = append(ends, uint32(end))
 		}
 		i += len(lengths)
 	}
-	if end != uint64(c.bytes.raw) {
-		return nil, damagedf("values of %d bytes in a column of %d", end, c.bytes.raw)
+	if end != uint64(c.bytes.raw()) {
+		return nil, damagedf("values of %d bytes in a column of %d", end, c.bytes.raw())
 	}
 	return ends, nil
 }

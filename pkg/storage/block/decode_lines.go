@@ -354,7 +354,7 @@ func (d *decoder) filterRows(lines *values, t *lineTest) error {
 // it, in the order of the data part.
 func treeStreams(dst []*stream, c *column) []*stream {
 	for _, s := range [...]*stream{&c.lengths, &c.bytes, &c.scale, &c.ids} {
-		if s.raw > 0 {
+		if s.raw() > 0 {
 			dst = append(dst, s)
 		}
 	}

@@ -91,7 +91,7 @@ func (d *decoder) rowShapes() ([]uint16, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.batch.DecodedBytes += int64(d.meta.rowShapes.raw)
+	d.batch.DecodedBytes += int64(d.meta.rowShapes.raw())
 	r := &d.s.ints
 	if err := r.open(data, d.rows); err != nil {
 		return nil, err
@@ -185,7 +185,7 @@ func (d *decoder) openColumn(c *column) (columnReader, error) {
 	if err != nil {
 		return r, err
 	}
-	d.batch.DecodedBytes += int64(c.bytes.raw)
+	d.batch.DecodedBytes += int64(c.bytes.raw())
 	if c.kind == columnRaw {
 		r.text, r.ends = model.Borrow(text), ends
 		return r, nil
@@ -197,7 +197,7 @@ func (d *decoder) openColumn(c *column) (columnReader, error) {
 	if r.ids, err = d.f.bytes(&c.ids, nil); err != nil {
 		return r, err
 	}
-	d.batch.DecodedBytes += int64(c.ids.raw)
+	d.batch.DecodedBytes += int64(c.ids.raw())
 	if idWidth(n) == 2 {
 		r.ids, r.high = r.ids[:c.n], r.ids[c.n:]
 	}

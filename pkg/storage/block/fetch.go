@@ -25,7 +25,7 @@ type fetched struct {
 func (f *fetched) fetch(streams []*stream) error {
 	small := false
 	for _, s := range streams {
-		small = small || s.place == placeSmall && s.raw > 0
+		small = small || s.place == placeSmall && s.raw() > 0
 	}
 	var wanted []Range
 	add := func(off, n int) {
@@ -43,7 +43,7 @@ func (f *fetched) fetch(streams []*stream) error {
 	}
 	for _, s := range streams {
 		if s.place != placeSmall && !f.isHot(s) {
-			add(s.off, s.stored)
+			add(s.off(), s.stored())
 		}
 	}
 	if err := f.take(wanted); err != nil {
@@ -57,7 +57,7 @@ func (f *fetched) fetch(streams []*stream) error {
 
 // isHot reports whether a stream is kept, or what is made of it, for now.
 func (f *fetched) isHot(s *stream) bool {
-	return f.block.isHot(s.off) || s == &f.block.timestamps && f.block.isHot(hotTimes) || s == &f.block.sizes && f.block.isHot(hotSizes)
+	return f.block.isHot(s.off()) || s == &f.block.timestamps && f.block.isHot(hotTimes) || s == &f.block.sizes && f.block.isHot(hotSizes)
 }
 
 // hotSmall reports whether the small frame is there, or was kept.
@@ -195,13 +195,13 @@ func (f *fetched) bytes(s *stream, buf []byte) ([]byte, error) {
 
 // kept returns what is kept of a stream, or is going to be; ok is false for nothing.
 func (f *fetched) kept(s *stream) (data []byte, ok bool, err error) {
-	if s.place == placeSmall || s.raw == 0 {
+	if s.place == placeSmall || s.raw() == 0 {
 		return nil, false, nil
 	}
-	if c, ok := f.block.hotColumn(s.off); ok {
+	if c, ok := f.block.hotColumn(s.off()); ok {
 		return c.data, true, nil
 	}
-	if !f.block.takes(s.raw) {
+	if !f.block.takes(s.raw()) {
 		return nil, false, nil
 	}
 	if data, err = f.fresh(s, nil); err != nil {
@@ -210,14 +210,14 @@ func (f *fetched) kept(s *stream) (data []byte, ok bool, err error) {
 	if s.place != placeFrame {
 		data = bytes.Clone(data)
 	}
-	f.block.keep(s.off, hotColumn{data: data})
+	f.block.keep(s.off(), hotColumn{data: data})
 	return data, true, nil
 }
 
 // fresh is bytes without what was kept, so that buf is what the bytes are in if they
 // are a frame.
 func (f *fetched) fresh(s *stream, buf []byte) ([]byte, error) {
-	if s.raw == 0 {
+	if s.raw() == 0 {
 		return nil, nil
 	}
 	if s.place == placeSmall {
@@ -231,23 +231,23 @@ func (f *fetched) fresh(s *stream, buf []byte) ([]byte, error) {
 				return nil, err
 			}
 		}
-		return f.small[s.off : s.off+s.raw], nil
+		return f.small[s.off() : s.off()+s.raw()], nil
 	}
-	if !f.has(s.off, s.stored) {
-		if err := f.ahead(s.off, s.stored); err != nil {
+	if !f.has(s.off(), s.stored()) {
+		if err := f.ahead(s.off(), s.stored()); err != nil {
 			return nil, err
 		}
 	}
-	stored, err := f.checked(s.off, s.stored, s.crc)
+	stored, err := f.checked(s.off(), s.stored(), s.crc)
 	if err != nil {
-		return nil, fmt.Errorf("stream at %d of the data part: %w", s.off, err)
+		return nil, fmt.Errorf("stream at %d of the data part: %w", s.off(), err)
 	}
 	if s.place == placeStored {
 		return stored, nil
 	}
-	out, err := appendDecompressed(buf, stored, s.raw)
+	out, err := appendDecompressed(buf, stored, s.raw())
 	if err != nil {
-		return nil, fmt.Errorf("stream at %d of the data part: %w", s.off, err)
+		return nil, fmt.Errorf("stream at %d of the data part: %w", s.off(), err)
 	}
 	return out, nil
 }

@@ -50,7 +50,7 @@ func newBlockSource(t testing.TB, rows []Row, perBlock int, streams []labels.Lab
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.KeepIn(hot)
+		b.KeepIn(hot, hot.Numbers(1))
 		s.blocks, s.opened = append(s.blocks, enc), append(s.opened, b)
 	}
 	return s

@@ -75,11 +75,20 @@ func (h *Hot) Stats() HotStats {
 	return HotStats{h.hits.Load(), h.misses.Load(), h.bytes}
 }
 
-// KeepIn makes the block keep its columns in h. It is called before anybody
-// decodes the block.
-func (b *Block) KeepIn(h *Hot) {
+// Numbers returns the first of n numbers in a row that no other block has.
+func (h *Hot) Numbers(n int) uint64 {
+	if h == nil {
+		return 0
+	}
+	return h.blocks.Add(uint64(n)) - uint64(n)
+}
+
+// KeepIn makes the block keep its columns in h, under a number of its own, under which
+// it finds them again when it is opened anew. It is called before anybody decodes the
+// block.
+func (b *Block) KeepIn(h *Hot, number uint64) {
 	if h != nil && h.limit > 0 {
-		b.hot, b.number = h, h.blocks.Add(1)
+		b.hot, b.number = h, number
 	}
 }
 

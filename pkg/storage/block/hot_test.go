@@ -42,7 +42,7 @@ func hotChangesNoAnswer(t *testing.T, seed uint64) {
 		hot := make([]*Block, len(encs))
 		for i := range encs {
 			hot[i], _ = Open(encs[i].Prune)
-			hot[i].KeepIn(h)
+			hot[i].KeepIn(h, h.Numbers(1))
 		}
 		for worker := range uint64(4) {
 			wg.Go(func() {
@@ -109,7 +109,7 @@ func TestHotReadsOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.KeepIn(NewHot(1 << 20))
+	b.KeepIn(NewHot(1<<20), 0)
 	for n := range 3 {
 		got, err := b.Decode(Bytes(enc.Data), enc.Runs, all(enc.Runs))
 		if err != nil {

@@ -320,7 +320,7 @@ func (f *finder) equal(c *column, text string) (answer, error) {
 	case columnHexInt:
 		number, ok = parseHex(s, c.upper)
 	case columnTime:
-		p := timeParser{timeLayout: c.layout}
+		p := timeParser{timeLayout: *c.layout}
 		var x int64
 		x, ok = p.parse(s)
 		number = uint64(x)
@@ -334,18 +334,19 @@ func (f *finder) equal(c *column, text string) (answer, error) {
 	}
 	found := scan.NewBitset(c.n, false)
 	if packed != nil {
+		width := int(c.width)
 		for at := 0; ; {
 			i := bytes.Index(v.text[at:], packed)
 			if i < 0 {
 				break
 			}
 			at += i
-			if at%c.width != 0 {
+			if at%width != 0 {
 				at++
 				continue
 			}
-			found.Set(at / c.width)
-			at += c.width
+			found.Set(at / width)
+			at += width
 		}
 		return some(found), nil
 	}

@@ -3,6 +3,9 @@ package block
 import (
 	"slices"
 	"sync"
+
+	"github.com/skaldlogs/skald/pkg/grep"
+	"github.com/skaldlogs/skald/pkg/model"
 )
 
 // edges are where static text and slots meet in the templates of a column, each kind
@@ -14,6 +17,16 @@ type edges struct {
 	// one: up to eight, the one next to the slot lowest, filled up with zeros.
 	tails, heads []uint64
 	adjacent     bool // some slots have nothing between them
+
+	// What the static text is made of.
+	charset charset
+	runs    runs
+}
+
+// lacks reports whether a text is not in the static text of any template: it holds
+// what that does not. An id mostly does.
+func (e *edges) lacks(text grep.Text) bool {
+	return e.charset.lacksText(text) || e.runs.lacks(text.Text)
 }
 
 // edgeLen is how many bytes of static text are kept on each side of a slot.
@@ -27,6 +40,8 @@ func (t *templateColumn) edgesOf() *edges {
 
 func (t *templateColumn) findEdges() {
 	e := &t.edges
+	e.charset.addText(model.Borrow(t.text))
+	e.runs.add(t.text)
 	for i := range t.templates {
 		tm := &t.templates[i]
 		for slot := range tm.refs {

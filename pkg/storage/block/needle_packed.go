@@ -117,7 +117,7 @@ func (v *values) findDigits(how uint8, want uint64, n int) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		have := v.width // of padded numbers
+		have := int(v.width) // of padded numbers
 		if v.kind == columnInt {
 			have = digitsOf(x)
 		}
@@ -198,7 +198,7 @@ func (v *values) findHex(how uint8, digits string) (answer, bool, error) {
 	for odd := range 2 {
 		head, tail := odd == 1, (len(digits)-odd)%2 == 1
 		var inner [maxHexWidth / 2]byte
-		n := (len(digits) - odd) / 2
+		n, width := (len(digits)-odd)/2, int(v.width)
 		for i := range n {
 			inner[i] = packed[odd+2*i]<<4 | packed[odd+2*i+1]
 		}
@@ -208,14 +208,14 @@ func (v *values) findHex(how uint8, digits string) (answer, bool, error) {
 				break
 			}
 			at += i
-			value, from := at/v.width, at%v.width
-			if from+n > v.width || head && (from == 0 || v.text[at-1]&15 != packed[0]) ||
-				tail && (from+n == v.width || v.text[at+n]>>4 != packed[len(digits)-1]) {
+			value, from := at/width, at%width
+			if from+n > width || head && (from == 0 || v.text[at-1]&15 != packed[0]) ||
+				tail && (from+n == width || v.text[at+n]>>4 != packed[len(digits)-1]) {
 				continue
 			}
 			start := 2*from - odd
 			end := start + len(digits)
-			if (how == atStart || how == exactly) && start > 0 || (how == atEnd || how == exactly) && end < 2*v.width || v.kind == columnUUID && crossesDash(start, end) {
+			if (how == atStart || how == exactly) && start > 0 || (how == atEnd || how == exactly) && end < 2*width || v.kind == columnUUID && crossesDash(start, end) {
 				continue
 			}
 			found.Set(value)

@@ -210,8 +210,9 @@ func (f *finder) askTemplates(c *column, how uint8, start, end int) (answer, err
 	if err != nil {
 		return answer{}, err
 	}
-	static := how == anywhere && holds(model.Borrow(t.text), anywhere, f.text(start, end))
-	if rest.none() && how == anywhere && !static && !f.mayCross(t.edgesOf(), start, end) {
+	edges := t.edgesOf()
+	static := how == anywhere && !edges.lacks(f.text(start, end)) && holds(model.Borrow(t.text), anywhere, f.text(start, end))
+	if rest.none() && how == anywhere && !static && !f.mayCross(edges, start, end) {
 		if nowhere, err := f.inNoSlot(t, start, end); nowhere || err != nil {
 			return answer{}, err
 		}

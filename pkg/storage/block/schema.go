@@ -222,11 +222,11 @@ func readColumn(d *encbuf.Decoder, l *layout, budget *int) column {
 	copy(c.charset[:], d.Bytes(len(c.charset)))
 	c.lengths = l.read(d, maxIntsLen(distinct))
 	c.bytes = l.read(d, *budget)
-	*budget -= c.bytes.raw
+	*budget -= c.bytes.raw()
 	if c.kind == columnDict {
 		want := c.n * idWidth(c.distinct)
-		if c.ids = l.read(d, want); d.Err() == nil && c.ids.raw != want {
-			d.Fail(damagedf("ids of %d bytes, want %d", c.ids.raw, want))
+		if c.ids = l.read(d, want); d.Err() == nil && c.ids.raw() != want {
+			d.Fail(damagedf("ids of %d bytes, want %d", c.ids.raw(), want))
 		}
 	}
 	return c
@@ -275,7 +275,7 @@ func (b *Block) wants(cols scan.Columns) []*stream {
 	s := []*stream{&b.timestamps}
 	if b.layout == layoutTemplates {
 		// Which of the streams of the lines are needed is seen on the way.
-		if cols.Has(scan.Sizes) && b.sizes.raw > 0 {
+		if cols.Has(scan.Sizes) && b.sizes.raw() > 0 {
 			s = append(s, &b.sizes)
 		}
 	} else if cols.Has(scan.Lines) || cols.Has(scan.Sizes) {

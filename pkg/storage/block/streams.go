@@ -69,14 +69,24 @@ func appendFrame(dst, raw []byte, e *zstd.Encoder) []byte {
 	return dst
 }
 
-// A stream is where a reader finds the bytes of a column.
+// A stream is where a reader finds the bytes of a column. Of those that blocks in
+// memory have there are millions, so it is small.
 type stream struct {
-	raw    int // length
-	place  uint8
-	off    int // in the data part, or in the small frame's raw bytes
-	stored int // length in the data part, unless in the small frame
-	crc    uint32
+	rawLen    uint32
+	offset    uint32 // in the data part, or in the small frame's raw bytes
+	storedLen uint32 // in the data part; 0 in the small frame
+	crc       uint32
+	place     uint8
 }
+
+// raw is the length of the stream once it is decompressed.
+func (s *stream) raw() int { return int(s.rawLen) }
+
+// off is where it begins in the data part, or in the small frame's raw bytes.
+func (s *stream) off() int { return int(s.offset) }
+
+// stored is its length in the data part, 0 in the small frame.
+func (s *stream) stored() int { return int(s.storedLen) }
 
 // A layout adds up the places of streams while a schema is read.
 type layout struct {
@@ -93,33 +103,40 @@ func (l *layout) read(d *encbuf.Decoder, limit int) stream {
 	if d.Err() != nil {
 		return stream{}
 	}
-	if v>>2 > uint64(limit) {
-		d.Fail(damagedf("a stream of %d bytes, at most %d allowed", v>>2, limit))
+	if v>>2 > uint64(limit) || v>>2 > maxStream {
+		d.Fail(damagedf("a stream of %d bytes, at most %d allowed", v>>2, min(limit, maxStream)))
 		return stream{}
 	}
-	s.raw = int(v >> 2)
+	s.rawLen = uint32(v >> 2)
 	switch s.place {
 	case placeSmall:
-		if s.raw >= smallStream {
-			d.Fail(damagedf("a stream of %d bytes in the small frame", s.raw))
+		if s.rawLen >= smallStream {
+			d.Fail(damagedf("a stream of %d bytes in the small frame", s.rawLen))
 		}
-		s.off = l.small
-		l.small += s.raw
+		s.offset = uint32(l.small)
+		l.small += s.raw()
 		return s
 	case placeFrame:
 		stored := d.Uvarint()
-		if stored >= uint64(s.raw) {
-			d.Fail(damagedf("a stream of %d bytes compressed to %d", s.raw, stored))
+		if stored >= uint64(s.rawLen) {
+			d.Fail(damagedf("a stream of %d bytes compressed to %d", s.rawLen, stored))
 			return stream{}
 		}
-		s.stored = int(stored)
+		s.storedLen = uint32(stored)
 	case placeStored:
-		s.stored = s.raw
+		s.storedLen = s.rawLen
 	default:
 		d.Fail(damagedf("a stream in unknown place %d", s.place))
 	}
 	s.crc = d.U32()
-	s.off = l.end
-	l.end += s.stored
+	s.offset = uint32(l.end)
+	if l.end += s.stored(); l.end > maxStream {
+		d.Fail(damagedf("a data part of %d bytes, at most %d allowed", l.end, maxStream))
+		return stream{}
+	}
 	return s
 }
+
+// maxStream bounds the places and lengths of streams, far above what the limits on
+// blocks leave.
+const maxStream = 1<<31 - 1

@@ -47,7 +47,7 @@ func (d *decoder) values(c *column) (*values, error) {
 			v.scale, err = d.openInts(&c.scale, c.n)
 		}
 		if c.kind == columnTime {
-			v.clock = newTimeWriter(c.layout)
+			v.clock = newTimeWriter(*c.layout)
 			if err == nil && c.residual {
 				err = v.resolveTimes()
 			}
@@ -67,10 +67,10 @@ func (d *decoder) values(c *column) (*values, error) {
 func (d *decoder) raw(s *stream) ([]byte, error) {
 	var buf []byte
 	if s.place == placeFrame {
-		buf = d.s.slab.take(s.raw)
+		buf = d.s.slab.take(s.raw())
 	}
 	b, err := d.f.bytes(s, buf)
-	d.batch.DecodedBytes += int64(s.raw)
+	d.batch.DecodedBytes += int64(s.raw())
 	return b, err
 }
 
@@ -89,7 +89,7 @@ func (d *decoder) freshInts(s *stream, n int) (*intsReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.batch.DecodedBytes += int64(s.raw)
+	d.batch.DecodedBytes += int64(s.raw())
 	r := d.s.reader()
 	return r, r.open(data, n)
 }
@@ -320,7 +320,7 @@ func (v *values) next(dst []byte) ([]byte, error) {
 	case columnTemplates:
 		return v.assemble(dst, v.template(i))
 	case columnHex:
-		return appendHex(dst, v.text[i*v.width:(i+1)*v.width], v.upper), nil
+		return appendHex(dst, v.text[i*int(v.width):(i+1)*int(v.width)], v.upper), nil
 	case columnUUID:
 		return appendUUID(dst, v.text[i*16:(i+1)*16], v.upper), nil
 	case columnIP:
@@ -337,7 +337,7 @@ func (v *values) next(dst []byte) ([]byte, error) {
 	case columnInt:
 		return appendInt(dst, int64(x)), nil
 	case columnPad:
-		return appendDigits(dst, x, v.width), nil
+		return appendDigits(dst, x, int(v.width)), nil
 	case columnHexInt:
 		return appendHexInt(dst, x, v.upper), nil
 	case columnDecimal:
@@ -534,7 +534,7 @@ func (d *decoder) keptTimes() ([]int64, error) {
 
 // readTimes makes the timestamps of all rows from their distances.
 func (d *decoder) readTimes(data []byte) (times []int64, err error) {
-	d.batch.DecodedBytes += int64(d.timestamps.raw)
+	d.batch.DecodedBytes += int64(d.timestamps.raw())
 	r := d.s.reader()
 	if err := r.open(data, d.rows-len(d.runs)); err != nil {
 		return nil, err

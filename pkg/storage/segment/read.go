@@ -12,55 +12,51 @@ import (
 	"github.com/skaldlogs/skald/pkg/storage/block"
 )
 
-// A prunePart is the prune part of a block on its way to being opened.
-type prunePart struct {
-	raw    atomic.Pointer[[]byte] // as it is stored, until it is opened
-	opened atomic.Pointer[openedBlock]
-}
-
-// An openedBlock is a prune part that was opened, or what is wrong with it.
-type openedBlock struct {
-	*block.Block
-	err error
-}
-
 // gap is how many bytes that nobody wants are read along with those around them,
 // from a source that is near: copying them takes about as long as another read.
 const gap = 16 << 10
 
-// block returns the opened prune part of block i. What is not in memory of the
-// prune parts of all blocks in around is read at once, while others wait. around
-// holds i.
-func (r *Reader) block(ctx context.Context, i int, around []int) (*block.Block, error) {
+// around are the blocks that somebody goes through.
+type around struct {
+	blocks []int
+	loaded atomic.Bool // what was missing of their prune parts was read
+}
+
+// block returns the opened prune part of block i, which is in around. The first time
+// that one is not in memory, those of all blocks around it are read at once, while
+// others wait; what is gone again by the time it is needed is read by itself.
+func (r *Reader) block(ctx context.Context, i int, of *around) (*block.Block, error) {
 	p := &r.parts[i]
-	o := p.opened.Load()
-	if o == nil && p.raw.Load() == nil {
+	for {
+		if o := p.opened.Load(); o != nil {
+			return o.Block, o.err
+		}
+		if raw := p.raw.Load(); raw != nil {
+			// Several may open it at a time, and have the same.
+			o := &openedBlock{}
+			if o.Block, o.err = r.blocks[i].open(*raw); o.err == nil {
+				o.KeepIn(r.hot, r.number+uint64(i))
+			}
+			r.opened.keep(r, p, o)
+			p.raw.Store(nil)
+			return o.Block, o.err
+		}
 		select {
 		case r.loading <- struct{}{}:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		err := r.load(ctx, around)
+		blocks := of.blocks
+		if of.loaded.Swap(true) {
+			blocks = []int{i}
+		}
+		err := r.load(ctx, blocks)
 		<-r.loading
 		if err != nil {
+			of.loaded.Store(false)
 			return nil, fmt.Errorf("read the prune parts: %w", err)
 		}
-		o = p.opened.Load()
 	}
-	if o == nil {
-		// Several may open it at a time, and have the same.
-		if raw := p.raw.Load(); raw != nil {
-			o = &openedBlock{}
-			if o.Block, o.err = r.blocks[i].open(*raw); o.err == nil {
-				o.KeepIn(r.hot)
-			}
-			p.opened.Store(o)
-			p.raw.Store(nil)
-		} else {
-			o = p.opened.Load()
-		}
-	}
-	return o.Block, o.err
 }
 
 // load reads the prune parts that are not in memory.
@@ -99,9 +95,9 @@ func (r *Reader) load(ctx context.Context, around []int) error {
 const pruneGap = 1 << 20
 
 // decode reads rows of block i, one of those in around.
-func (r *Reader) decode(ctx context.Context, i int, around []int, q *block.Question) (*scan.Batch, error) {
+func (r *Reader) decode(ctx context.Context, i int, of *around, q *block.Question) (*scan.Batch, error) {
 	e := &r.blocks[i]
-	b, err := r.block(ctx, i, around)
+	b, err := r.block(ctx, i, of)
 	if err == nil {
 		bufs := buffers.Get().(*readBuffers)
 		defer bufs.release()

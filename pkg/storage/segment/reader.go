@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/oklog/ulid/v2"
@@ -56,13 +58,18 @@ type Reader struct {
 	streamBytes int   // that streams borrows
 	summary     Summary
 
-	hot *block.Hot // nil for none
+	hot    *block.Hot // nil for none
+	number uint64     // of the first block in hot
+	opened *Opened
+	// forgotten means that opened keeps no more of it. Opened guards it.
+	forgotten bool
 
 	placing sync.Once
 	placed  *places
 
-	loading chan struct{} // holds an item while somebody fills parts
-	parts   []prunePart   // of each block
+	loading   chan struct{} // holds an item while somebody fills parts
+	parts     []prunePart   // of each block
+	snapshots atomic.Int64  // that are open
 }
 
 // Open reads the trailer and the index of a segment of size bytes. index is how
@@ -101,7 +108,7 @@ func Open(ctx context.Context, src Source, size, index int64) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open segment: at offset %d: %w", t.off, err)
 	}
-	r := &Reader{src: src, size: size, off: t.off, loading: make(chan struct{}, 1)}
+	r := &Reader{src: src, size: size, off: t.off, loading: make(chan struct{}, 1), opened: NewOpened(math.MaxInt64)}
 	if err := r.readIndex(raw); err != nil {
 		return nil, fmt.Errorf("open segment: index at offset %d: %w", t.off, err)
 	}
@@ -258,9 +265,12 @@ func (e *entry) read(d *encbuf.Decoder, r *Reader) error {
 	return nil
 }
 
-// KeepIn makes the blocks of the segment keep their columns in h. It is called before
-// anybody reads them.
-func (r *Reader) KeepIn(h *block.Hot) { r.hot = h }
+// KeepIn makes the segment keep its opened prune parts in o, and columns of its blocks
+// in h. It is called before anybody reads them. A Reader that is in no other keeps all
+// parts itself, and no columns.
+func (r *Reader) KeepIn(o *Opened, h *block.Hot) {
+	r.opened, r.hot, r.number = o, h, h.Numbers(len(r.blocks))
+}
 
 // ID is the segment's name.
 func (r *Reader) ID() ulid.ULID { return r.id }
@@ -274,15 +284,13 @@ const runBytes = int64(unsafe.Sizeof(block.Run{}) + unsafe.Sizeof(place{}))
 // BlockCount is how many blocks the segment has.
 func (r *Reader) BlockCount() int { return len(r.blocks) }
 
-// Memory estimates how many bytes the reader keeps in memory once its blocks
-// have been opened. It is asked before, so what a block takes is guessed from
-// the length of its prune part: its templates and columns unpack to about four
-// times that.
+// Memory estimates how many bytes the index of the segment takes in memory. What is
+// opened of its blocks is not in it: see [Opened].
 func (r *Reader) Memory() int64 {
 	n := int64(r.streamBytes) + r.streams.Bytes() + 4*int64(r.streams.Len())
+	n += int64(len(r.blocks)) * int64(unsafe.Sizeof(entry{})+unsafe.Sizeof(prunePart{}))
 	for i := range r.blocks {
-		e := &r.blocks[i]
-		n += 4<<10 + 4*int64(e.prune.len) + runBytes*int64(len(e.runs))
+		n += runBytes * int64(len(r.blocks[i].runs))
 	}
 	return n
 }

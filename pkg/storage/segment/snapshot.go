@@ -3,6 +3,7 @@ package segment
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/prometheus/prometheus/model/labels"
@@ -18,7 +19,8 @@ type snapshot struct {
 	req    *scan.Request
 	filter *block.Filters
 	dir    scan.Directory
-	blocks []int          // of the reader, for each block of the directory
+	around around // the blocks of the reader, for each block of the directory
+	closed sync.Once
 	picks  [][]block.Pick // of each block of the directory
 }
 
@@ -34,6 +36,7 @@ func (r *Reader) Snapshot(req *scan.Request, filters *block.Filters) (scan.Snaps
 		return nil, fmt.Errorf("open segment %s: it is of tenant %q, not of %q", r.id, r.tenant, req.Tenant)
 	}
 	s := &snapshot{r: r, req: req, filter: filters, dir: scan.Directory{Generations: r.sources}}
+	r.snapshots.Add(1)
 	numbers := map[uint32]int{} // in the directory
 	selected := r.streams.Select(req.Matchers)
 	if r.few(selected) {
@@ -81,7 +84,7 @@ func (s *snapshot) add(i int, places []place, numbers map[uint32]int) {
 		picks[k] = block.Pick{Run: int(p.run), Stream: n}
 	}
 	s.dir.Blocks = append(s.dir.Blocks, scan.Block{Order: e.order, Runs: runs})
-	s.blocks = append(s.blocks, i)
+	s.around.blocks = append(s.around.blocks, i)
 	s.picks = append(s.picks, picks)
 }
 
@@ -90,7 +93,7 @@ func (s *snapshot) Directory() *scan.Directory { return &s.dir }
 
 // Read implements [scan.Snapshot].
 func (s *snapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch, error) {
-	return s.r.decode(ctx, s.blocks[i], s.blocks, &block.Question{
+	return s.r.decode(ctx, s.around.blocks[i], &s.around, &block.Question{
 		Picks:    s.picks[i],
 		Interval: s.req.Interval.Intersect(want.Interval),
 		Columns:  want.Columns,
@@ -101,8 +104,21 @@ func (s *snapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch
 	})
 }
 
-// Close implements [scan.Snapshot]. The segment stays open.
-func (s *snapshot) Close() error { return nil }
+// Close implements [scan.Snapshot]. The segment stays open. What nobody has opened of
+// the prune parts that were read goes with the last snapshot.
+func (s *snapshot) Close() error {
+	s.closed.Do(func() {
+		if s.r.snapshots.Add(-1) > 0 {
+			return
+		}
+		for _, i := range s.around.blocks {
+			if p := &s.r.parts[i]; p.raw.Load() != nil {
+				p.raw.Store(nil)
+			}
+		}
+	})
+	return nil
+}
 
 // inInterval returns the streams that the matchers select and that have a run
 // which overlaps the interval.

@@ -69,7 +69,7 @@ func (r *Reader) ReadBlockIn(ctx context.Context, i int, iv model.Interval) (*sc
 	for n := i; n < min(i+nextBlocks, len(r.blocks)); n++ {
 		next = append(next, n)
 	}
-	return r.decode(ctx, i, next, q)
+	return r.decode(ctx, i, &around{blocks: next}, q)
 }
 
 // nextBlocks is how many prune parts are read at once by who reads block by block.
