@@ -19,6 +19,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/logql/pipeline"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/ruler"
+	"github.com/skaldlogs/skald/pkg/storage/catalog"
 	"github.com/skaldlogs/skald/pkg/storage/wal"
 )
 
@@ -65,7 +66,7 @@ func statusOf(err error) int {
 		return http.StatusBadRequest
 	case errors.Is(err, distributor.ErrNoStreams):
 		return http.StatusUnprocessableEntity
-	case errors.Is(err, compactor.ErrNotOwner):
+	case errors.Is(err, compactor.ErrNotOwner), errors.Is(err, catalog.ErrClaimed):
 		return http.StatusConflict
 	case errors.As(err, &rate), errors.Is(err, frontend.ErrTooManyOutstanding):
 		return http.StatusTooManyRequests

@@ -122,11 +122,20 @@ func (c *Compactor) applyTenant(ctx context.Context, tenant string) error {
 	if len(masks) == 0 {
 		return nil
 	}
-	if err := c.forgetSteps(ctx, snap, masks); err != nil {
+	var requests []ulid.ULID
+	for _, m := range masks {
+		requests = append(requests, m.ID)
+	}
+	claim, err := c.store.Catalog().Claim(ctx, tenant, requests)
+	if err == nil {
+		defer claim.Close()
+		err = c.forgetSteps(ctx, snap, masks)
+	}
+	if err != nil {
 		for _, e := range snap.Entries {
 			c.failing[e.ID] = struct{}{} // nothing may become of them before
 		}
-		return err
+		return c.yield(err)
 	}
 	var errs []error
 	waiting := map[ulid.ULID][]*catalog.Entry{}  // by request: segments that it is not done with
@@ -147,7 +156,10 @@ func (c *Compactor) applyTenant(ctx context.Context, tenant string) error {
 		var err error
 		released := e.Level > 0 || e.Released
 		if released && !c.isUnreadable(e.ID) {
-			if err = c.deleteFrom(ctx, e, touching); err == nil {
+			if err = claim.Confirm(ctx); err == nil {
+				err = c.deleteFrom(ctx, e, touching)
+			}
+			if err == nil {
 				continue
 			}
 		}
@@ -162,8 +174,11 @@ func (c *Compactor) applyTenant(ctx context.Context, tenant string) error {
 		}
 		if err != nil && !blamed {
 			c.failing[e.ID] = struct{}{}
-			errs = append(errs, err)
+			errs = append(errs, c.yield(err))
 		}
+	}
+	if err := claim.Confirm(ctx); err != nil {
+		return errors.Join(append(errs, c.yield(err))...)
 	}
 	for _, m := range masks {
 		if held := waiting[m.ID]; len(held) > 0 {
@@ -214,6 +229,11 @@ func (c *Compactor) deleteFrom(ctx context.Context, e *catalog.Entry, touching [
 			err = fmt.Errorf("delete from segment %s: %w", e.ID, err)
 		}
 	}()
+	claim, err := c.store.Catalog().Claim(ctx, e.Tenant, []ulid.ULID{e.ID})
+	if err != nil {
+		return err
+	}
+	defer claim.Close()
 	held, err := c.store.Hold(ctx, e.Tenant, []ulid.ULID{e.ID})
 	if err != nil {
 		return err
@@ -241,7 +261,7 @@ func (c *Compactor) deleteFrom(ctx context.Context, e *catalog.Entry, touching [
 	}
 	j := &job{tenant: e.Tenant, inputs: []*catalog.Entry{e}, level: max(1, e.Level), reason: byDelete}
 	m := newMerge(j, held, func(labels.Labels) int64 { return math.MinInt64 })
-	m.slice, m.pace = c.slice, c.pace
+	m.slice, m.pace, m.claim = c.slice, c.pace, claim
 	m.encoder = c.encoders.Get().(*block.Encoder)
 	defer c.encoders.Put(m.encoder)
 	m.deleting(masks)
@@ -259,6 +279,9 @@ func (c *Compactor) deleteFrom(ctx context.Context, e *catalog.Entry, touching [
 		return err
 	}
 	if merged == nil {
+		if err := claim.Confirm(ctx); err != nil {
+			return err
+		}
 		if err := c.putSteps(ctx, m, before, nil); err != nil {
 			return err
 		}

@@ -1,11 +1,13 @@
 package compactor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-kit/log"
@@ -81,6 +83,7 @@ type Compactor struct {
 	retained   time.Time               // when retention was last applied
 	judged     map[ulid.ULID]time.Time // when retention looked into a segment in vain
 	failing    map[ulid.ULID]struct{}  // segments that deletes could not be applied to in this pass
+	yielded    atomic.Pointer[error]   // why something was left to another process in this pass
 	unreadable sync.Map                // why, by id, of segments that merges leave alone
 	tidied     bool                    // steps of requests that are gone were removed
 
@@ -140,7 +143,11 @@ func (c *Compactor) running(ctx context.Context) error {
 	if !c.mine() {
 		return nil
 	}
-	if err := c.pass(ctx, false); err != nil && ctx.Err() == nil {
+	switch err := c.pass(ctx, false); {
+	case err == nil || ctx.Err() != nil:
+	case yields(err):
+		level.Info(c.logger).Log("msg", "some segments were left to another process", "why", err)
+	default:
 		level.Error(c.logger).Log("msg", "compaction is not complete; what is left is tried again", "err", err)
 	}
 	return nil
@@ -153,15 +160,17 @@ func (c *Compactor) stopping(error) error {
 
 // Compact merges until nothing is left to merge, as if all time were over,
 // applies retention to the row, and deletes what no query can read any more.
-// [ErrNotOwner] says that it is for another process to do.
+// [ErrNotOwner] says that it is for another process to do, and
+// [catalog.ErrClaimed] that one is doing some of it.
 func (c *Compactor) Compact(ctx context.Context) error {
 	if !c.mine() {
 		return ErrNotOwner
 	}
-	if err := c.pass(ctx, true); err != nil {
-		return fmt.Errorf("compact: %w", err)
+	err := c.pass(ctx, true)
+	if err == nil || yields(err) {
+		err = cmp.Or(c.sweep(ctx), err)
 	}
-	if err := c.sweep(ctx); err != nil {
+	if err != nil {
 		return fmt.Errorf("compact: %w", err)
 	}
 	return nil
@@ -201,6 +210,7 @@ func (c *Compactor) pass(ctx context.Context, all bool) (err error) {
 	}
 	var errs []error
 	c.failing = map[ulid.ULID]struct{}{}
+	c.yielded.Store(nil)
 	for _, tenant := range c.store.Catalog().Tenants() {
 		if err := c.store.Catalog().RemoveVoid(ctx, tenant); err != nil {
 			c.metrics.passes.WithLabelValues(status(err)).Inc()
@@ -229,7 +239,23 @@ func (c *Compactor) pass(ctx context.Context, all bool) (err error) {
 	if err == nil {
 		c.metrics.passLast.Set(float64(c.now().UnixNano()) / 1e9)
 	}
+	if why := c.yielded.Load(); err == nil && why != nil {
+		return *why
+	}
 	return err
+}
+
+// yields reports whether something was not done because another process does it,
+// or has just done so.
+func yields(err error) bool { return errors.Is(err, catalog.ErrClaimed) }
+
+// yield notes what is left to another process. It returns all other errors.
+func (c *Compactor) yield(err error) error {
+	if !yields(err) {
+		return err
+	}
+	c.yielded.Store(&err)
+	return nil
 }
 
 func status(err error) string {
@@ -277,7 +303,7 @@ func (c *Compactor) mergeAll(ctx context.Context, all bool) error {
 				if errors.Is(err, catalog.ErrMixed) {
 					return nil // a delete request came meanwhile, which the next plan knows
 				}
-				errs = append(errs, err)
+				errs = append(errs, c.yield(err))
 				for _, id := range jobs[i].ids() {
 					failed[id] = struct{}{}
 				}
@@ -307,7 +333,7 @@ func (c *Compactor) blame(err error) bool {
 func (c *Compactor) merge(ctx context.Context, j *job) (err error) {
 	began := time.Now()
 	defer func() {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !yields(err) {
 			c.metrics.merges.WithLabelValues(j.reason, status(err)).Inc()
 			c.metrics.mergeSeconds.Observe(time.Since(began).Seconds())
 		}
@@ -319,13 +345,18 @@ func (c *Compactor) merge(ctx context.Context, j *job) (err error) {
 	if err != nil {
 		return err
 	}
+	claim, err := c.store.Catalog().Claim(ctx, j.tenant, j.ids())
+	if err != nil {
+		return err
+	}
+	defer claim.Close()
 	held, err := c.store.Hold(ctx, j.tenant, j.ids())
 	if err != nil {
 		return err
 	}
 	defer held.Close()
 	m := newMerge(j, held, keepFrom)
-	m.slice, m.pace = c.slice, c.pace
+	m.slice, m.pace, m.claim = c.slice, c.pace, claim
 	m.encoder = c.encoders.Get().(*block.Encoder)
 	defer c.encoders.Put(m.encoder)
 	merged, err := m.run(ctx, c.store)
@@ -333,7 +364,7 @@ func (c *Compactor) merge(ctx context.Context, j *job) (err error) {
 		return err
 	}
 	if merged == nil {
-		return c.drop(ctx, j.tenant, j.inputs, byRetention)
+		return c.dropClaimed(ctx, claim, j.tenant, j.inputs, byRetention)
 	}
 
 	var size, raw int64

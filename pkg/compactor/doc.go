@@ -31,8 +31,9 @@
 // A bucket has one compactor. Of a folder, which belongs to one process, there is
 // one by construction. A remote bucket is read and written by others too, so each
 // pass begins with a look at what they did, and [Options.Mine] says whose turn it
-// is. Should two compact at once for a while, work is done twice and no answer
-// changes: what both have merged is live twice, and counts once.
+// is. That goes by the ring, of which two processes may have different views for
+// seconds; so each merge, drop and delete takes a [catalog.Claim] of its segments
+// first, which only one of them gets. The other leaves them to it.
 //
 // # Order and duplicates
 //

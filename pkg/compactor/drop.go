@@ -25,21 +25,35 @@ const (
 func (c *Compactor) drop(ctx context.Context, tenant string, entries []*catalog.Entry, reason string) error {
 	// An entry of the catalog has room for some 250,000 ids.
 	for some := range slices.Chunk(entries, 10_000) {
-		ids := make([]ulid.ULID, len(some))
-		size := int64(0)
-		for i, e := range some {
-			ids[i] = e.ID
-			size += e.Size
+		claim, err := c.store.Catalog().Claim(ctx, tenant, idsOf(some))
+		if err == nil {
+			err = c.dropClaimed(ctx, claim, tenant, some, reason)
+			claim.Close()
 		}
-		gone, err := c.store.Drop(ctx, tenant, ids)
-		if err != nil {
+		if err := c.yield(err); err != nil {
 			return err
 		}
-		c.metrics.droppedSegments.WithLabelValues(tenant, reason).Add(float64(len(some)))
-		c.metrics.droppedRows.WithLabelValues(tenant, reason).Add(float64(gone.Stats.Rows))
-		level.Info(c.logger).Log("msg", "dropped segments", "reason", reason, "tenant", tenant, "segments", len(some), "entries", gone.Stats.Rows,
-			"bytes", size, "from", time.Unix(0, gone.Interval.Mint).UTC(), "to", time.Unix(0, gone.Interval.Maxt).UTC())
 	}
+	return nil
+}
+
+// dropClaimed does so with segments that are this process's to drop.
+func (c *Compactor) dropClaimed(ctx context.Context, claim *catalog.Claim, tenant string, entries []*catalog.Entry, reason string) error {
+	if err := claim.Confirm(ctx); err != nil {
+		return err
+	}
+	gone, err := c.store.Drop(ctx, tenant, idsOf(entries))
+	if err != nil {
+		return err
+	}
+	size := int64(0)
+	for _, e := range entries {
+		size += e.Size
+	}
+	c.metrics.droppedSegments.WithLabelValues(tenant, reason).Add(float64(len(entries)))
+	c.metrics.droppedRows.WithLabelValues(tenant, reason).Add(float64(gone.Stats.Rows))
+	level.Info(c.logger).Log("msg", "dropped segments", "reason", reason, "tenant", tenant, "segments", len(entries), "entries", gone.Stats.Rows,
+		"bytes", size, "from", time.Unix(0, gone.Interval.Mint).UTC(), "to", time.Unix(0, gone.Interval.Maxt).UTC())
 	return nil
 }
 
@@ -99,7 +113,7 @@ func (c *Compactor) retain(ctx context.Context, tenant string, all bool) error {
 	}
 	var errs []error
 	for i := range jobs {
-		if err := c.merge(ctx, &jobs[i]); err != nil && !c.blame(err) {
+		if err := c.yield(c.merge(ctx, &jobs[i])); err != nil && !c.blame(err) {
 			errs = append(errs, err)
 		}
 	}

@@ -384,13 +384,6 @@ func someRows(rnd *rand.Rand, n int, start time.Time, span time.Duration) []row 
 	return rows
 }
 
-func idsOf(entries []*catalog.Entry) (ids []ulid.ULID) {
-	for _, e := range entries {
-		ids = append(ids, e.ID)
-	}
-	return ids
-}
-
 // batchOf is a batch of one row.
 func batchOf(ts int64) *scan.Batch {
 	return &scan.Batch{Timestamps: []int64{ts}, Lines: []string{"line"}}

@@ -19,8 +19,8 @@ import (
 	"github.com/skaldlogs/skald/pkg/storage/segment"
 )
 
-// sliceBytes is how much of a group is in memory at once: enough for streams to
-// lie together in blocks of their own kind.
+// sliceBytes is how much of a group is in memory at once: some blocks, so that
+// the last of a slice, which is not full, does not matter.
 const sliceBytes = 32 << 20
 
 // errNothingLeft ends a merge of which no row is left.
@@ -38,6 +38,7 @@ type merge struct {
 	order  scan.Order // of the next block
 	slice  int64      // sliceBytes, less in tests
 	pace   *rate.Limiter
+	claim  *catalog.Claim // of the inputs
 
 	masks   []*storage.Mask // what deletes rows
 	deletes []bool          // by stream: whether one of them may
@@ -133,6 +134,7 @@ func (m *merge) run(ctx context.Context, store *storage.Store) (*catalog.Entry, 
 		Level:    m.job.level,
 		Sources:  storage.LastSources(m.job.inputs),
 		Replaces: m.job.ids(),
+		Claim:    m.claim,
 		Check: func(ctx context.Context, r *segment.Reader) error {
 			if err := m.want.Check(ctx, r); err != nil || m.check == nil {
 				return err
@@ -308,20 +310,22 @@ func (m *merge) writeSlice(ctx context.Context, w *segment.Writer, key string, g
 	m.expect(got.rows)
 	sorted, duplicates := block.Sort(got.rows)
 	m.duplicates += int64(duplicates)
-	for len(sorted) > 0 {
-		if err := ctx.Err(); err != nil {
-			return err
+	for _, piece := range byTime(sorted) {
+		for len(piece) > 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			n := nextBlock(piece)
+			enc, err := m.encoder.Encode(piece[:n])
+			if err != nil {
+				return err
+			}
+			if err := w.Add(segment.Block{Encoded: enc, Order: m.order, Group: key}); err != nil {
+				return err
+			}
+			m.order.Place++
+			piece = piece[n:]
 		}
-		n := nextBlock(sorted)
-		enc, err := m.encoder.Encode(sorted[:n])
-		if err != nil {
-			return err
-		}
-		if err := w.Add(segment.Block{Encoded: enc, Order: m.order, Group: key}); err != nil {
-			return err
-		}
-		m.order.Place++
-		sorted = sorted[n:]
 	}
 	return nil
 }

@@ -38,9 +38,11 @@ type job struct {
 	reason string
 }
 
-func (j *job) ids() []ulid.ULID {
-	ids := make([]ulid.ULID, len(j.inputs))
-	for i, e := range j.inputs {
+func (j *job) ids() []ulid.ULID { return idsOf(j.inputs) }
+
+func idsOf(entries []*catalog.Entry) []ulid.ULID {
+	ids := make([]ulid.ULID, len(entries))
+	for i, e := range entries {
 		ids[i] = e.ID
 	}
 	return ids

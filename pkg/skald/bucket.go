@@ -48,7 +48,7 @@ func (s *Skald) initStore() (services.Service, error) {
 	if s.remote.Remote() {
 		mode = catalog.Follower
 	}
-	c, err := catalog.Open(context.Background(), bucket, catalog.Options{Mode: mode, Logger: s.logger, Registerer: s.reg})
+	c, err := catalog.Open(context.Background(), bucket, catalog.Options{Mode: mode, Name: s.cfg.Ingester.Ring.InstanceID + "/" + s.cfg.Target.String(), Logger: s.logger, Registerer: s.reg})
 	if err != nil {
 		_ = closer.Close()
 		return nil, err

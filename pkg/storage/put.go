@@ -40,6 +40,9 @@ type NewSegment struct {
 	Sources []scan.Generation
 	// Replaces are the segments that this one makes dead, at higher levels.
 	Replaces []ulid.ULID
+	// Claim, unless nil, is the right to replace them. It is confirmed before
+	// the segment becomes visible.
+	Claim *catalog.Claim
 	// Check, unless nil, is given the segment as it is in the bucket, before
 	// anybody else sees it. An error of its fails the put.
 	Check func(context.Context, *segment.Reader) error
@@ -85,6 +88,11 @@ func (s *Store) put(ctx context.Context, n NewSegment, build func(*segment.Write
 	}
 	if n.Check != nil {
 		if err := s.check(ctx, &e, n.Check); err != nil {
+			return nil, err
+		}
+	}
+	if n.Claim != nil {
+		if err := n.Claim.Confirm(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -45,6 +45,10 @@ const (
 type Options struct {
 	// Mode is Owner by default.
 	Mode Mode
+	// Name tells this process from all others that share the bucket, and is the
+	// same when it is started again. Without one, claims of a process that died
+	// keep all others waiting, itself included, until their time is over.
+	Name string
 	// Logger hears of damage, once for each entry. The default is silence.
 	Logger log.Logger
 	// Registerer takes the metrics. The default registers none.
@@ -55,11 +59,13 @@ type Options struct {
 type Catalog struct {
 	bucket  objstore.Bucket
 	mode    Mode
+	name    string
 	logger  log.Logger
 	damaged prometheus.Gauge
 
-	mu      sync.RWMutex // guards the map below
+	mu      sync.RWMutex // guards the maps below
 	tenants map[string]*tenant
+	claims  map[ulid.ULID]struct{} // that this process has, or tries to have
 }
 
 // A Snapshot is what a tenant has at one moment. It must not be changed.
@@ -90,12 +96,14 @@ func Open(ctx context.Context, bucket objstore.Bucket, o Options) (*Catalog, err
 	c := &Catalog{
 		bucket: bucket,
 		mode:   o.Mode,
+		name:   o.Name,
 		logger: o.Logger,
 		damaged: promauto.With(o.Registerer).NewGauge(prometheus.GaugeOpts{
 			Name: "catalog_damaged_entries",
 			Help: "Entries and delete requests of the catalog that cannot be read: answers are incomplete, or have what was deleted.",
 		}),
 		tenants: map[string]*tenant{},
+		claims:  map[ulid.ULID]struct{}{},
 	}
 	if err := c.load(ctx); err != nil {
 		return nil, fmt.Errorf("open catalog: %w", err)

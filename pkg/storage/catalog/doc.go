@@ -6,7 +6,7 @@
 //	bucket                                      Catalog, in memory
 //	catalog/<tenant>/<id>.entry     ◀── Add ──▶ live entries of each tenant
 //	catalog/<tenant>/<id>.released  ◀─ Release
-//	                                   Refresh ─▶ (reads what is new, once)
+//	claims/<tenant>/<id>           ◀─ Claim    Refresh ─▶ (reads what is new, once)
 //
 // docs/format/catalog.md has the objects to the byte.
 //
@@ -35,7 +35,8 @@
 // Both read the whole catalog when it is opened, and see their own changes at
 // once. The [Owner] is the bucket's only writer, as in a single process, and never
 // lists again. A [Follower] shares the bucket with others and sees their changes
-// at [Catalog.Refresh].
+// at [Catalog.Refresh]. Those that merge or delete take a [Claim] first, so that
+// no two do so with the same segments.
 //
 // # Damage
 //
