@@ -208,7 +208,7 @@ func TestQuestions(t *testing.T) {
 		{"legacy query of no time", "t", "/api/prom/query", `query={app="db"}&start=120&end=120`, `{"streams":[],"stats":{}}`},
 		{"no fields", "t", "/loki/api/v1/detected_fields", `query={app="none"}` + all, `{}`},
 		{"values of a field", "t", "/loki/api/v1/detected_field/took/values", `query={app="web"} |= "=7ms"&limit=5` + all, `{"values":["7ms"],"limit":5}`},
-		{"patterns", "t", "/loki/api/v1/patterns", `query={app="web"}&step=60` + all, `{"status":"success","data":[{"pattern":"level=info took=\u003c_\u003e msg=\"it is done\"","level":"","samples":[[60,20],[120,40]]}]}`},
+		{"patterns", "t", "/loki/api/v1/patterns", `query={app="web"}&step=60` + all, `{"status":"success","data":[{"pattern":"level=info took=\u003c_\u003ems msg=\"it is done\"","level":"","samples":[[60,20],[120,40]]}]}`},
 		{"no patterns", "t", "/loki/api/v1/patterns", `query={app="none"}` + all, `{"status":"success","data":[]}`},
 		{"legacy query", "t", "/api/prom/query", `query={app="db"}&regexp=n.:9&limit=1` + all, `{"streams":[{"labels":"{app=\"db\", env=\"prod\"}","entries":[{"ts":"1970-01-01T00:02:09Z","line":"{\"q\":{\"n\":9}}"}]}],"stats":{}}`},
 		{"legacy labels", "t", "/api/prom/label", `start=100&end=200`, `{"values":["app","env"]}`},

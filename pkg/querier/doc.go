@@ -16,11 +16,11 @@
 //     counts of whole runs, which share in what was asked by time.
 //   - [Querier.DetectedLabels] looks at streams, [Querier.DetectedFields] at the
 //     newest lines of a query.
-//   - [Querier.Patterns] mines rows for what they have in common, and takes a
-//     sample where there are many.
+//   - [Querier.Patterns] asks blocks for the shapes of all lines, as templates and
+//     columns, and takes lines apart that have none.
 //
-// Copies of an entry that replicas hold count in sizes and patterns until they
-// are merged: these are estimates, and queries are not.
+// Copies of an entry that replicas hold count in sizes until they are merged: these
+// are estimates. Queries and patterns count each entry once.
 //
 // # Tails
 //

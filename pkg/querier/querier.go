@@ -3,7 +3,6 @@ package querier
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"time"
 
@@ -87,7 +86,6 @@ type Querier struct {
 	gone      error
 	logger    log.Logger
 	now       func() time.Time
-	mining    chan struct{} // one for each block that patterns are looked for in
 }
 
 // New returns a Querier that has not started.
@@ -109,7 +107,6 @@ func New(cfg Config, o Options) *Querier {
 		gone:      o.Gone,
 		logger:    log.With(o.Logger, "component", "querier"),
 		now:       time.Now,
-		mining:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 	q.Service = services.NewIdleService(nil, nil)
 	return q

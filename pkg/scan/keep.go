@@ -3,11 +3,17 @@ package scan
 // Keep returns the batch with only the rows of keep, as if the others had never
 // been: they neither count nor have copies. b does not change; the two share
 // memory where all rows stay.
+//
+// b has no shapes: of a slot with too many words few may be left, and it does not say
+// which. Who hides rows does not ask for shapes.
 func (b *Batch) Keep(keep *Bitset) *Batch {
 	rows := b.Rows()
 	left := keep.Count()
 	if left == rows {
 		return b
+	}
+	if b.Shapes != nil {
+		panic("scan: some rows of a batch with shapes are to be kept")
 	}
 	out := *b
 	out.Runs = nil

@@ -84,6 +84,8 @@ type Want struct {
 	// filters it answers, and one that does returns them of the rows that it is unsure
 	// about, whatever the columns.
 	Fields *Fields
+	// Shapes are asked for, if not nil.
+	Shapes *Shapes
 	// Limit, if not 0, is how many rows are wanted: those with the latest times of
 	// all selected rows that are not unsure, or with the earliest where Oldest is set.
 	// A source may leave others out of the selection, but none with the same time as a
@@ -208,6 +210,9 @@ type Batch struct {
 	Answered []bool
 	// Answer is what the source knows of the wanted fields; nil when it does not say.
 	Answer *Answer
+	// Shapes are those of the lines; nil when they were not wanted, or the source
+	// does not tell. A row without shape has a line then, others need none.
+	Shapes *ShapeList
 	// How says what it took to answer filters and fields.
 	How How
 	// ReadBytes is how much was read of the bucket or memory, before

@@ -312,7 +312,10 @@ func checkBatch(b *scan.Batch, dir *scan.Directory, want scan.Want) error {
 	columns := want.Columns
 	rows := b.Rows()
 	columns = columns.Settled(b.Answered != nil && !slices.Contains(b.Answered, false))
-	bad := rows > 0 && (columns.Has(scan.Lines) && b.Lines == nil || columns.Has(scan.Sizes) && b.Sizes == nil) ||
+	if b.Shapes != nil {
+		columns &^= scan.Lines
+	}
+	bad := b.Shapes != nil && (want.Shapes == nil || !fitting(b.Shapes, b)) || rows > 0 && (columns.Has(scan.Lines) && b.Lines == nil || columns.Has(scan.Sizes) && b.Sizes == nil) ||
 		b.Lines != nil && len(b.Lines) != rows || b.Metadata != nil && len(b.Metadata) != rows ||
 		b.Sizes != nil && len(b.Sizes) != rows || b.Selected != nil && b.Selected.Len() != rows
 	for _, r := range b.Runs {
@@ -330,6 +333,32 @@ func checkBatch(b *scan.Batch, dir *scan.Directory, want scan.Want) error {
 		return fmt.Errorf("read block: columns of %d rows do not fit each other", rows)
 	}
 	return nil
+}
+
+// fitting reports whether shapes are those of a batch.
+func fitting(l *scan.ShapeList, b *scan.Batch) bool {
+	if len(l.Of) != b.Rows() || len(l.Nth) != b.Rows() {
+		return false
+	}
+	counts := make([]uint32, len(l.Shapes)+1)
+	for row, of := range l.Of {
+		if int(of) >= len(counts) || of == 0 && b.Lines == nil || of > 0 && l.Nth[row] != counts[of] {
+			return false
+		}
+		counts[of]++
+	}
+	for i := range l.Shapes {
+		for n := range l.Shapes[i].Slots {
+			s := &l.Shapes[i].Slots[n]
+			if s.Codes == nil {
+				continue
+			}
+			if len(s.Codes) != int(counts[i+1]) || len(s.Codes) > 0 && int(slices.Max(s.Codes)) >= len(s.Words) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // fits reports whether a vector is one of so many rows.

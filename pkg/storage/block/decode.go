@@ -63,6 +63,7 @@ type Question struct {
 	Columns  scan.Columns
 	Filters  *Filters     // nil for none
 	Fields   *scan.Fields // nil when nothing is asked of them
+	Shapes   *scan.Shapes // nil when they are not wanted
 	Limit    int          // see scan.Want
 	Oldest   bool
 }
@@ -212,9 +213,17 @@ func (d *decoder) decode(read ReadFunc, runs []Run, q *Question) error {
 		}
 	}
 	unsure := d.answer()
+	apart := unsure
+	if q.Shapes != nil && d.tellsShapes(q) {
+		var err error
+		if apart, err = d.shapes(q.Shapes, unsure); err != nil {
+			return fmt.Errorf("shapes: %w", err)
+		}
+		d.columns &^= scan.Lines
+	}
 	switch {
 	case d.layout == layoutTemplates:
-		if err := d.assembleLines(d.columns&(scan.Lines|scan.Sizes), unsure, limit); err != nil {
+		if err := d.assembleLines(d.columns&(scan.Lines|scan.Sizes), apart, limit); err != nil {
 			return fmt.Errorf("lines: %w", err)
 		}
 	case need.Has(scan.Lines) || need.Has(scan.Sizes):

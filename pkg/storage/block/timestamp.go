@@ -107,10 +107,10 @@ func matchDate(s []byte) int {
 		try = layoutsDay[:]
 	case s[2] == '-':
 		try = layoutsMonth[:]
+	case s[3] == ' ': // s[4] is one too on the first days of a month
+		try = layoutsName[:]
 	case s[4] == ' ':
 		try = layoutsShort[:]
-	case s[3] == ' ':
-		try = layoutsName[:]
 	case s[6] == ' ':
 		try = layoutsDigits[:]
 	}

@@ -99,6 +99,7 @@ func (s *snapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch
 		Columns:  want.Columns,
 		Filters:  s.filter,
 		Fields:   want.Fields,
+		Shapes:   want.Shapes,
 		Limit:    want.Limit,
 		Oldest:   want.Oldest,
 	})
