@@ -70,6 +70,7 @@ func (in *instance) build() error {
 		names = []string{"dry-run"}
 	}
 	in.ledger = position.NewLedger(names...)
+	in.reg.MustRegister(ledgerMetrics{in.ledger})
 	var err error
 	in.book, err = position.Open(vfs.OS, in.cfg.Positions.Filename, in.ledger, position.Options{
 		Clients: names, IgnoreInvalid: in.cfg.Positions.IgnoreInvalidYAML,

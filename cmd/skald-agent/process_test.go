@@ -35,6 +35,9 @@ type process struct {
 	name string
 	args []string
 
+	// explain, if not nil, tells more of the process when it is stuck.
+	explain func() string
+
 	cmd    *exec.Cmd
 	exited chan error
 	log    *logBuffer
@@ -132,6 +135,39 @@ func (p *process) poll(ok func() bool) bool {
 		time.Sleep(10 * time.Millisecond) // another process: there is nothing to wait on
 	}
 	return false
+}
+
+// patience is how long something may stand still until it counts as stuck.
+const patience = 2 * time.Minute
+
+// reach waits until count has reached want, however long that takes, as long as
+// it rises. It fails the test when it stands still.
+func (p *process) reach(what string, want int, count func() int) {
+	p.tb.Helper()
+	last, since := -1, time.Now()
+	for {
+		n := count()
+		if n >= want {
+			return
+		}
+		if n != last {
+			last, since = n, time.Now()
+		}
+		if time.Since(since) > patience {
+			more := ""
+			if p.explain != nil {
+				more = p.explain()
+			}
+			p.tb.Fatalf("%s: stuck at %d of %d %s\n%s\n%s", p.name, n, want, what, more, p.tail())
+		}
+		select {
+		case err := <-p.exited:
+			p.exited <- err
+			p.tb.Fatalf("%s ended: %v\n%s", p.name, err, p.tail())
+		default:
+		}
+		time.Sleep(50 * time.Millisecond) // another process: there is nothing to wait on
+	}
 }
 
 func get(url string) (status int, body string) {

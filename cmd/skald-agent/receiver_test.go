@@ -3,8 +3,11 @@ package main_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -21,6 +24,8 @@ type receiver struct {
 	mu      sync.Mutex
 	pushes  int
 	streams map[string][]received // in the order of arrival
+	seen    map[string]bool       // lines
+	byPath  map[string]int        // distinct lines, by the label filename
 	// answer, if not nil, says how the n-th push is answered; 0 is to take it.
 	// With late the entries are taken although the answer is an error.
 	answer func(n int) (status int, late bool)
@@ -32,7 +37,7 @@ type received struct {
 }
 
 func newReceiver(tb testing.TB) *receiver {
-	r := &receiver{streams: map[string][]received{}}
+	r := &receiver{streams: map[string][]received{}, seen: map[string]bool{}, byPath: map[string]int{}}
 	r.Server = httptest.NewServer(r)
 	tb.Cleanup(r.Close)
 	return r
@@ -64,8 +69,15 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if status == 0 || late {
 		for _, s := range batch.Streams {
 			key := fmt.Sprintf("%s %s", req.Header.Get("X-Scope-OrgID"), s.Labels)
+			_, path, _ := strings.Cut(s.Labels, `filename="`)
+			path, _, _ = strings.Cut(path, `"`)
 			for _, e := range s.Entries {
-				r.streams[key] = append(r.streams[key], received{e.Timestamp, string([]byte(e.Line))})
+				line := strings.Clone(e.Line)
+				r.streams[key] = append(r.streams[key], received{e.Timestamp, line})
+				if !r.seen[line] {
+					r.seen[line] = true
+					r.byPath[path]++
+				}
 			}
 		}
 	}
@@ -79,11 +91,19 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 func (r *receiver) lines() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	seen := map[string]bool{}
-	for _, s := range r.streams {
-		for _, e := range s {
-			seen[e.line] = true
-		}
-	}
-	return len(seen)
+	return len(r.seen)
+}
+
+// arrived counts the distinct lines that came of each file.
+func (r *receiver) arrived() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.byPath)
+}
+
+// stream is what came under some labels.
+func (r *receiver) stream(key string) []received {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.streams[key])
 }

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,8 +28,13 @@ type writer struct {
 	f     *os.File
 	lines int
 	turns int
-	kept  []string // rotated files, older first
+	kept  []string // rotated files with a date, older first
+	// ends is how many lines there were when each rotated file ended, older first.
+	ends []int
 }
+
+// keep is how many rotated files a writer leaves.
+const keep = 8
 
 var styles = []string{"rename", "compress", "copytruncate", "dated", "kubelet"}
 
@@ -76,9 +80,16 @@ func (w *writer) write(rnd *rand.Rand, n int) {
 	}
 }
 
+// ready reports whether a rotation would remove only what has arrived. One that
+// outran its readers would prove nothing: what it removes no agent can send.
+func (w *writer) ready(arrived int) bool { return len(w.ends) < keep || arrived >= w.ends[0] }
+
 // rotate puts the file away and begins another.
 func (w *writer) rotate() {
 	w.turns++
+	if w.ends = append(w.ends, w.lines); len(w.ends) > keep {
+		w.ends = w.ends[1:]
+	}
 	numbered := func(n int) string { return fmt.Sprintf("%s.%d", w.real, n) }
 	switch w.style {
 	case "copytruncate":
@@ -98,7 +109,7 @@ func (w *writer) rotate() {
 	case "dated", "kubelet":
 		name := fmt.Sprintf("%s.20261122-%06d", w.real, w.turns)
 		check(w.tb, os.Rename(w.real, name))
-		if w.kept = append(w.kept, name); len(w.kept) > 8 {
+		if w.kept = append(w.kept, name); len(w.kept) > keep {
 			check(w.tb, os.Remove(w.kept[0]))
 			w.kept = w.kept[1:]
 		}
@@ -109,7 +120,6 @@ func (w *writer) rotate() {
 
 // shift makes room for number 1, as logrotate does; from 2 on names may have a suffix.
 func (w *writer) shift(numbered func(int) string, suffix string) {
-	const keep = 8
 	for n := keep; n >= 1; n-- {
 		s := suffix
 		if n == 1 && suffix != "" {
@@ -179,6 +189,17 @@ func newAgent(tb testing.TB, dir, server string) (p *process, pages string) {
 	return newProcess(tb, "skald-agent", "-config.file="+file), "http://127.0.0.1:" + port
 }
 
+// arrivals says how many distinct lines of each path a server has.
+type arrivals func() map[string]int
+
+func (a arrivals) total() int {
+	n := 0
+	for _, lines := range a() {
+		n += lines
+	}
+	return n
+}
+
 // TestRotationsAndCrashes rotates files in every style while the agent is killed
 // again and again, also while it is away, and while the server fails now and
 // then. In the end the server has every line: once, if it drops exact copies,
@@ -206,25 +227,18 @@ func rotationsAndCrashes(t *testing.T, size sizes, seed uint64) {
 		}
 		return 0, false
 	}
-	agent, _ := newAgent(t, dir, r.Listener.Addr().String())
-	writers := churn(t, rnd, size, agent, filepath.Join(dir, "logs"), func(n int) bool { return r.lines() >= n })
-	total := 0
+	agent, pages := newAgent(t, dir, r.Listener.Addr().String())
+	writers := churn(t, rnd, size, agent, pages, filepath.Join(dir, "logs"), r.arrived)
 	for _, w := range writers {
-		total += w.lines
+		checkStream(t, w, r.stream(fmt.Sprintf(` {filename="%s", job="test"}`, w.path)))
 	}
-	done := agent.poll(func() bool { return r.lines() == total })
+	checkLedger(t, agent, pages)
 	agent.stop()
-	if !done {
-		t.Errorf("%d of %d lines came\n%s", r.lines(), total, agent.tail())
-	}
-	for _, w := range writers {
-		key := fmt.Sprintf(` {filename="%s", job="test"}`, w.path)
-		checkStream(t, w, r.streams[key])
-	}
 }
 
-// churn writes, rotates and kills, and leaves the agent running.
-func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *process, logs string, seen func(lines int) bool) []*writer {
+// churn writes, rotates and kills until each file was rotated as often as size
+// says, waits until all lines came, and leaves the agent running.
+func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *process, pages, logs string, arrived arrivals) []*writer {
 	var writers []*writer
 	for n := range size.files {
 		writers = append(writers, newWriter(t, logs, n))
@@ -232,21 +246,48 @@ func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *process, logs string
 	for _, w := range writers {
 		w.write(rnd, 1)
 	}
+	agent.explain = func() string {
+		var b strings.Builder
+		came := arrived()
+		_, targets := get(pages + "/targets")
+		for _, w := range writers {
+			if n := came[w.path]; n < w.lines {
+				fmt.Fprintf(&b, "%s (%s): %d of %d lines, rotations after %v\n", w.label, w.style, n, w.lines, w.ends)
+				_, row, _ := strings.Cut(targets, "path: <code>"+w.path)
+				row, _, _ = strings.Cut(row, "</tr>")
+				fmt.Fprintf(&b, "%s\n", row)
+			}
+		}
+		_, sums, _ := strings.Cut(targets, "<h2>Lines")
+		return b.String() + sums
+	}
 	agent.start()
 	// What is rotated away before the agent has ever seen it is not its concern.
-	agent.await("reading", func() bool { return seen(size.files) })
+	agent.reach("first lines", size.files, arrived.total)
+	turns := size.rotations * 4
 	kills := map[int]bool{}
-	for len(kills) < size.kills {
-		kills[rnd.IntN(size.rotations)*4+rnd.IntN(4)] = true
-		if len(kills) >= size.rotations*4 {
-			break
+	for len(kills) < min(size.kills, turns) {
+		kills[rnd.IntN(turns)] = true
+	}
+	came := map[string]int{}
+	rotate := func(w *writer) {
+		if w.ready(came[w.path]) {
+			w.rotate()
 		}
 	}
-	for turn := range size.rotations * 4 {
+	behind := func() int { // rotations that are still to be made
+		n := 0
+		for _, w := range writers {
+			n += max(0, size.rotations-w.turns)
+		}
+		return n
+	}
+	for turn := 0; turn < turns; turn++ {
+		came = arrived()
 		for _, w := range writers {
 			w.write(rnd, 1+rnd.IntN(40))
 			if rnd.IntN(4) == 0 {
-				w.rotate()
+				rotate(w)
 				w.write(rnd, rnd.IntN(10))
 			}
 		}
@@ -256,7 +297,7 @@ func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *process, logs string
 				for _, w := range writers {
 					w.write(rnd, rnd.IntN(20))
 					if rnd.IntN(2) == 0 {
-						w.rotate()
+						rotate(w)
 					}
 				}
 			}
@@ -264,10 +305,25 @@ func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *process, logs string
 		}
 		time.Sleep(time.Duration(rnd.IntN(150)) * time.Millisecond) // so that writes and reads meet in many ways
 	}
+	left := behind()
+	agent.reach("rotations", left, func() int {
+		came = arrived()
+		for _, w := range writers {
+			if w.turns < size.rotations {
+				w.write(rnd, rnd.IntN(3))
+				rotate(w)
+			}
+		}
+		return left - behind()
+	})
+	total := 0
 	for _, w := range writers {
 		w.write(rnd, 1)
 		check(t, w.f.Close())
+		total += w.lines
 	}
+	agent.reach("lines", total, arrived.total)
+	t.Logf("%d files, %d rotations and %d kills, %d lines", size.files, size.rotations, len(kills), total)
 	return writers
 }
 
@@ -276,6 +332,7 @@ func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *process, logs string
 func checkStream(t *testing.T, w *writer, got []received) {
 	t.Helper()
 	first := map[string]int64{}
+	numbers := map[int]bool{}
 	next, out, copies := 0, 0, 0
 	for _, e := range got {
 		if ts, dup := first[e.line]; dup {
@@ -290,6 +347,7 @@ func checkStream(t *testing.T, w *writer, got []received) {
 		if err != nil || strings.Fields(e.line)[0] != w.label {
 			t.Errorf("%s (%s): %q was never written", w.label, w.style, e.line)
 		}
+		numbers[n] = true
 		if n < next {
 			if out++; out == 1 {
 				t.Errorf("%s (%s): line %d came after line %d", w.label, w.style, n, next-1)
@@ -300,7 +358,7 @@ func checkStream(t *testing.T, w *writer, got []received) {
 	if len(first) != w.lines {
 		var missing []int
 		for n := range w.lines {
-			if !slices.ContainsFunc(got, func(e received) bool { return strings.HasPrefix(e.line, fmt.Sprintf("%s line %d ", w.label, n)) }) {
+			if !numbers[n] {
 				missing = append(missing, n)
 			}
 		}
@@ -324,21 +382,44 @@ func exactlyOnce(t *testing.T, size sizes, seed uint64) {
 	rnd := rand.New(rand.NewPCG(seed, 7))
 	server := startSkald(t)
 	dir := t.TempDir()
-	agent, _ := newAgent(t, dir, server)
+	agent, pages := newAgent(t, dir, server)
 	begin := time.Now().Add(-time.Minute)
-	writers := churn(t, rnd, size, agent, filepath.Join(dir, "logs"), func(n int) bool { return len(query(t, server, `{job="test"}`, begin)) >= n })
+	writers := churn(t, rnd, size, agent, pages, filepath.Join(dir, "logs"), func() map[string]int { return counts(t, server) })
 	for _, w := range writers {
-		var got []received
-		agent.await("done", func() bool {
-			got = query(t, server, fmt.Sprintf(`{filename=%q}`, w.path), begin)
-			return len(got) >= w.lines
-		})
+		got := query(t, server, fmt.Sprintf(`{filename=%q}`, w.path), begin)
 		checkStream(t, w, got)
 		if len(got) != w.lines {
 			t.Errorf("%s (%s): the server has %d entries, want %d", w.label, w.style, len(got), w.lines)
 		}
 	}
+	checkLedger(t, agent, pages)
 	agent.stop()
+}
+
+// counts asks a server how many entries it has of each file.
+func counts(tb testing.TB, server string) map[string]int {
+	tb.Helper()
+	v := url.Values{"query": {`sum by (filename) (count_over_time({job="test"}[1h]))`}}
+	status, body := get("http://" + server + "/loki/api/v1/query?" + v.Encode())
+	if status != 200 {
+		tb.Fatalf("query: %d %s", status, body)
+	}
+	var answer struct {
+		Data struct {
+			Result []struct {
+				Metric struct{ Filename string }
+				Value  [2]any
+			}
+		}
+	}
+	check(tb, json.Unmarshal([]byte(body), &answer))
+	out := map[string]int{}
+	for _, r := range answer.Data.Result {
+		n, err := strconv.Atoi(fmt.Sprint(r.Value[1]))
+		check(tb, err)
+		out[r.Metric.Filename] = n
+	}
+	return out
 }
 
 // query returns all entries of a selector, oldest first.
