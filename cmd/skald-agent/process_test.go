@@ -144,21 +144,27 @@ const patience = 2 * time.Minute
 // it rises. It fails the test when it stands still.
 func (p *process) reach(what string, want int, count func() int) {
 	p.tb.Helper()
-	last, since := -1, time.Now()
+	explain := func() string {
+		if p.explain == nil {
+			return ""
+		}
+		return p.explain()
+	}
+	last, since, slow := -1, time.Now(), false
 	for {
 		n := count()
 		if n >= want {
 			return
 		}
 		if n != last {
-			last, since = n, time.Now()
+			last, since, slow = n, time.Now(), false
+		}
+		if !slow && time.Since(since) > patience/8 {
+			slow = true
+			p.tb.Logf("%s: still at %d of %d %s\n%s", p.name, n, want, what, explain())
 		}
 		if time.Since(since) > patience {
-			more := ""
-			if p.explain != nil {
-				more = p.explain()
-			}
-			p.tb.Fatalf("%s: stuck at %d of %d %s\n%s\n%s", p.name, n, want, what, more, p.tail())
+			p.tb.Fatalf("%s: stuck at %d of %d %s\n%s\n%s", p.name, n, want, what, explain(), p.tail())
 		}
 		select {
 		case err := <-p.exited:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -195,6 +196,28 @@ func (b *Book) newTrack(name Name) *Track {
 	return t
 }
 
+// Copy begins a track of the same source under another name: of what has settled
+// of the first, is in flight or was handed on, nothing is to be read for it.
+func (b *Book) Copy(of *Track, change func(n *Name)) *Track {
+	name := of.Name()
+	change(&name)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.newTrack(name)
+	of.mu.Lock()
+	for i := range t.settled {
+		t.settled[i] = of.settled[i].Clone()
+		t.settled[i].Add(of.inFlight[i].all()...)
+		t.settled[i].Add(Range{0, of.passed.Load()})
+	}
+	of.mu.Unlock()
+	t.setKnown()
+	b.describe(t)
+	b.byPath[name.Path] = append(b.byPath[name.Path], t)
+	b.byInode[name.key()] = t
+	return t
+}
+
 // Files returns the tracks of files first seen under a path, older ones first.
 func (b *Book) Files(path string) []*Track {
 	b.mu.Lock()
@@ -227,14 +250,29 @@ func (b *Book) Move(t *Track, change func(n *Name)) {
 	defer b.mu.Unlock()
 	before := t.Name()
 	t.Rename(change)
-	after := t.Name()
-	if b.byInode[before.key()] == t {
-		delete(b.byInode, before.key())
-	}
-	b.byInode[after.key()] = t
+	b.renamed(t, &before)
 	t.described = 0
 	b.describe(t)
 	b.dirty.Store(true)
+}
+
+// renamed brings the indexes up to date with a track's name. Call with b.mu held.
+func (b *Book) renamed(t *Track, before *Name) {
+	after := t.Name()
+	if before.Key != "" || after.Key != "" {
+		return
+	}
+	if b.byInode[before.key()] == t {
+		delete(b.byInode, before.key())
+	}
+	// A later file may have the inode by now.
+	if b.byInode[after.key()] == nil || before.key() != after.key() {
+		b.byInode[after.key()] = t
+	}
+	if before.Path != after.Path {
+		b.leave(before.Path, t)
+		b.byPath[after.Path] = append(b.byPath[after.Path], t)
+	}
 }
 
 // Described is told that what is known of a track's source changed, by
@@ -278,16 +316,15 @@ func (b *Book) Forget(t *Track) {
 	if id := name.key(); b.byInode[id] == t {
 		delete(b.byInode, id)
 	}
-	of := b.byPath[name.Path]
-	kept := of[:0:0]
-	for _, o := range of {
-		if o != t {
-			kept = append(kept, o)
-		}
-	}
+	b.leave(name.Path, t)
+}
+
+// leave takes a track out of those of a path. Call with b.mu held.
+func (b *Book) leave(path string, t *Track) {
+	kept := slices.DeleteFunc(slices.Clone(b.byPath[path]), func(o *Track) bool { return o == t })
 	if len(kept) == 0 {
-		delete(b.byPath, name.Path)
+		delete(b.byPath, path)
 		return
 	}
-	b.byPath[name.Path] = kept
+	b.byPath[path] = kept
 }

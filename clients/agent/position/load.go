@@ -88,11 +88,10 @@ func (b *Book) drop(id uint64) {
 	t := b.tracks[id]
 	delete(b.tracks, id)
 	delete(b.byKey, t.name.Key)
-	delete(b.byInode, t.name.key())
-	b.byPath[t.name.Path] = slices.DeleteFunc(slices.Clone(b.byPath[t.name.Path]), func(o *Track) bool { return o == t })
-	if len(b.byPath[t.name.Path]) == 0 {
-		delete(b.byPath, t.name.Path)
+	if b.byInode[t.name.key()] == t {
+		delete(b.byInode, t.name.key())
 	}
+	b.leave(t.name.Path, t)
 }
 
 // clientNumbers returns, for each of this book's clients, its number in a file
@@ -116,9 +115,9 @@ func (b *Book) restore(s *saved, clients []int) {
 	}
 	if t := b.tracks[s.ID]; t != nil {
 		// Later news of it. What is settled is in the journal one by one.
-		delete(b.byInode, t.name.key())
+		before := t.name
 		t.name = s.Name
-		b.byInode[t.name.key()] = t
+		b.renamed(t, &before)
 		return
 	}
 	least := savedSet{Low: s.low()}

@@ -19,6 +19,8 @@ type Name struct {
 	Prefix      uint64 `json:"prefix,omitempty"`
 	// Modified is the file's time of modification, in nanoseconds, when it was last read.
 	Modified int64 `json:"modified,omitempty"`
+	// Size is how long the file was then.
+	Size int64 `json:"size,omitempty"`
 	// Finished says that nothing is to be read of the file any more. It is kept
 	// so that the file is known under the names that rotation gives it.
 	Finished bool `json:"finished,omitempty"`

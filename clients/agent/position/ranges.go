@@ -40,6 +40,18 @@ func (s *Set) Has(r Range) bool {
 	return i < len(s.over) && s.over[i].Start <= r.Start && r.End <= s.over[i].End
 }
 
+// After returns the first offset from one on that is not in the set.
+func (s *Set) After(offset int64) int64 {
+	if offset < s.low {
+		return s.low
+	}
+	i := sort.Search(len(s.over), func(i int) bool { return s.over[i].End > offset })
+	if i < len(s.over) && s.over[i].Start <= offset {
+		return s.over[i].End
+	}
+	return offset
+}
+
 // Add puts sorted ranges into the set. Ranges may touch and overlap; those
 // without offsets are left out.
 func (s *Set) Add(rs ...Range) {
@@ -94,6 +106,9 @@ func (s *Set) addLast(r Range) bool {
 	}
 	return true
 }
+
+// all returns the set as sorted ranges.
+func (s *Set) all() []Range { return append([]Range{{0, s.low}}, s.over...) }
 
 // Clone returns a set of its own with the same offsets.
 func (s *Set) Clone() Set { return Set{low: s.low, over: slices.Clone(s.over)} }

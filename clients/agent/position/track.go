@@ -21,6 +21,8 @@ type Track struct {
 	// known is the offset above which nothing was settled when the track began:
 	// below it some offsets may be those of an earlier process.
 	known atomic.Int64
+	// passed is the end of what this process handed on.
+	passed atomic.Int64
 
 	mu      sync.Mutex // guards the fields below
 	settled []Set      // by client
@@ -58,6 +60,24 @@ func (t *Track) Read(lines int64) {
 	t.lines.Add(lines)
 	t.ledger.Read.Add(lines)
 }
+
+// Pass notes that all lines below an offset are on their way, or settled: this
+// process must not read them again, whatever of it is acknowledged by then.
+func (t *Track) Pass(offset int64) {
+	for {
+		old := t.passed.Load()
+		if offset <= old || t.passed.CompareAndSwap(old, offset) {
+			return
+		}
+	}
+}
+
+// Next is the first offset that is to be read: the position, or what this
+// process has handed on since.
+func (t *Track) Next() int64 { return max(t.Low(), t.passed.Load()) }
+
+// Reached is the end of what was read of the source, as far as that is known.
+func (t *Track) Reached() int64 { return max(t.Next(), t.known.Load()) }
 
 // Drop settles offsets whose lines go no further, for every client.
 func (t *Track) Drop(reason string, lines int64, rs ...Range) {
@@ -143,18 +163,30 @@ func (t *Track) Has(client int, r Range) bool {
 func (t *Track) HasAny(offset int64) bool { return offset < t.known.Load() }
 
 // HasAll is [Track.Has] for all clients together.
-func (t *Track) HasAll(r Range) bool {
+func (t *Track) HasAll(r Range) bool { return t.Common(r) >= r.End }
+
+// Common returns the end of the offsets from r.Start on that every client has
+// from an earlier process, r.End at most: a line whose beginning was sent on its
+// own before goes on behind it.
+func (t *Track) Common(r Range) int64 {
 	if r.Start >= t.known.Load() {
-		return false
+		return r.Start
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	end := r.End
 	for i := range t.settled {
-		if !t.has(i, r) {
-			return false
+		at := r.Start
+		for {
+			next := max(t.settled[i].After(at), t.inFlight[i].After(at))
+			if next <= at {
+				break
+			}
+			at = next
 		}
+		end = min(end, at)
 	}
-	return true
+	return end
 }
 
 func (t *Track) has(client int, r Range) bool {

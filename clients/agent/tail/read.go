@@ -3,6 +3,7 @@ package tail
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/skaldlogs/skald/clients/agent/entry"
@@ -70,8 +71,31 @@ func (w *worker) run(ctx context.Context, s *stream) (outcome, error) {
 			return out, err
 		}
 	}
+	if !out.more {
+		if err := w.last(ctx, s); err != nil {
+			return out, err
+		}
+	}
 	out.wake = earlier(out.wake, s.chain.Due())
 	return out, nil
+}
+
+// last has the stages of a stream that no target names any more, and of which
+// all is read, pass on what they hold: nothing will follow it.
+func (w *worker) last(ctx context.Context, s *stream) error {
+	s.mu.Lock()
+	over := s.leaving && !s.passedOn && !slices.ContainsFunc(s.gens, (*generation).pending)
+	s.mu.Unlock()
+	if !over {
+		return nil
+	}
+	if err := s.chain.Flush(ctx, time.Time{}); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.passedOn = s.leaving
+	return nil
 }
 
 // earlier returns the earlier of two times, of which the zero one is never.
@@ -103,6 +127,8 @@ func (w *worker) step(ctx context.Context, s *stream) (n int, wake time.Time, er
 	}
 	// Only now are the lines on their way, and the offset may move.
 	g.advance(data, len(data))
+	g.track.Pass(g.next)
+	s.passedOn = false
 	g.failed = 0
 	if g.rotated {
 		g.quiet = time.Now()
@@ -205,8 +231,14 @@ func (w *worker) split(s *stream, g *generation, data []byte) int64 {
 		r := position.Range{Start: at, End: at + int64(n)}
 		at += int64(n)
 		rest = rest[n:]
-		if known && g.track.HasAll(r) {
-			continue
+		if known {
+			// The beginning of a last line without an end was sent on its own.
+			had := g.track.Common(r) - r.Start
+			if had == int64(n) {
+				continue
+			}
+			line = line[min(had, int64(len(line))):]
+			r.Start += had
 		}
 		var text string
 		good := true
@@ -232,6 +264,7 @@ func (s *stream) learned(g *generation) {
 		g.track.Rename(func(n *position.Name) {
 			n.PrefixBytes, n.Prefix = g.prefix.bytes, g.prefix.hash
 			n.Modified = max(n.Modified, g.id.modified)
+			n.Size = g.id.size
 		})
 		s.t.book.Described(g.track)
 	}

@@ -91,6 +91,17 @@ func (t *Tailer) scan() {
 			}
 		}
 	}
+	// All are there before one begins: a stream asks what others follow.
+	t.mu.Lock()
+	for key := range found {
+		if t.streams[key] == nil {
+			s := &stream{t: t, job: key.job, path: key.path}
+			t.streams[key] = s
+			t.byName[key.path] = append(t.byName[key.path], s)
+			t.sweep = append(t.sweep, s)
+		}
+	}
+	t.mu.Unlock()
 	var began []*stream
 	for key, target := range found {
 		if s := t.ensure(key, target); s != nil {
@@ -107,21 +118,16 @@ func (t *Tailer) scan() {
 	t.metrics.active.Set(float64(len(found)))
 }
 
-// ensure makes the stream of a path, and returns it if it is new; an old one
-// learns of new labels.
+// ensure makes ready the stream of a path, and returns it if it is new; an old
+// one learns of new labels.
 func (t *Tailer) ensure(key streamKey, target *Target) *stream {
 	t.mu.Lock()
-	s, ok := t.streams[key]
-	if !ok {
-		s = &stream{t: t, job: key.job, path: key.path}
-		t.streams[key] = s
-		t.byName[key.path] = append(t.byName[key.path], s)
-		t.sweep = append(t.sweep, s)
-	}
+	s := t.streams[key]
 	t.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.leaving = false
+	old := s.target != nil
+	s.leaving, s.passedOn = false, false
 	if s.target != target {
 		if s.target == nil || s.target.id() != target.id() {
 			b := labels.NewBuilder(target.Labels)
@@ -130,7 +136,7 @@ func (t *Tailer) ensure(key streamKey, target *Target) *stream {
 		}
 		s.target = target
 	}
-	if ok {
+	if old {
 		return nil
 	}
 	real := s.realPath()
@@ -166,9 +172,10 @@ func (t *Tailer) prune(found map[streamKey]*Target) {
 		if s.missing {
 			busy = len(s.gens) > 0
 		}
+		passedOn := s.passedOn
 		s.mu.Unlock()
 		t.mu.Lock()
-		gone := !busy && s.state == idle && !(s.chain != nil && !s.chain.Due().IsZero())
+		gone := !busy && s.state == idle && (passedOn || s.chain == nil)
 		if gone {
 			t.remove(key, s)
 		} else {
@@ -207,7 +214,7 @@ func (t *Tailer) release(s *stream) {
 		delete(t.owners, g.track)
 		t.mu.Unlock()
 	}
-	s.gens = nil
+	s.gens, s.gone = nil, true
 	t.metrics.forget(s.path)
 	if _, err := stat(s.path); !errors.Is(err, fs.ErrNotExist) {
 		return

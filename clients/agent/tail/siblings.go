@@ -126,7 +126,8 @@ func (s *sibling) begins(here sibling) bool {
 		return false
 	}
 	n := min(s.id.size, prefixBytes)
-	return s.prefix(n) == here.prefix(n)
+	p := s.prefix(n)
+	return p.bytes >= 0 && p == here.prefix(n)
 }
 
 // sight is the prefix that the sibling has now, or the zero value when another
@@ -136,19 +137,29 @@ func (s *sibling) sight() prefix {
 		return prefix{}
 	}
 	p := s.prefix(prefixBytes)
-	if at, err := stat(s.name); err != nil || !at.same(s.id) {
+	if p.bytes < 0 {
 		return prefix{}
 	}
 	return p
 }
 
-// prefix hashes the first bytes of what the sibling holds.
+// there reports whether the sibling still has its name.
+func (s *sibling) there() bool {
+	at, err := stat(s.name)
+	return err == nil && at.same(s.id)
+}
+
+// prefix hashes the first bytes of what the sibling holds. That of one whose name
+// another file has by now is of no file.
 func (s *sibling) prefix(n int64) prefix {
 	f, err := os.Open(s.name)
 	if err != nil {
 		return prefix{bytes: -1}
 	}
 	defer f.Close() //nolint:errcheck // nothing was written
+	if at, err := statFile(f); err != nil || !at.same(s.id) {
+		return prefix{bytes: -1}
+	}
 	if s.format == Plain {
 		return prefixOf(f, n)
 	}

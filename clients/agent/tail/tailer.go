@@ -26,6 +26,9 @@ type Options struct {
 	// NoWatch leaves all to polling.
 	NoWatch bool
 
+	// Jobs are those that have files, found yet or not.
+	Jobs []string
+
 	Book    *position.Book
 	Clock   *entry.Clock
 	Logger  log.Logger
@@ -236,34 +239,46 @@ func (t *Tailer) enqueueLocked(s *stream) {
 func (t *Tailer) mayOpen() bool { return t.opened.Load() < t.maxOpen }
 
 // tracks returns what the book knows of a path, older files first. A path that
-// the job has not read yet takes over what a job that is no more has read.
+// the job has not read yet goes on where another job is: one that is no more
+// leaves what it has read, of one that may still read it there are copies.
 func (t *Tailer) tracks(job, path string) []*position.Track {
-	var own, orphans []*position.Track
+	var own, left, others []*position.Track
 	for _, k := range t.book.Files(path) {
-		if n := k.Name(); n.Job == job {
+		switch n := k.Name(); {
+		case n.Job == job:
 			own = append(own, k)
-		} else if !t.hasJob(n.Job) {
-			orphans = append(orphans, k)
+		case t.hasJob(n.Job):
+			others = append(others, k)
+		default:
+			left = append(left, k)
 		}
 	}
-	if len(own) > 0 || len(orphans) == 0 {
-		return own
-	}
-	from := orphans[len(orphans)-1].Name().Job
-	for _, k := range orphans {
-		if k.Name().Job == from {
+	switch {
+	case len(own) > 0:
+	case len(left) > 0:
+		for _, k := range ofJob(left) {
 			t.book.Move(k, func(n *position.Name) { n.Job = job })
 			own = append(own, k)
 		}
+	case len(others) > 0:
+		for _, k := range ofJob(others) {
+			own = append(own, t.book.Copy(k, func(n *position.Name) { n.Job = job }))
+		}
 	}
 	return own
+}
+
+// ofJob returns the tracks of the job that the newest is of.
+func ofJob(tracks []*position.Track) []*position.Track {
+	job := tracks[len(tracks)-1].Name().Job
+	return slices.DeleteFunc(tracks, func(k *position.Track) bool { return k.Name().Job != job })
 }
 
 func (t *Tailer) hasJob(job string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	_, ok := t.targets[job]
-	return ok
+	return ok || slices.Contains(t.opts.Jobs, job)
 }
 
 // owner is the stream that reads a track, or nil.
@@ -297,10 +312,25 @@ func (t *Tailer) follows(job, path string) bool {
 	return slices.ContainsFunc(t.byName[path], func(s *stream) bool { return s.job == job })
 }
 
-// knows reports whether the job read a file under some name.
-func (t *Tailer) knows(job string, sib *sibling) bool {
-	k := t.book.ByInode(job, sib.id.device, sib.id.inode)
-	return k != nil && sib.format == Plain && sib.holds(k)
+// leads reports whether a path that another stream of the job follows leads to
+// the file that lies at a stream's.
+func (t *Tailer) leads(s *stream, path string, id identity) bool {
+	if path == s.path || !t.follows(s.job, path) {
+		return false
+	}
+	at, err := stat(path)
+	return err == nil && at.same(id)
+}
+
+// knows reports whether the stream's job read a file under some name, other than
+// by a path that leads to where the stream's does.
+func (t *Tailer) knows(s *stream, sib *sibling) bool {
+	k := t.book.ByInode(s.job, sib.id.device, sib.id.inode)
+	if k == nil || sib.format != Plain || !sib.holds(k) {
+		return false
+	}
+	path := k.Name().Path
+	return path == s.path || resolve(path) != s.realPath()
 }
 
 // copied reports whether a new file is a copy that rotation is making of one

@@ -1,0 +1,278 @@
+package tail
+
+import (
+	"slices"
+	"time"
+
+	"github.com/go-kit/log/level"
+
+	"github.com/skaldlogs/skald/clients/agent/position"
+)
+
+// begin finds the generations that lead up to the file that lies at the path.
+func (s *stream) begin(id identity, now time.Time) {
+	s.real = ""
+	known := s.t.tracks(s.job, s.path)
+	if len(known) == 0 {
+		s.beginNew(id, now)
+		return
+	}
+	here := sibling{name: s.realPath(), id: id, format: s.target.Format}
+	if s.back(here, now) {
+		return
+	}
+	// With a single glance most starts are over: the newest file that is known
+	// still lies where it did.
+	last := known[len(known)-1]
+	// A file that was empty then may have been filled and copied since.
+	if here.is(last) && !s.unfinished(known[:len(known)-1]) && (here.format != Plain || last.Name().PrefixBytes > 0) && s.t.claim(last, s) {
+		s.regain(last, here, now)
+		return
+	}
+	if !s.missed(here, known, now) {
+		return
+	}
+	for _, t := range slices.Backward(known) {
+		if here.is(t) && s.t.claim(t, s) {
+			s.regain(t, here, now)
+			return
+		}
+	}
+	s.adopt(here, now)
+}
+
+// back reports whether the newest file lies at the path again, as after a
+// symbolic link was made anew. It is gone on with.
+func (s *stream) back(here sibling, now time.Time) bool {
+	n := len(s.gens)
+	if n == 0 {
+		return false
+	}
+	g := s.gens[n-1]
+	if g.name == "" || g.format != here.format || !g.id.same(here.id) || !here.is(g.track) || here.id.size < g.next {
+		return false
+	}
+	g.rotated, g.drained, g.name, g.failed = false, false, here.name, 0
+	s.found(here.id, now)
+	return true
+}
+
+// regain goes on with a file of the path that lies there again, or still. The
+// stream may be reading it as one that was rotated away.
+func (s *stream) regain(t *position.Track, here sibling, now time.Time) {
+	g := s.generation(t)
+	if g == nil {
+		s.resume(t, here)
+		return
+	}
+	s.close(g)
+	g.rotated, g.drained, g.name, g.id, g.failed = false, false, here.name, here.id, 0
+	s.gens = append(slices.DeleteFunc(s.gens, func(o *generation) bool { return o == g }), g)
+	s.found(here.id, now)
+}
+
+// missed finds the generations that a path had since its newest known track, and
+// those that were not read to their end. It reports false when it has to be
+// called again, with a new look at the path, since names changed meanwhile.
+func (s *stream) missed(here sibling, known []*position.Track, now time.Time) bool {
+	last := known[len(known)-1]
+	all, settled := siblings(s.realPath())
+	tracks := make([]*position.Track, len(all))
+	found := map[*position.Track]bool{}
+	from := len(all) // of all: the first that is newer than what is known
+	for i := range all {
+		if tracks[i] = match(&all[i], known); tracks[i] == last {
+			from = i
+		}
+		found[tracks[i]] = found[tracks[i]] || !all[i].id.same(here.id)
+	}
+	var lost []*position.Track
+	for _, t := range known {
+		if s.seeks(t) && !found[t] && !here.is(t) {
+			lost = append(lost, t)
+		}
+	}
+	// What was matched counts only if all have their names still.
+	settled = settled && !slices.ContainsFunc(all, func(sib sibling) bool { return !sib.there() })
+	at, err := stat(s.path)
+	if moved := err != nil || !at.same(here.id); moved || len(lost) > 0 && s.searches < maxMissed || !settled && s.searches < maxSearches {
+		s.searches++
+		return false
+	}
+	s.searches = 0
+	s.giveUp(lost)
+	switch {
+	case here.is(last) && last.Name().PrefixBytes > 0:
+		from = len(all) // nothing beside the newest file is newer
+	case from == len(all):
+		// The newest known file is gone: time has to tell.
+		newest := newestModified(known)
+		for from > 0 && all[from-1].id.modified > newest {
+			from--
+		}
+	}
+	for i, sib := range all {
+		t := tracks[i]
+		switch {
+		case sib.id.same(here.id) || t == nil && sib.begins(here):
+		case t == nil && i >= from && !s.t.follows(s.job, sib.name) && !s.t.knows(s, &sib):
+			s.add(sib, 0).found(sib, now)
+		case t != nil && s.seeks(t) && !here.is(t):
+			if g := s.generation(t); g != nil {
+				s.move(g, sib)
+			} else if s.t.claim(t, s) {
+				s.resume(t, sib).found(sib, now)
+				s.t.book.Move(t, func(n *position.Name) { n.Device, n.Inode = sib.id.device, sib.id.inode })
+			}
+		}
+	}
+	return true
+}
+
+// seeks reports whether a track is one that the file has to be found for.
+func (s *stream) seeks(t *position.Track) bool {
+	if g := s.generation(t); g != nil {
+		return g.name == "" && !g.drained
+	}
+	owner := s.t.owner(t)
+	return !t.Name().Finished && (owner == nil || owner == s)
+}
+
+// giveUp ends tracks whose files are nowhere to be found.
+func (s *stream) giveUp(lost []*position.Track) {
+	for _, t := range lost {
+		g := s.generation(t)
+		if g == nil {
+			if size := t.Name().Size; size > t.Reached() {
+				level.Warn(s.t.logger).Log("msg", "file was rotated away and is nowhere to be found", "path", s.path, "position", t.Low(), "bytes", size-t.Reached())
+				s.t.metrics.lost.Inc()
+			}
+			s.t.finish(t)
+			continue
+		}
+		if g.id.size > g.next {
+			level.Warn(s.t.logger).Log("msg", "file was truncated before it was read to its end, and there is no copy of it", "path", s.path, "bytes", g.id.size-g.next)
+			s.t.metrics.lost.Inc()
+		}
+		s.drain(g)
+	}
+}
+
+func newestModified(known []*position.Track) int64 {
+	t := int64(0)
+	for _, k := range known {
+		t = max(t, k.Name().Modified)
+	}
+	return t
+}
+
+// generation is the one that has a track, or nil.
+func (s *stream) generation(t *position.Track) *generation {
+	for _, g := range s.gens {
+		if g.track == t {
+			return g
+		}
+	}
+	return nil
+}
+
+// beginNew begins a path of which this agent has read nothing.
+func (s *stream) beginNew(id identity, now time.Time) {
+	here := sibling{name: s.realPath(), id: id, format: s.target.Format}
+	if offset, ok := s.t.book.Foreign(s.path); ok {
+		if offset > id.size && s.target.Format == Plain {
+			offset = 0
+		}
+		s.add(here, offset)
+		s.t.book.Taken(s.path)
+		return
+	}
+	s.adopt(here, now)
+}
+
+// adopt begins a file that the path did not have before. It may have had another
+// name, or be a copy of one that is read under another.
+func (s *stream) adopt(here sibling, now time.Time) {
+	t := s.t.book.ByInode(s.job, here.id.device, here.id.inode)
+	switch {
+	case t == nil || !here.holds(t):
+		if s.t.copied(s, here) {
+			return
+		}
+	case s.t.leads(s, t.Name().Path, here.id):
+		// Two paths lead to one file: it is read for each.
+	case s.t.claim(t, s):
+		s.t.book.Move(t, func(n *position.Name) { n.Path = s.path })
+		s.regain(t, here, now)
+		return
+	default:
+		return // Whoever read it under its other name goes on, to its end.
+	}
+	s.add(here, 0)
+}
+
+// is reports whether the sibling, at the path, goes on where a track ends.
+func (s *sibling) is(t *position.Track) bool {
+	n := t.Name()
+	if s.id.device != n.Device || s.id.inode != n.Inode {
+		return false
+	}
+	if s.format != Plain {
+		return true
+	}
+	return s.id.size >= t.Low() && s.prefix(n.PrefixBytes) == prefix{n.PrefixBytes, n.Prefix}
+}
+
+// match finds the track that a sibling is of: by inode first, since copies look
+// alike, then the one of which most is known, and of those the newest.
+func match(sib *sibling, known []*position.Track) *position.Track {
+	var best *position.Track
+	most := int64(0)
+	for _, t := range slices.Backward(known) {
+		if !sib.holds(t) {
+			continue
+		}
+		n := t.Name()
+		if sib.format == Plain && n.Device == sib.id.device && n.Inode == sib.id.inode {
+			return t
+		}
+		if n.PrefixBytes > most {
+			best, most = t, n.PrefixBytes
+		}
+	}
+	return best
+}
+
+func (s *stream) unfinished(tracks []*position.Track) bool {
+	return slices.ContainsFunc(tracks, func(t *position.Track) bool {
+		return !t.Name().Finished && s.generation(t) == nil
+	})
+}
+
+// add begins a generation with a track of its own.
+func (s *stream) add(at sibling, offset int64) *generation {
+	n := position.Name{Job: s.job, Path: s.path, Device: at.id.device, Inode: at.id.inode, Modified: at.id.modified, Size: at.id.size}
+	if p := at.sight(); p.bytes > 0 {
+		n.PrefixBytes, n.Prefix = p.bytes, p.hash
+	}
+	return s.resume(s.t.book.NewFile(n, offset), at)
+}
+
+// resume begins a generation where its track ends.
+func (s *stream) resume(t *position.Track, at sibling) *generation {
+	n := t.Name()
+	if n.Finished && at.format == Plain {
+		s.t.book.Move(t, func(n *position.Name) { n.Finished = false })
+	}
+	if n.PrefixBytes == 0 {
+		if p := at.sight(); p.bytes > 0 {
+			n.PrefixBytes, n.Prefix = p.bytes, p.hash
+			s.t.book.Move(t, func(n *position.Name) { n.PrefixBytes, n.Prefix = p.bytes, p.hash })
+		}
+	}
+	g := &generation{track: t, name: at.name, origin: s.realPath(), format: at.format, id: at.id, next: t.Next(), prefix: prefix{n.PrefixBytes, n.Prefix}}
+	g.drained = n.Finished && at.format != Plain
+	s.gens = append(s.gens, g)
+	s.t.own(t, s)
+	return g
+}
