@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -32,7 +33,8 @@ type history struct {
 	logs string
 	runs int
 	run  string // where the positions are
-	glob string
+	// jobs are the patterns of each job.
+	jobs map[string]string
 
 	book    *position.Book
 	tailer  *Tailer
@@ -42,13 +44,15 @@ type history struct {
 	flights []*position.Flight // not acknowledged
 	away    bool               // the server answers nothing
 	crash   func() bool        // asked before and after each batch is journalled
-	left    string             // the positions as a crash left them; empty while there was none
+	stages  func(entry.Sink) entry.Chain
+	left    string // the positions as a crash left them; empty while there was none
 
 	got map[string]map[string]bool // times, by line
 }
 
 func newHistory(t *testing.T, seed uint64, glob string) *history {
-	h := &history{T: t, rnd: rand.New(rand.NewPCG(seed, 5)), logs: t.TempDir(), run: t.TempDir(), glob: glob, got: map[string]map[string]bool{}}
+	h := &history{T: t, rnd: rand.New(rand.NewPCG(seed, 5)), logs: t.TempDir(), run: t.TempDir(), got: map[string]map[string]bool{}}
+	h.jobs = map[string]string{"job": filepath.Join(h.logs, glob)}
 	h.start()
 	return h
 }
@@ -66,11 +70,33 @@ func (h *history) start() {
 	h.book, err = position.Open(vfs.OS, filepath.Join(h.run, "positions.yaml"), ledger, position.Options{Clients: []string{"c"}, NoSync: true})
 	h.check(err)
 	h.flights = h.book.InFlight(0)
-	h.tailer = New(Options{Poll: 100 * time.Millisecond, NoWatch: true, Book: h.book, Clock: &entry.Clock{}, Logger: log.NewNopLogger(), Metrics: NewMetrics(prometheus.NewRegistry())})
+	h.tailer = New(Options{
+		Poll: 100 * time.Millisecond, NoWatch: true, Jobs: slices.Collect(maps.Keys(h.jobs)), Book: h.book,
+		Clock: &entry.Clock{}, Logger: log.NewNopLogger(), Metrics: NewMetrics(prometheus.NewRegistry()),
+	})
 	h.worker = &worker{t: h.tailer, buf: make([]byte, 256)}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
-	h.tailer.Sync("job", []*Target{{Job: "job", Path: filepath.Join(h.logs, h.glob), Chain: func() entry.Chain { return chain{h} }}})
+	for job, glob := range h.jobs {
+		h.sync(job, glob)
+	}
 	h.left = ""
+}
+
+// sync gives a job one pattern, or none.
+func (h *history) sync(job, glob string) {
+	var targets []*Target
+	if glob != "" {
+		targets = []*Target{{Job: job, Path: glob, Chain: func() entry.Chain { return h.chain(chain{h}) }}}
+	}
+	h.tailer.Sync(job, targets)
+}
+
+// chain is what comes before the client: nothing, unless the test has stages.
+func (h *history) chain(c entry.Chain) entry.Chain {
+	if h.stages != nil {
+		return h.stages(c)
+	}
+	return c
 }
 
 // A chain stands for stages and a client: each batch is a flight.
