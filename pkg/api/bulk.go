@@ -41,24 +41,30 @@ func (a *API) bulk(w http.ResponseWriter, r *http.Request) {
 		a.failElastic(w, r, o.err)
 		return
 	}
+	b.settle(o.result.Rejections)
+	if err := b.limited(); err != nil {
+		a.failElastic(w, r, err)
+		return
+	}
 	w.Header().Set(AckHeader, o.result.Ack.String())
 	w.Header().Set(elasticProduct, "Elasticsearch")
-	b.rejections = o.result.Rejections
 	writeJSON(w, b.append(nil, a.now().Sub(begun).Milliseconds(), a.limits.For(o.tenant)))
 }
 
-// failElastic answers with an error in the form that shippers read.
+// failElastic answers for a body as a whole. What is final is said in the form
+// that shippers read. What may be sent again is plain text, as a gateway's would
+// be: most shippers go by the status alone, but rsyslog takes an object of JSON
+// without items, whatever the status, for the last word on these entries.
 func (a *API) failElastic(w http.ResponseWriter, r *http.Request, err error) {
 	status, kind := statusOf(err), "illegal_argument_exception"
-	a.logFailure(err, status, r.URL.Path)
-	switch {
-	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
+	if status == http.StatusTooManyRequests || status >= http.StatusInternalServerError {
+		w.Header().Set(elasticProduct, "Elasticsearch")
 		w.Header().Set("Retry-After", "1")
-		kind = rejectedExecution
-	case status == http.StatusUnauthorized:
+		a.fail(w, r, err, true)
+		return
+	}
+	if status == http.StatusUnauthorized {
 		kind = "security_exception"
-	case status >= http.StatusInternalServerError:
-		kind = "internal_error"
 	}
 	writeElastic(w, status, elasticError(kind, err.Error(), status))
 }
@@ -70,7 +76,8 @@ const rejectedExecution = "es_rejected_execution_exception"
 type bulkOutcome struct {
 	items      []loghttp.BulkItem
 	rejections []model.Rejection
-	refused    map[docAt]int // the rejection of an entry that broke a limit
+	refused    map[docAt]int            // the rejection of an entry that broke a limit
+	byStream   map[int]*model.Rejection // those of ingesters
 }
 
 // docAt is where the entry of a document is in its batch.
@@ -80,38 +87,53 @@ func (b *bulkOutcome) refuse(stream, entry, rejection int) {
 	b.refused[docAt{stream, entry}] = rejection
 }
 
-// byStream returns the rejections of ingesters, which are of a stream as a
-// whole or of a part that is not known: its other entries are sent again in
-// vain, and stored once. A negative stream is that of all.
-func (b *bulkOutcome) byStream() map[int]*model.Rejection {
+// settle takes what was refused in the end. Rejections of ingesters are of a
+// stream as a whole or of a part that is not known: its other entries are sent
+// again in vain, and stored once. A negative stream is that of all.
+func (b *bulkOutcome) settle(rejections []model.Rejection) {
 	told := map[int]bool{}
 	for _, n := range b.refused {
 		told[n] = true
 	}
-	out := map[int]*model.Rejection{}
-	for n := range b.rejections {
-		switch r := &b.rejections[n]; {
+	b.rejections, b.byStream = rejections, map[int]*model.Rejection{}
+	for n := range rejections {
+		switch r := &rejections[n]; {
 		case r.Class == model.Blocked:
-			out[-1] = r
+			b.byStream[-1] = r
 		case !told[n]:
-			out[r.Stream] = r
+			b.byStream[r.Stream] = r
 		}
 	}
-	return out
+}
+
+// rejection returns why an item that was read was not stored, or nil.
+func (b *bulkOutcome) rejection(it *loghttp.BulkItem) *model.Rejection {
+	if n, ok := b.refused[docAt{it.Stream, it.Entry}]; ok {
+		return &b.rejections[n]
+	}
+	if r := b.byStream[it.Stream]; r != nil {
+		return r
+	}
+	return b.byStream[-1]
+}
+
+// limited returns an error if each of the items may be sent again: not every
+// shipper looks at the items of an answer that is 200.
+func (b *bulkOutcome) limited() error {
+	if len(b.rejections) == 0 {
+		return nil
+	}
+	for n := range b.items {
+		it := &b.items[n]
+		if r := b.rejection(it); it.Err != nil || r == nil || r.Class != model.Limited {
+			return nil
+		}
+	}
+	return &statusError{http.StatusTooManyRequests, errors.New(b.rejections[0].Text)}
 }
 
 // append appends the answer of _bulk.
 func (b *bulkOutcome) append(dst []byte, took int64, l *limits.Limits) []byte {
-	byStream := b.byStream()
-	rejection := func(it *loghttp.BulkItem) *model.Rejection {
-		if n, ok := b.refused[docAt{it.Stream, it.Entry}]; ok {
-			return &b.rejections[n]
-		}
-		if r := byStream[it.Stream]; r != nil {
-			return r
-		}
-		return byStream[-1]
-	}
 	failed := false
 	var items []byte
 	for n := range b.items {
@@ -128,7 +150,7 @@ func (b *bulkOutcome) append(dst []byte, took int64, l *limits.Limits) []byte {
 		status, kind, reason := http.StatusCreated, "", ""
 		if it.Err != nil {
 			status, kind, reason = http.StatusBadRequest, "document_parsing_exception", it.Err.Error()
-		} else if r := rejection(it); r != nil {
+		} else if r := b.rejection(it); r != nil {
 			status, kind, reason = elasticStatus(r, l)
 		}
 		if kind == "" {

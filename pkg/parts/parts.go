@@ -30,10 +30,26 @@ func Need(t testing.TB, program, debian string) string {
 			return path
 		}
 	}
+	missing(t, program, debian)
+	return ""
+}
+
+// NeedFile is [Need] for what is no program, such as a module of one: pattern is
+// where it lies, as of [filepath.Glob].
+func NeedFile(t testing.TB, pattern, debian string) string {
+	t.Helper()
+	if found, err := filepath.Glob(pattern); err == nil && len(found) > 0 {
+		return found[0]
+	}
+	missing(t, filepath.Base(pattern), debian)
+	return ""
+}
+
+func missing(t testing.TB, what, debian string) {
+	t.Helper()
 	const say = "%s is not installed (Debian's package %s has it)"
 	if os.Getenv(Required) == "require" {
-		t.Fatalf(say, program, debian)
+		t.Fatalf(say, what, debian)
 	}
-	t.Skipf(say, program, debian)
-	return ""
+	t.Skipf(say, what, debian)
 }

@@ -19,14 +19,23 @@ func TestNeed(t *testing.T) {
 		t.Errorf("the program is %s, want %s", got, program)
 	}
 
+	if got := parts.NeedFile(t, filepath.Join(dir, "serv*"), "a-server"); got != program {
+		t.Errorf("the file is %s, want %s", got, program)
+	}
+
 	t.Setenv(parts.Required, "")
-	var skipped bool
-	t.Run("missing", func(t *testing.T) {
-		defer func() { skipped = t.Skipped() }()
-		parts.Need(t, "no-such-server", "a-server")
-		t.Error("went on without the program")
-	})
-	if !skipped {
-		t.Error("a test without its program was not skipped")
+	for name, need := range map[string]func(t *testing.T){
+		"program": func(t *testing.T) { parts.Need(t, "no-such-server", "a-server") },
+		"file":    func(t *testing.T) { parts.NeedFile(t, filepath.Join(dir, "*.so"), "a-server") },
+	} {
+		var skipped bool
+		t.Run(name, func(t *testing.T) {
+			defer func() { skipped = t.Skipped() }()
+			need(t)
+			t.Error("went on without it")
+		})
+		if !skipped {
+			t.Errorf("a test without its %s was not skipped", name)
+		}
 	}
 }
