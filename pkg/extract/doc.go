@@ -7,7 +7,7 @@
 // over a template or over each distinct value of a column. That both call the same
 // functions is what lets storage answer in place of the stages.
 //
-//   - [JSON] and [Logfmt] walk over a line.
+//   - [JSON] and [Logfmt] walk over a line, [FindPattern] cuts it.
 //   - [Name] makes a label's name of a key.
 //   - [Number], [Duration] and [Bytes] convert, [TextMatcher] matches.
 //

@@ -45,12 +45,7 @@ func newAutomaton(re *syntax.Regexp) *Automaton {
 		return nil
 	}
 	b := &builder{prog: prog, a: &Automaton{}, states: map[string]State{}, mark: make([]int, len(prog.Inst))}
-	for i := range prog.Inst {
-		if in := &prog.Inst[i]; in.Op == syntax.InstEmptyWidth {
-			b.words = b.words || syntax.EmptyOp(in.Arg)&(syntax.EmptyWordBoundary|syntax.EmptyNoWordBoundary) != 0
-			b.lines = b.lines || syntax.EmptyOp(in.Arg)&(syntax.EmptyBeginLine|syntax.EmptyBeginText) != 0
-		}
-	}
+	b.look()
 	var ok bool
 	if b.a.classes, ok = newClasses(prog); !ok {
 		return nil
@@ -76,6 +71,16 @@ func newAutomaton(re *syntax.Regexp) *Automaton {
 	}
 	a.settle()
 	return a
+}
+
+// look notes what the program asks of the character before.
+func (b *builder) look() {
+	for i := range b.prog.Inst {
+		if in := &b.prog.Inst[i]; in.Op == syntax.InstEmptyWidth {
+			b.words = b.words || syntax.EmptyOp(in.Arg)&(syntax.EmptyWordBoundary|syntax.EmptyNoWordBoundary) != 0
+			b.lines = b.lines || syntax.EmptyOp(in.Arg)&(syntax.EmptyBeginLine|syntax.EmptyBeginText) != 0
+		}
+	}
 }
 
 // state numbers a set of threads.

@@ -16,10 +16,14 @@
 // that share it, over each distinct value once, and tells what texts of certain
 // characters could do to it. Where one would be too large there is none.
 //
+// [Captures] finds the named groups of an expression, by a table, too, and a [Trace]
+// tells what they are in texts of which parts are not known: storage asks it about
+// templates.
+//
 // All of it means exactly what the engine means, on all bytes: a byte that is
 // not UTF-8 is a character of its own, and where the case does not matter, a k
 // is also the sign of Kelvin and an s also a long s.
 //
-// Both wings use it: the language on lines, storage on columns. An Expr may be
+// Both wings use it: the language on lines, storage on columns. An Expr or Captures may be
 // used by any number of goroutines.
 package grep

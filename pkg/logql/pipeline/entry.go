@@ -61,6 +61,8 @@ type entry struct {
 	path []byte
 	// packed are the members of a packed line.
 	packed []field
+	// places are where groups of an expression were found.
+	places []int
 	// found are values of a list of extractions, by its order.
 	found []finding
 	// vars are the labels for templates.

@@ -1,17 +1,15 @@
 package pipeline
 
 import (
-	"strings"
-
+	"github.com/skaldlogs/skald/pkg/extract"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 )
 
-// patternStage makes labels of the captures of a pattern. Where a literal is
-// not found, the capture before it takes the rest of the line, and those behind
-// it get nothing.
+// patternStage makes labels of the captures of a pattern.
 type patternStage struct {
 	parser
-	parts []syntax.PatternPart
+	parts []extract.PatternPart
+	names []string
 }
 
 func newPattern(s *syntax.PatternParser) (stage, error) {
@@ -19,31 +17,33 @@ func newPattern(s *syntax.PatternParser) (stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &patternStage{parts: parts}, nil
+	p := &patternStage{parts: PatternParts(parts)}
+	for _, part := range p.parts {
+		if part.Capture && part.Text != "" {
+			p.names = append(p.names, part.Text)
+		}
+	}
+	return p, nil
+}
+
+// PatternParts are the parts of a pattern for those who look for them.
+func PatternParts(parts []syntax.PatternPart) []extract.PatternPart {
+	out := make([]extract.PatternPart, len(parts))
+	for i, p := range parts {
+		out[i] = extract.PatternPart{Capture: p.Capture, Text: p.Literal}
+		if p.Capture {
+			out[i].Text = p.Name
+		}
+	}
+	return out
 }
 
 func (s *patternStage) process(e *entry) bool {
-	rest := e.line
-	for i, p := range s.parts {
-		if !p.Capture {
-			// Literals behind a capture are consumed with it; this is the first part.
-			if i == 0 {
-				if !strings.HasPrefix(rest, p.Literal) {
-					return true
-				}
-				rest = rest[len(p.Literal):]
-			}
-			continue
-		}
-		value, found := rest, false
-		if i+1 < len(s.parts) {
-			value, rest, found = strings.Cut(rest, s.parts[i+1].Literal)
-		}
-		if p.Name != "" {
-			e.extract(e.names.lookupString(p.Name), value)
-		}
-		if !found {
-			return true
+	line := e.line
+	e.places = extract.FindPattern(s.parts, line, e.places)
+	for i, name := range s.names {
+		if at := e.places[2*i]; at >= 0 {
+			e.extract(e.names.lookupString(name), line[at:e.places[2*i+1]])
 		}
 	}
 	return true

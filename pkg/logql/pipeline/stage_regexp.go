@@ -1,8 +1,7 @@
 package pipeline
 
 import (
-	"github.com/grafana/regexp"
-
+	"github.com/skaldlogs/skald/pkg/grep"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 )
 
@@ -10,31 +9,27 @@ import (
 // A group that takes no part in the match gives an empty label.
 type regexpStage struct {
 	parser
-	re    *regexp.Regexp
-	names []string // by group; empty for groups without a name
+	captures *grep.Captures
 }
 
 func newRegexp(s *syntax.RegexpParser) (stage, error) {
-	re, err := regexp.Compile(s.Regexp)
+	c, err := grep.CompileCaptures(s.Regexp, nil)
 	if err != nil {
 		return nil, err
 	}
-	return &regexpStage{re: re, names: re.SubexpNames()}, nil
+	return &regexpStage{captures: c}, nil
 }
 
 func (s *regexpStage) process(e *entry) bool {
 	line := e.line
-	match := s.re.FindStringSubmatchIndex(line)
-	if match == nil {
+	var ok bool
+	if e.places, ok = s.captures.Find(line, e.places); !ok {
 		return true
 	}
-	for i, name := range s.names {
-		if name == "" {
-			continue
-		}
+	for i, name := range s.captures.Names() {
 		value := ""
-		if match[2*i] >= 0 {
-			value = line[match[2*i]:match[2*i+1]]
+		if at := e.places[2*i]; at >= 0 {
+			value = line[at:e.places[2*i+1]]
 		}
 		e.extract(e.names.lookupString(name), value)
 	}
