@@ -655,12 +655,13 @@ func (x *ReadCommand) GetOldest() bool {
 // What is asked of labels that lines and metadata have.
 type Fields struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Parser        uint32                 `protobuf:"varint,1,opt,name=parser,proto3" json:"parser,omitempty"` // 0 none, 1 JSON, 2 logfmt, 3 pattern
+	Parser        uint32                 `protobuf:"varint,1,opt,name=parser,proto3" json:"parser,omitempty"` // 0 none, 1 JSON, 2 logfmt, 3 pattern, 4 regexp
 	Parts         []*PatternPart         `protobuf:"bytes,2,rep,name=parts,proto3" json:"parts,omitempty"`
 	Fields        []*Field               `protobuf:"bytes,3,rep,name=fields,proto3" json:"fields,omitempty"`
 	Where         *Predicate             `protobuf:"bytes,4,opt,name=where,proto3" json:"where,omitempty"` // absent for none
 	Vectors       []*VectorWant          `protobuf:"bytes,5,rep,name=vectors,proto3" json:"vectors,omitempty"`
-	All           bool                   `protobuf:"varint,6,opt,name=all,proto3" json:"all,omitempty"` // a label that cannot be read matters, whichever it is
+	All           bool                   `protobuf:"varint,6,opt,name=all,proto3" json:"all,omitempty"`  // a label that cannot be read matters, whichever it is
+	Expr          []byte                 `protobuf:"bytes,7,opt,name=expr,proto3" json:"expr,omitempty"` // of regexp
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -735,6 +736,13 @@ func (x *Fields) GetAll() bool {
 		return x.All
 	}
 	return false
+}
+
+func (x *Fields) GetExpr() []byte {
+	if x != nil {
+		return x.Expr
+	}
+	return nil
 }
 
 type PatternPart struct {
@@ -2557,14 +2565,15 @@ const file_logproto_ingester_proto_rawDesc = "" +
 	"\binterval\x18\x04 \x01(\v2\x12.logproto.IntervalR\binterval\x12(\n" +
 	"\x06fields\x18\x05 \x01(\v2\x10.logproto.FieldsR\x06fields\x12\x14\n" +
 	"\x05limit\x18\x06 \x01(\rR\x05limit\x12\x16\n" +
-	"\x06oldest\x18\a \x01(\bR\x06oldest\"\xe3\x01\n" +
+	"\x06oldest\x18\a \x01(\bR\x06oldest\"\xf7\x01\n" +
 	"\x06Fields\x12\x16\n" +
 	"\x06parser\x18\x01 \x01(\rR\x06parser\x12+\n" +
 	"\x05parts\x18\x02 \x03(\v2\x15.logproto.PatternPartR\x05parts\x12'\n" +
 	"\x06fields\x18\x03 \x03(\v2\x0f.logproto.FieldR\x06fields\x12)\n" +
 	"\x05where\x18\x04 \x01(\v2\x13.logproto.PredicateR\x05where\x12.\n" +
 	"\avectors\x18\x05 \x03(\v2\x14.logproto.VectorWantR\avectors\x12\x10\n" +
-	"\x03all\x18\x06 \x01(\bR\x03all\";\n" +
+	"\x03all\x18\x06 \x01(\bR\x03all\x12\x12\n" +
+	"\x04expr\x18\a \x01(\fR\x04expr\";\n" +
 	"\vPatternPart\x12\x18\n" +
 	"\acapture\x18\x01 \x01(\bR\acapture\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\fR\x04text\"7\n" +

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
+	"github.com/skaldlogs/skald/pkg/extract"
 	"github.com/skaldlogs/skald/pkg/logproto"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
@@ -85,9 +86,9 @@ func predicates(t *rapid.T, fields, depth int) scan.Predicate {
 
 func TestFieldsTravel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		want := &scan.Fields{Parser: scan.Parser(rapid.Uint8Range(0, uint8(scan.Pattern)).Draw(t, "parser")), All: rapid.Bool().Draw(t, "all")}
+		want := &scan.Fields{Parser: scan.Parser(rapid.Uint8Range(0, uint8(scan.Regexp)).Draw(t, "parser")), All: rapid.Bool().Draw(t, "all"), Expr: rapid.String().Draw(t, "expr")}
 		for range rapid.IntRange(0, 2).Draw(t, "parts") {
-			want.Parts = append(want.Parts, scan.PatternPart{Capture: rapid.Bool().Draw(t, "capture"), Text: string(rapid.SliceOf(rapid.Byte()).Draw(t, "text"))})
+			want.Parts = append(want.Parts, extract.PatternPart{Capture: rapid.Bool().Draw(t, "capture"), Text: string(rapid.SliceOf(rapid.Byte()).Draw(t, "text"))})
 		}
 		n := rapid.IntRange(1, 3).Draw(t, "fields")
 		for range n {

@@ -3,6 +3,7 @@ package rpc
 import (
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/skaldlogs/skald/pkg/extract"
 	"github.com/skaldlogs/skald/pkg/logproto"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
@@ -15,7 +16,7 @@ func encodeFields(f *scan.Fields) *logproto.Fields {
 	if f == nil {
 		return nil
 	}
-	out := &logproto.Fields{Parser: uint32(f.Parser), All: f.All}
+	out := &logproto.Fields{Parser: uint32(f.Parser), All: f.All, Expr: model.BorrowBytes(f.Expr)}
 	for _, p := range f.Parts {
 		out.Parts = append(out.Parts, &logproto.PatternPart{Capture: p.Capture, Text: model.BorrowBytes(p.Text)})
 	}
@@ -49,9 +50,9 @@ func decodeFields(f *logproto.Fields) (*scan.Fields, error) {
 	if f.GetParser() > 255 || !scan.Parser(f.GetParser()).Valid() {
 		return nil, malformedf("parser %d is not known", f.GetParser())
 	}
-	out := &scan.Fields{Parser: scan.Parser(f.GetParser()), All: f.GetAll()}
+	out := &scan.Fields{Parser: scan.Parser(f.GetParser()), All: f.GetAll(), Expr: string(f.GetExpr())}
 	for _, p := range f.GetParts() {
-		out.Parts = append(out.Parts, scan.PatternPart{Capture: p.GetCapture(), Text: string(p.GetText())})
+		out.Parts = append(out.Parts, extract.PatternPart{Capture: p.GetCapture(), Text: string(p.GetText())})
 	}
 	for _, w := range f.GetFields() {
 		out.Fields = append(out.Fields, scan.Field{Name: string(w.GetName()), Metadata: w.GetMetadata()})

@@ -16,7 +16,9 @@ import (
 type Fields struct {
 	Parser Parser
 	// Parts are those of the pattern, for the parser Pattern.
-	Parts []PatternPart
+	Parts []extract.PatternPart
+	// Expr is the regular expression, for the parser Regexp.
+	Expr string
 	// Fields are the labels that Where and Vectors refer to.
 	Fields []Field
 	// Where is the predicate that rows must pass; nil keeps all.
@@ -28,8 +30,8 @@ type Fields struct {
 	All bool
 }
 
-// A Parser is a way to find labels in lines. It is the stage of that name, without
-// arguments, as package extract has it.
+// A Parser is a way to find labels in lines. It is the stage of that name, as
+// packages extract and grep have it.
 type Parser uint8
 
 // The parsers.
@@ -38,18 +40,12 @@ const (
 	JSON                    // the members of an object, the names of nested ones joined by _
 	Logfmt                  // pairs that have a value
 	Pattern                 // captures
+	Regexp                  // the named groups of an expression
 	parserEnd               // not one
 )
 
 // Valid reports whether p is a known parser.
 func (p Parser) Valid() bool { return p < parserEnd }
-
-// A PatternPart is a literal, or a capture where Capture is set. A capture without
-// name is not kept. Captures and literals take turns.
-type PatternPart struct {
-	Capture bool
-	Text    string // of the literal, or the name of the capture
-}
 
 // A Field is a label of a row: the structured metadata of that name, else what the
 // parser finds under it, else none. The name has no suffix _extracted, and the streams

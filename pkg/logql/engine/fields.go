@@ -176,7 +176,7 @@ type streamValue struct {
 // form makes what to ask where streams have the known labels, and some lack those of
 // the grouping that are marked. It is nil where that cannot be asked.
 func (p *pushed) form(known []streamValue, lacks []bool) *scan.Fields {
-	out := &scan.Fields{Parser: p.push.Parser, Parts: p.push.Parts, All: p.all}
+	out := &scan.Fields{Parser: p.push.Parser, Parts: p.push.Parts, Expr: p.push.Expr, All: p.all}
 	for i, v := range known {
 		if v.there && p.unwrap && i == p.value {
 			return nil

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/skaldlogs/skald/pkg/extract"
 	"github.com/skaldlogs/skald/pkg/logql/pipeline"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/scan"
@@ -15,7 +16,8 @@ import (
 // It is about labels of rows that their streams have not got.
 type Push struct {
 	Parser scan.Parser
-	Parts  []scan.PatternPart
+	Parts  []extract.PatternPart
+	Expr   string
 	Fields []scan.Field
 	Where  *scan.Predicate
 	// Whole says that the rows that pass Where, and are not unsure, pass all stages
@@ -73,15 +75,12 @@ func (p *Push) stage(s syntax.Stage) {
 		p.parser(scan.Logfmt, len(s.Fields) == 0 && !s.Strict && !s.KeepEmpty)
 	case *syntax.PatternParser:
 		parts, err := syntax.ParsePattern(s.Pattern)
-		p.parser(scan.Pattern, err == nil)
-		if p.Parser == scan.Pattern && p.Parts == nil {
-			for _, part := range parts {
-				text := part.Literal
-				if part.Capture {
-					text = part.Name
-				}
-				p.Parts = append(p.Parts, scan.PatternPart{Capture: part.Capture, Text: text})
-			}
+		if p.parser(scan.Pattern, err == nil) {
+			p.Parts = pipeline.PatternParts(parts)
+		}
+	case *syntax.RegexpParser:
+		if p.parser(scan.Regexp, true) {
+			p.Expr = s.Regexp
 		}
 	case *syntax.Drop:
 		for _, c := range s.Labels {
@@ -97,12 +96,13 @@ func (p *Push) stage(s syntax.Stage) {
 }
 
 // parser notes the parser, if it is the first and one that a scan knows.
-func (p *Push) parser(parser scan.Parser, known bool) {
+func (p *Push) parser(parser scan.Parser, known bool) bool {
 	if p.stopped || !known || p.Parser != scan.NoParser || len(p.Dropped) > 0 {
 		p.stop()
-		return
+		return false
 	}
 	p.Parser = parser
+	return true
 }
 
 // Field returns the number of a field behind the parser; ok is false for a name that

@@ -18,8 +18,13 @@ import (
 type fieldAsker struct {
 	d      *decoder
 	ask    *scan.Fields
-	views  []view // of the templates, number t at t-1
+	finder *lineFinder // of parsers that go over lines without fail, else nil
+	views  []view      // of the templates, number t at t-1
 	fields []field
+	rows   []rowTexts   // by field: texts that are made row by row, if it has such
+	made   bool         // rows is
+	live   []bool       // by template: some row is asked for; nil when all may be
+	spans  []span       // rows of the runs that are asked for
 	unsure *scan.Bitset // rows, nil when none
 	failed *scan.Bitset // rows that the parser cannot read and finds nothing in, nil when none
 	read   bool         // some column was read
@@ -30,23 +35,48 @@ type fieldAsker struct {
 const maxOrigins = 1 << 9
 
 // newFieldAsker returns nil when the block says nothing about fields.
-func newFieldAsker(d *decoder, ask *scan.Fields) (*fieldAsker, error) {
+func newFieldAsker(d *decoder, q *Question) (*fieldAsker, error) {
 	if d.layout != layoutTemplates || d.meta.hasReserved() {
 		return nil, nil
 	}
-	a := &fieldAsker{d: d, ask: ask}
-	a.views = d.viewsFor(ask)
-	if a.views == nil {
+	ask := q.Fields
+	a := &fieldAsker{d: d, ask: ask, spans: pickedRows(d.runs, q)}
+	if err := a.survey(); err != nil {
+		return nil, err
+	}
+	a.finder = q.Filters.lineFinder(ask)
+	if a.views = a.viewsFor(); a.views == nil {
 		return nil, nil
 	}
 	a.fields = make([]field, len(ask.Fields))
 	for i := range a.fields {
-		if !a.locate(&a.fields[i], &ask.Fields[i]) {
+		if !a.locate(i) {
 			return nil, nil
 		}
 	}
 	return a, a.mark()
 }
+
+// survey finds out which templates have rows that are asked for and pass the filters.
+func (a *fieldAsker) survey() error {
+	if a.d.found == nil {
+		return nil
+	}
+	v, err := a.values(&a.d.lines)
+	if err != nil {
+		return err
+	}
+	a.live = make([]bool, len(a.d.lines.tmpl.templates)+1)
+	for _, s := range a.spans {
+		for row := a.d.found.Next(s.start); row < s.end; row = a.d.found.Next(row + 1) {
+			a.live[v.template(row)] = true
+		}
+	}
+	return nil
+}
+
+// asks reports whether rows of a template may be asked for.
+func (a *fieldAsker) asks(template int) bool { return a.live == nil || a.live[template] }
 
 // mark finds the rows that are unsure, whatever the fields are, and those that the
 // parser fails for.
@@ -55,10 +85,13 @@ func (a *fieldAsker) mark() error {
 	unsure := make([]bool, len(lines.tmpl.templates)+1)
 	failed := make([]bool, len(lines.tmpl.templates)+1)
 	someUnsure, someFailed := false, false
-	unsure[0] = lines.tmpl.rest.n > 0 && a.ask.Parser != scan.NoParser
+	unsure[0] = lines.tmpl.rest.n > 0 && a.ask.Parser != scan.NoParser && a.finder == nil && a.asks(0)
 	someUnsure = unsure[0]
 	for i := range a.views {
 		v := &a.views[i]
+		if !a.asks(i + 1) {
+			continue
+		}
 		failed[i+1] = v.failed
 		someFailed = someFailed || v.failed
 		unsure[i+1] = v.unknown || a.ask.All && v.garbled
@@ -159,6 +192,9 @@ func (a *fieldAsker) guard() error {
 		return err
 	}
 	for i := range a.views {
+		if !a.asks(i + 1) {
+			continue
+		}
 		for _, slot := range a.views[i].guards {
 			if err := check(0, t.templates[i].refs[slot], a.notScalars); err != nil {
 				return err

@@ -27,6 +27,8 @@ func BenchmarkQueries(b *testing.B) {
 		{"logfmt", "lines", `{job="j"} | logfmt | duration > 4900ms`},
 		{"logfmt", "bytes", `sum by (pod) (bytes_over_time({job="j"}[1m]))`},
 		{"nginx", "pattern", `sum by (status) (count_over_time({job="j"} | pattern "<ip> - - [<_>] \"<_>\" <status> <bytes> \"<_>" [1m]))`},
+		{"nginx", "inside", `sum by (method) (count_over_time({job="j"} | pattern "<_> \"<method> <path> <_>\" <status> <_>" [1m]))`},
+		{"sshd", "regexp", `sum by (user) (count_over_time({job="j"} |= "Failed password" | regexp "for (invalid user )?(?P<user>[a-z0-9]+) from" [1m]))`},
 		{"java", "bytes", `sum by (pod) (bytes_over_time({job="j"}[1m]))`},
 	} {
 		b.Run(bc.family+"_"+bc.name, func(b *testing.B) {
@@ -48,11 +50,13 @@ func BenchmarkQueries(b *testing.B) {
 			}
 			b.SetBytes(16 << 20)
 			b.ReportAllocs()
+			began := cpuTime(b)
 			for b.Loop() {
 				if _, err := eng.Exec(b.Context(), src, "t", e, p, engine.Limits{}); err != nil {
 					b.Fatal(err)
 				}
 			}
+			b.ReportMetric((cpuTime(b)-began)*1e6/float64(b.N), "cpu-us/op")
 		})
 	}
 }

@@ -18,7 +18,7 @@ type asked struct {
 // ask answers the fields of a question. What is not answered needs more columns.
 func (d *decoder) ask(q *Question) error {
 	var err error
-	if d.asked, err = d.askFields(q.Fields); err != nil {
+	if d.asked, err = d.askFields(q); err != nil {
 		return err
 	}
 	if d.asked == nil {
@@ -64,8 +64,9 @@ func (d *decoder) answer() *scan.Bitset {
 
 // askFields answers what a question wants to know of fields; nil when the block
 // does not say.
-func (d *decoder) askFields(ask *scan.Fields) (*asked, error) {
-	a, err := newFieldAsker(d, ask)
+func (d *decoder) askFields(q *Question) (*asked, error) {
+	ask := q.Fields
+	a, err := newFieldAsker(d, q)
 	if a == nil || err != nil {
 		return nil, err
 	}
@@ -94,6 +95,11 @@ func (d *decoder) askFields(ask *scan.Fields) (*asked, error) {
 		failed.And(pass)
 		if failed.Count() > 0 {
 			a.doubt().Or(failed)
+		}
+	}
+	if a.unsure != nil && d.found != nil {
+		if a.unsure.And(d.found); a.unsure.Count() == 0 {
+			a.unsure = nil
 		}
 	}
 	if a.unsure != nil {

@@ -27,7 +27,7 @@ func (n *numbers) set(i int, v float64, state uint8) {
 
 // numbersOf converts the values of an origin that is a slot.
 func (a *fieldAsker) numbersOf(o *fieldOrigin, as scan.PredicateOp) (*numbers, error) {
-	if !o.meta && o.plain() {
+	if o.kind == placeSlot && !o.meta && o.plain() {
 		if n, ok, err := a.packedNumbers(o, as); ok || err != nil {
 			return n, err
 		}
@@ -39,7 +39,7 @@ func (a *fieldAsker) numbersOf(o *fieldOrigin, as scan.PredicateOp) (*numbers, e
 	n := &numbers{values: make([]float64, r.n)}
 	var scratch []byte
 	number := func(text string) (float64, uint8) {
-		text, what := o.form.read(text, &scratch)
+		text, what := o.read(text, &scratch)
 		switch {
 		case what != isText:
 			return 0, what
@@ -62,6 +62,9 @@ func (a *fieldAsker) numbersOf(o *fieldOrigin, as scan.PredicateOp) (*numbers, e
 	values, states := make([]float64, len(r.values)), make([]uint8, len(r.values))
 	for i, text := range r.values {
 		values[i], states[i] = number(text)
+	}
+	if r.none {
+		states[0] = isAbsent
 	}
 	for i := range r.n {
 		id := r.id(i)

@@ -1,6 +1,7 @@
 package block
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/skaldlogs/skald/pkg/extract"
@@ -18,6 +19,8 @@ type field struct {
 	// ofShape is the origin of the rows of each shape of metadata, 0 for those that
 	// have no such metadata; nil when none has.
 	ofShape []uint16
+	// rest says that there are lines without a template.
+	rest bool
 	// errors says that the field is the error of the parser, and early that it is one
 	// before the parser.
 	errors, early bool
@@ -36,21 +39,29 @@ type fieldUse struct {
 
 // A fieldOrigin is one place where values of a field come from.
 type fieldOrigin struct {
-	kind   uint8 // placeNone, placeText or placeSlot
+	kind   uint8 // placeNone, placeText, placeSlot or placeRows
 	text   string
 	form   form
+	frame  frame
 	column *column
 	meta   bool // the column is one of the metadata
+	field  int  // whose texts are made row by row
 }
 
 func (f *field) unknown(template int) bool { return f.ofTemplate[template].unknown }
 
+// manyOrigins is from how many places on a field is rather made row by row, where it
+// can be.
+const manyOrigins = maxOrigins / 2
+
 // locate finds the origins of a field. It returns false when there are too many.
-func (a *fieldAsker) locate(f *field, want *scan.Field) bool {
+func (a *fieldAsker) locate(i int) bool {
+	f, want := &a.fields[i], &a.ask.Fields[i]
 	t := a.d.lines.tmpl
+	rows := fieldOrigin{kind: placeRows, field: i}
 	f.origins = []fieldOrigin{{}}
 	f.ofTemplate = make([]fieldUse, len(t.templates)+1)
-	f.early = want.Metadata
+	f.early, f.rest = want.Metadata, t.rest.n > 0
 	if want.Name == scan.ErrorField {
 		f.errors = true
 		return true
@@ -71,13 +82,21 @@ func (a *fieldAsker) locate(f *field, want *scan.Field) bool {
 	if want.Metadata {
 		return true
 	}
+	if a.finder != nil && t.rest.n > 0 && slices.Contains(a.finder.names, want.Name) {
+		f.ofTemplate[0].origin = f.origin(rows)
+	}
 	for i := range a.views {
 		p := a.views[i].find(want.Name)
 		u := &f.ofTemplate[i+1]
+		if p.kind != placeNone && a.finder != nil && len(f.origins) > manyOrigins {
+			p.kind = placeSpan
+		}
 		switch p.kind {
 		case placeNone:
 		case placeUnknown:
 			u.unknown = true
+		case placeSpan, placeRows:
+			u.origin = f.origin(rows)
 		case placeText:
 			u.origin = f.origin(fieldOrigin{kind: placeText, text: p.text})
 		default:
@@ -88,7 +107,7 @@ func (a *fieldAsker) locate(f *field, want *scan.Field) bool {
 					u.nth++
 				}
 			}
-			u.origin = f.origin(fieldOrigin{kind: placeSlot, form: p.form, column: &t.columns[ref]})
+			u.origin = f.origin(fieldOrigin{kind: placeSlot, form: p.form, frame: p.frame, column: &t.columns[ref]})
 		}
 		if len(f.origins) > maxOrigins {
 			return false
@@ -133,6 +152,13 @@ func (a *fieldAsker) place(f *field) error {
 	}
 	steps := make([][]step, len(t.templates)+1)
 	for o := 1; o < len(f.origins); o++ {
+		if f.origins[o].kind == placeRows {
+			for i, u := range f.ofTemplate {
+				if int(u.origin) == o {
+					steps[i] = append(steps[i], step{uint16(o), 1})
+				}
+			}
+		}
 		if f.origins[o].kind != placeSlot || f.origins[o].meta {
 			continue
 		}
@@ -186,6 +212,9 @@ func (f *field) used() []bool {
 	for _, u := range f.ofTemplate[1:] {
 		used[u.origin] = true
 	}
+	if f.rest {
+		used[f.ofTemplate[0].origin] = true
+	}
 	for _, o := range f.ofShape {
 		used[o] = used[o] || o > 0
 	}
@@ -232,6 +261,7 @@ type reading struct {
 	n      int
 	values []string // the distinct ones, if there are fewer than values
 	id     func(i int) int
+	none   bool // values[0] is no field
 	each   func(fn func(i int, text string) error) error
 }
 
@@ -308,7 +338,10 @@ func (a *fieldAsker) metaReading(c *column) (*reading, error) {
 
 // reading opens the column of an origin.
 func (a *fieldAsker) open(o *fieldOrigin) (*reading, error) {
-	if o.meta {
+	switch {
+	case o.kind == placeRows:
+		return a.rowReading(o.field)
+	case o.meta:
 		return a.metaReading(o.column)
 	}
 	return a.reading(o.column)
@@ -378,9 +411,20 @@ func (f form) read(text string, scratch *[]byte) (string, uint8) {
 	return text, isText
 }
 
+// read is what the text of a value of the origin means as that of its field.
+func (o *fieldOrigin) read(text string, scratch *[]byte) (string, uint8) {
+	if o.frame == (frame{}) {
+		return o.form.read(text, scratch)
+	}
+	*scratch = append(append(append((*scratch)[:0], o.frame.before...), text...), o.frame.after...)
+	return model.Borrow(*scratch), isText
+}
+
 // plain reports whether the texts of a column are those of its field.
 func (o *fieldOrigin) plain() bool {
 	switch {
+	case o.frame != frame{}:
+		return false
 	case o.form == 0:
 		return true
 	case o.form&formEmpty != 0 && o.column.min == 0:

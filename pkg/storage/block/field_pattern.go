@@ -4,14 +4,14 @@ import (
 	"bytes"
 	"strings"
 
+	"github.com/skaldlogs/skald/pkg/extract"
 	"github.com/skaldlogs/skald/pkg/grep"
-	"github.com/skaldlogs/skald/pkg/scan"
 )
 
 // patternView reads a template as the pattern stage reads a line: each literal at its
 // first place behind the one before. That place is known where the literal is in
 // static text, and what is in the slots before cannot hold it, nor be a part of it.
-func patternView(t *template, columns []column, parts []scan.PatternPart) view {
+func patternView(t *template, columns []column, parts []extract.PatternPart) view {
 	var v view
 	at := 0
 	for i, p := range parts {
@@ -43,7 +43,7 @@ func patternView(t *template, columns []column, parts []scan.PatternPart) view {
 			}
 		}
 		if p.Text != "" {
-			v.add(member{p.Text, t.between(at, end)})
+			v.addFirst(member{extract.Name(p.Text), t.between(at, end)})
 		}
 		if !found {
 			break
@@ -56,16 +56,16 @@ func patternView(t *template, columns []column, parts []scan.PatternPart) view {
 // between is the place of the value text[start:end].
 func (t *template) between(start, end int) place {
 	text := t.text[start:end]
-	slot := bytes.Count(t.text[:start], []byte{0})
+	p := place{kind: placeSpan, start: start, end: end}
 	switch bytes.Count(text, []byte{0}) {
 	case 0:
-		return place{kind: placeText, text: string(text)}
+		p.kind, p.text = placeText, string(text)
 	case 1:
-		if len(text) == 1 {
-			return place{kind: placeSlot, slot: slot}
-		}
+		at := bytes.IndexByte(text, 0)
+		p.kind, p.slot = placeSlot, bytes.Count(t.text[:start], []byte{0})
+		p.frame = frame{string(text[:at]), string(text[at+1:])}
 	}
-	return place{kind: placeUnknown}
+	return p
 }
 
 // mayHold reports whether, by what the schema knows, values may hold a literal

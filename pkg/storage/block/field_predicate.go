@@ -237,8 +237,8 @@ func verdictOf(ok bool) fieldVerdict {
 }
 
 // onText is the verdict on a value of an origin.
-func (c *fieldCondition) onText(text string, f form) fieldVerdict {
-	text, what := f.read(text, &c.scratch)
+func (c *fieldCondition) onText(text string, o *fieldOrigin) fieldVerdict {
+	text, what := o.read(text, &c.scratch)
 	switch what {
 	case isUnsure:
 		return doubtful
@@ -256,10 +256,10 @@ func (a *fieldAsker) onOrigin(c *fieldCondition, o *fieldOrigin) (verdicts, erro
 		return verdicts{all: c.judge("", false)}, nil
 	case o.kind == placeText:
 		return verdicts{all: c.judge(o.text, true)}, nil
-	case o.column.kind == columnConst:
-		return verdicts{all: c.onText(o.column.constant, o.form)}, nil
+	case o.kind == placeSlot && o.column.kind == columnConst:
+		return verdicts{all: c.onText(o.column.constant, o)}, nil
 	}
-	if !o.meta {
+	if o.kind == placeSlot && !o.meta {
 		if v, ok, err := a.onPacked(c, o); ok || err != nil {
 			return v, err
 		}
@@ -272,14 +272,16 @@ func (a *fieldAsker) onOrigin(c *fieldCondition, o *fieldOrigin) (verdicts, erro
 	if r.values == nil {
 		out.of = make([]fieldVerdict, r.n)
 		return out, r.each(func(i int, text string) error {
-			out.of[i] = c.onText(text, o.form)
+			out.of[i] = c.onText(text, o)
 			return nil
 		})
 	}
 	distinct := make([]fieldVerdict, len(r.values))
 	same := true
 	for i, text := range r.values {
-		distinct[i] = c.onText(text, o.form)
+		if distinct[i] = c.onText(text, o); i == 0 && r.none {
+			distinct[0] = c.judge("", false)
+		}
 		same = same && distinct[i] == distinct[0]
 	}
 	if same {

@@ -44,6 +44,17 @@ var shapes = map[string][]string{
 		`sum(count_over_time({job="j"} | pattern "<ip> - - [<_>] \"<_>\" <status> <bytes> \"<_>" | status >= 500 [1m]))`,
 		`sum by (ip) (sum_over_time({job="j"} | pattern "<ip> - - [<_>] \"<_>\" <status> <bytes> \"<_>" | unwrap bytes [1m]))`,
 		`{job="j"} | pattern "<ip> - - [<_>] \"<_>\" <status> <bytes> \"<_>" | status = 404`,
+		`sum by (method) (count_over_time({job="j"} | pattern "<_> \"<method> <path> <_>\" <status> <_>" [1m]))`,
+		`sum by (method, path) (bytes_over_time({job="j"} | pattern "<_> \"<method> <path> <_>\" <status> <_>" | status >= 500 [1m]))`,
+		`sum by (method) (count_over_time({job="j"} | regexp "\"(?P<method>[A-Z]+) (?P<path>\\S+) HTTP" | path =~ "/api.*" [1m]))`,
+	},
+	"sshd": {
+		`sum by (user) (count_over_time({job="j"} |= "Failed password" | regexp "for (invalid user )?(?P<user>[a-z0-9]+) from" [1m]))`,
+		`sum by (user) (count_over_time({job="j"} | regexp "user (?P<user>[a-z0-9]+) from (?P<ip>[0-9.]+)" | user=~"user1.*" [1m]))`,
+		`sum by (ip) (count_over_time({job="j"} | regexp "(?P<ip>\\d+\\.\\d+\\.\\d+\\.\\d+)" [1m]))`,
+		`max_over_time({job="j"} | regexp "port (?P<port>\\d+)" | unwrap port [1m]) by (pod)`,
+		`{job="j"} | regexp "port (?P<port>\\d+)" | port > 60000`,
+		`sum by (what) (count_over_time({job="j"} | pattern "<_>: <what> for <who> from <ip> port <port>" [1m]))`,
 	},
 	"": { // of any lines
 		`sum by (detected_level) (count_over_time({job="j"}[1m]))`,

@@ -191,7 +191,7 @@ func newMaker(t testing.TB, r *rand.Rand, rows []Row) *maker {
 	q := &maker{Rand: r, names: twinNames, values: map[string][]string{}}
 	best := 0
 	pattern := twinPatterns[r.IntN(len(twinPatterns))]
-	for _, parser := range []string{" | json", " | logfmt", fmt.Sprintf(" | pattern %q", pattern)} {
+	for _, parser := range []string{" | json", " | logfmt", fmt.Sprintf(" | pattern %q", pattern), fmt.Sprintf(" | regexp %q", twinRegexps[r.IntN(len(twinRegexps))])} {
 		e, err := syntax.Parse(`{job="j"}` + parser)
 		if err != nil {
 			t.Fatal(err)
@@ -212,7 +212,7 @@ func newMaker(t testing.TB, r *rand.Rand, rows []Row) *maker {
 				}
 			})
 		}
-		if n > best || r.IntN(6) == 0 {
+		if n > best || n > 0 && r.IntN(2) == 0 || r.IntN(6) == 0 {
 			best, q.parser, q.values, q.names = n, parser, found, slices.Sorted(maps.Keys(found))
 		}
 	}
@@ -282,6 +282,13 @@ func (q *maker) filter(depth int) string {
 var twinPatterns = []string{
 	`<a> <b> <c>`, `<_>"<a>"<_>`, `<ip> - - [<ts>] "<request>" <status> <bytes> "<_>"`, `{"ts":"<ts>","level":"<level>"<_>`, `<ts> <level> [<_>] <_> - <msg>`,
 	`<_>: <msg>`, `<_> from <a>`, `a=<a> b=<b>`, `[<a>] <b>`, `<_>(<a>)<_>=<x>`, `<a> [<b>] "<c>"`,
+}
+
+var twinRegexps = []string{
+	`for (invalid user )?(?P<user>[a-z0-9]+) from`, `(?P<ip>\d+\.\d+\.\d+\.\d+)`, `"(?P<method>[A-Z]+) (?P<path>\S+)`, `(?P<level>\w+)=(?P<x>[^ ]*)`,
+	`^(?P<ts>\S+) (?P<a>.*?) (?P<b>[a-z]+)`, `(?i)(?P<level>error|info|warn(ing)?)`, `(?P<a>\d+)(?P<b>ms|s)?$`, `(?P<key>"[^"]*"): ?"?(?P<value>[^",]*)`,
+	`(?P<a>[^:]+): (?P<msg>.*)`, `block (?P<b>blk_-?\d+)`, `(?P<c>)`, `(?P<status>[45]\d\d)|(?P<bytes>\d{3,})`, `\[(?P<pid>\d+)\]: (?P<msg>[A-Z].*)`, `(?P<x>é.|\x00)`,
+	`(?P<level>[IWE])\d{4} \S+ +(?P<a>\d+) (?P<caller>[^:]+:\d+)\] "(?P<msg>[^"]*)"`,
 }
 
 // stages makes a pipeline of stages that may be pushed, and now and then of

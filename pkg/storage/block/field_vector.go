@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/skaldlogs/skald/pkg/extract"
+	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
 )
 
@@ -100,9 +101,12 @@ type coder struct {
 	scratch []byte
 }
 
+// plainOrigin is one whose texts are those of its field.
+var plainOrigin = &fieldOrigin{}
+
 // text is the number of a value of an origin of some form.
-func (c *coder) text(text string, f form) uint32 {
-	text, what := f.read(text, &c.scratch)
+func (c *coder) text(text string, o *fieldOrigin) uint32 {
+	text, what := o.read(text, &c.scratch)
 	switch {
 	case what == isUnsure:
 		c.unsure = true
@@ -129,11 +133,12 @@ func (a *fieldAsker) codes(c *coder, o *fieldOrigin) (all uint32, of []uint32, e
 	case o.kind == placeNone:
 		return 0, nil, nil
 	case o.kind == placeText:
-		return c.text(o.text, 0), nil, nil
+		return c.text(o.text, plainOrigin), nil, nil
+	case o.kind == placeRows:
 	case o.column.kind == columnConst:
-		return c.text(o.column.constant, o.form), nil, nil
-	case o.column.kind == columnInt && o.plain():
-		of, err = a.intCodes(c, o.column)
+		return c.text(o.column.constant, o), nil, nil
+	case o.column.kind == columnInt && (o.plain() || o.frame != frame{}):
+		of, err = a.intCodes(c, o)
 		return 0, of, err
 	}
 	r, err := a.open(o)
@@ -143,13 +148,13 @@ func (a *fieldAsker) codes(c *coder, o *fieldOrigin) (all uint32, of []uint32, e
 	of = make([]uint32, r.n)
 	if r.values == nil {
 		return 0, of, r.each(func(i int, text string) error {
-			of[i] = c.text(text, o.form)
+			of[i] = c.text(text, o)
 			return nil
 		})
 	}
 	distinct := make([]uint32, len(r.values))
 	for i, text := range r.values {
-		distinct[i] = c.text(text, o.form)
+		distinct[i] = c.text(text, o)
 	}
 	for i := range of {
 		of[i] = distinct[r.id(i)]
@@ -160,8 +165,9 @@ func (a *fieldAsker) codes(c *coder, o *fieldOrigin) (all uint32, of []uint32, e
 // fewInts is the range within which ints are numbered by a table.
 const fewInts = 1 << 12
 
-// intCodes numbers the values of a column of ints.
-func (a *fieldAsker) intCodes(c *coder, col *column) ([]uint32, error) {
+// intCodes numbers the values of an origin that is a column of ints.
+func (a *fieldAsker) intCodes(c *coder, o *fieldOrigin) ([]uint32, error) {
+	col := o.column
 	v, err := a.values(col)
 	if err != nil {
 		return nil, err
@@ -170,7 +176,7 @@ func (a *fieldAsker) intCodes(c *coder, col *column) ([]uint32, error) {
 	var buf []byte
 	add := func(x int64) uint32 {
 		buf = appendInt(buf[:0], x)
-		return c.text(string(buf), 0)
+		return c.text(model.Borrow(buf), o)
 	}
 	if uint64(col.hi)-uint64(col.lo) < fewInts {
 		table := make([]uint32, col.hi-col.lo+1)
@@ -230,7 +236,7 @@ func (a *fieldAsker) numberVector(f *field, as scan.PredicateOp) (*fieldVector, 
 			a.doubt().Set(row)
 		}
 	}
-	if o := f.ofTemplate[0].origin; f.rowOrigin == nil && f.origins[o].kind == placeSlot {
+	if o := f.ofTemplate[0].origin; f.rowOrigin == nil && f.origins[o].kind >= placeSlot {
 		out.numbers = of[o].values
 		for row, state := range of[o].state {
 			mark(row, state)
@@ -240,7 +246,7 @@ func (a *fieldAsker) numberVector(f *field, as scan.PredicateOp) (*fieldVector, 
 	out.numbers = make([]float64, a.d.rows)
 	for row := range out.numbers {
 		o, i := f.at(row)
-		if f.origins[o].kind != placeSlot {
+		if f.origins[o].kind < placeSlot {
 			i = 0
 		}
 		out.numbers[row] = of[o].values[i]

@@ -42,15 +42,23 @@ const (
 	placeText           // it is static text
 	placeSlot           // it is in a slot
 	placeUnknown        // it cannot be told
+	placeSpan           // it is static text and several slots
+	placeRows           // it is found line by line
 )
 
 // A place is where the value of a field is in a template.
 type place struct {
-	kind uint8
-	form form
-	slot int
-	text string // static text
+	kind  uint8
+	form  form
+	slot  int
+	text  string // static text
+	frame frame  // around the slot
+	// Start and end are where it is in the template, of those that a lineFinder finds.
+	start, end int
 }
+
+// A frame is static text around a slot that belongs to a field.
+type frame struct{ before, after string }
 
 // A form is how the text of a value becomes the text of a field.
 type form uint8
@@ -85,6 +93,13 @@ func (v *view) add(m member) {
 	v.members = append(v.members, m)
 }
 
+// addFirst notes a member, unless there is one of its name already.
+func (v *view) addFirst(m member) {
+	if v.find(m.name).kind == placeNone {
+		v.members = append(v.members, m)
+	}
+}
+
 // A viewCache keeps the views of the templates of a block, which are the same for
 // every question.
 type viewCache struct {
@@ -93,23 +108,39 @@ type viewCache struct {
 
 // viewsFor returns the views of the templates of the lines, nil when the parser is
 // not known here.
-func (d *decoder) viewsFor(ask *scan.Fields) []view {
+func (a *fieldAsker) viewsFor() []view {
+	d := a.d
 	t := d.lines.tmpl
-	switch ask.Parser {
+	switch a.ask.Parser {
 	case scan.NoParser:
 		return make([]view, len(t.templates))
 	case scan.JSON:
 		return cachedViews(&d.cache.json, t, jsonView)
 	case scan.Logfmt:
 		return cachedViews(&d.cache.logfmt, t, logfmtView)
-	case scan.Pattern:
-		views := make([]view, len(t.templates))
-		for i := range t.templates {
-			views[i] = patternView(&t.templates[i], t.columns, ask.Parts)
-		}
-		return views
 	}
-	return nil
+	if a.finder == nil {
+		return nil
+	}
+	views := make([]view, len(t.templates))
+	for i := range t.templates {
+		if a.asks(i + 1) {
+			views[i] = a.finder.viewOf(&t.templates[i], t.columns)
+		}
+	}
+	return views
+}
+
+// viewOf reads a template.
+func (f *lineFinder) viewOf(t *template, columns []column) view {
+	if f.captures != nil {
+		return captureView(t, columns, f)
+	}
+	v := patternView(t, columns, f.parts)
+	if v.unknown {
+		return f.view()
+	}
+	return v
 }
 
 func cachedViews(at *atomic.Pointer[[]view], t *templateColumn, parse func(*template, []column) view) []view {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/skaldlogs/skald/pkg/grep"
 	"github.com/skaldlogs/skald/pkg/model"
@@ -11,8 +12,35 @@ import (
 )
 
 // Filters are the line filters of a request, made ready for any number of
-// blocks. They never change.
-type Filters struct{ tests []lineTest }
+// blocks. They remember the expressions of what is asked of fields beside them, too.
+type Filters struct {
+	tests []lineTest
+
+	mu      sync.Mutex // guards the field below
+	finders map[*scan.Fields]*lineFinder
+}
+
+// lineFinder returns what finds the fields of a question in lines, nil for nothing.
+func (f *Filters) lineFinder(ask *scan.Fields) *lineFinder {
+	if f == nil {
+		return newLineFinder(ask)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	finder, ok := f.finders[ask]
+	if !ok {
+		if f.finders == nil || len(f.finders) == maxFinders {
+			f.finders = map[*scan.Fields]*lineFinder{}
+		}
+		finder = newLineFinder(ask)
+		f.finders[ask] = finder
+	}
+	return finder
+}
+
+// maxFinders is how many questions about fields are remembered: a query has one for
+// each combination of labels that its streams have of those it asks for.
+const maxFinders = 64
 
 // A lineTest is one of them.
 type lineTest struct {

@@ -89,20 +89,27 @@ func (d *decoder) walk(a *grep.Automaton, candidates answer) (answer, error) {
 func (c *column) joinsAtRunes() bool {
 	t := c.tmpl
 	for i := range t.templates {
-		tm := &t.templates[i]
-		for j, ref := range tm.refs {
-			before, after := tm.segment(j), tm.segment(j+1)
-			wide := t.columns[ref].charset.has(127)
-			if wide && len(before) > 0 && before[len(before)-1] >= 0x80 || len(after) > 0 && after[0]&0xc0 == 0x80 {
-				return false
-			}
-			if wide && len(after) == 0 && j+1 < len(tm.refs) {
-				return false
-			}
+		if !t.templates[i].joinsAtRunes(t.columns) {
+			return false
 		}
 	}
 	for i := range t.columns {
 		if t.columns[i].tmpl != nil && !t.columns[i].joinsAtRunes() {
+			return false
+		}
+	}
+	return true
+}
+
+// joinsAtRunes says the same of the slots of one template.
+func (t *template) joinsAtRunes(columns []column) bool {
+	for j, ref := range t.refs {
+		before, after := t.segment(j), t.segment(j+1)
+		wide := columns[ref].charset.has(127)
+		if wide && len(before) > 0 && before[len(before)-1] >= 0x80 || len(after) > 0 && after[0]&0xc0 == 0x80 {
+			return false
+		}
+		if wide && len(after) == 0 && j+1 < len(t.refs) {
 			return false
 		}
 	}
