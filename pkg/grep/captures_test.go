@@ -3,25 +3,14 @@ package grep
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/grafana/regexp"
+
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
-
-// histories is how many random ones a test makes: few, or SKALD_SEEDS.
-func histories(few int) int {
-	if n, err := strconv.Atoi(os.Getenv("SKALD_SEEDS")); err == nil {
-		return n * few
-	}
-	return few
-}
-
-// The seed of random tests.
-const captureSeed = 20
 
 // capturesOf is what package regexp finds, in the form of Find.
 func capturesOf(re *regexp.Regexp, line string) ([]int, bool) {
@@ -111,11 +100,10 @@ func randomText(r *rand.Rand, most int) string {
 }
 
 func TestCapturesOfRandomExpressions(t *testing.T) {
-	r := rand.New(rand.NewPCG(captureSeed, 1))
-	t.Logf("seed %d", captureSeed)
-	tables := 0
-	n := histories(3000)
-	for range n {
+	tables, n := 0, 0
+	for seed := range seeds.Few(t, 3000) {
+		n++
+		r := rand.New(rand.NewPCG(seed, 1))
 		m := exprMaker{Rand: r}
 		expr := m.expr(5)
 		if c, err := CompileCaptures(expr, nil); err == nil && c.tabled() != nil {
@@ -125,18 +113,18 @@ func TestCapturesOfRandomExpressions(t *testing.T) {
 			checkCaptures(t, expr, randomText(r, 14))
 		}
 	}
-	if tables < n/2 {
+	if n > 100 && tables < n/2 {
 		t.Errorf("%d of %d expressions have a table", tables, n)
 	}
 }
 
 // Whatever is in the unknown parts of a text, the groups are where the trace says.
 func TestTracesHoldForAllTexts(t *testing.T) {
-	r := rand.New(rand.NewPCG(captureSeed, 2))
-	t.Logf("seed %d", captureSeed)
 	sets := []string{"1", "ab", "a1", "b ", "é", "ab1 -", "Kk"}
-	known := 0
-	for range histories(3000) {
+	known, n := 0, 0
+	for seed := range seeds.Few(t, 3000) {
+		n++
+		r := rand.New(rand.NewPCG(seed, 2))
 		m := exprMaker{Rand: r}
 		expr := m.expr(5)
 		c, err := CompileCaptures(expr, nil)
@@ -208,7 +196,7 @@ func TestTracesHoldForAllTexts(t *testing.T) {
 			}
 		}
 	}
-	if known == 0 {
+	if n > 100 && known == 0 {
 		t.Error("no group is known")
 	}
 }
