@@ -9,9 +9,10 @@ import (
 )
 
 func encodeBatch(b *scan.Batch) *logproto.Batch {
+	times := b.AllTimes()
 	out := &logproto.Batch{
 		Runs:         make([]*logproto.Batch_Run, len(b.Runs)),
-		Timestamps:   make([]int64, len(b.Timestamps)),
+		Timestamps:   make([]int64, len(times)),
 		Answered:     b.Answered,
 		ReadBytes:    uint64(b.ReadBytes),
 		DecodedBytes: uint64(b.DecodedBytes),
@@ -20,7 +21,7 @@ func encodeBatch(b *scan.Batch) *logproto.Batch {
 		out.Runs[i] = &logproto.Batch_Run{Stream: uint32(r.Stream), Start: uint32(r.Start), End: uint32(r.End)}
 	}
 	last := int64(0)
-	for i, ts := range b.Timestamps {
+	for i, ts := range times {
 		out.Timestamps[i] = ts - last // wraps around, and back when it is added
 		last = ts
 	}

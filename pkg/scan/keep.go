@@ -17,7 +17,7 @@ func (b *Batch) Keep(keep *Bitset) *Batch {
 	}
 	out := *b
 	out.Runs = nil
-	out.Timestamps = kept(b.Timestamps, keep, left)
+	out.Timestamps, out.Times = kept(b.AllTimes(), keep, left), nil
 	out.Lines = kept(b.Lines, keep, left)
 	out.Metadata = kept(b.Metadata, keep, left)
 	out.Sizes = kept(b.Sizes, keep, left)

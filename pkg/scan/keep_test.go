@@ -80,7 +80,7 @@ func newAnswer() *Answer {
 // A column that Keep does not know would be one row off for all that follow.
 func TestKeepKnowsAllColumns(t *testing.T) {
 	known := map[string]bool{
-		"Runs": true, "Timestamps": true, "Lines": true, "Metadata": true, "Sizes": true, "Selected": true,
+		"Runs": true, "Timestamps": true, "Times": true, "Lines": true, "Metadata": true, "Sizes": true, "Selected": true,
 		"Answered": true, "How": true, "ReadBytes": true, "DecodedBytes": true,
 		"Shapes": true, // there are none
 		"Answer": true, "Unsure": true, "Vectors": true, "Codes": true, "Values": true, "Numbers": true, "Absent": true,

@@ -92,6 +92,9 @@ type Want struct {
 	// row that it keeps.
 	Limit  int
 	Oldest bool
+	// Seek allows a source to return Times in place of Timestamps. It does not
+	// travel: a source elsewhere lists them.
+	Seek bool
 }
 
 // Columns says which columns of the rows are wanted. Timestamps always are.
@@ -198,7 +201,8 @@ type Run struct {
 // A Batch is the rows of one block that were wanted.
 type Batch struct {
 	Runs       []BatchRun
-	Timestamps []int64
+	Timestamps []int64          // of all rows
+	Times      Times            // in place of Timestamps, if not nil; see [Want.Seek]
 	Lines      []string         // nil unless wanted, or LinesToFilter and not all filters were answered
 	Metadata   []model.Metadata // nil unless wanted, or when no row has any
 	Sizes      []uint32         // nil unless wanted
@@ -229,4 +233,9 @@ type BatchRun struct {
 }
 
 // Rows counts the rows of the batch, selected or not.
-func (b *Batch) Rows() int { return len(b.Timestamps) }
+func (b *Batch) Rows() int {
+	if b.Times != nil {
+		return b.Times.Rows()
+	}
+	return len(b.Timestamps)
+}

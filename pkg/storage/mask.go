@@ -216,6 +216,7 @@ func (m *masked) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch, 
 // visible are the rows of a batch that are not hidden.
 func (b *maskedBlock) visible(streams []scan.Stream, batch *scan.Batch) *scan.Bitset {
 	keep := scan.NewBitset(batch.Rows(), true)
+	times := batch.AllTimes()
 	for _, run := range batch.Runs {
 		masks, touched := b.masks[run.Stream]
 		switch {
@@ -234,7 +235,7 @@ func (b *maskedBlock) visible(streams []scan.Stream, batch *scan.Batch) *scan.Bi
 				if batch.Lines != nil {
 					line = batch.Lines[n]
 				}
-				if selects(batch.Timestamps[n], line, metadataOf(batch, n)) {
+				if selects(times[n], line, metadataOf(batch, n)) {
 					keep.Clear(n)
 				}
 			}

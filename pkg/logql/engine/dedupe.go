@@ -2,9 +2,7 @@ package engine
 
 import (
 	"hash/maphash"
-	"math"
 	"slices"
-	"sort"
 
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
@@ -82,7 +80,7 @@ func (d *deduper) front(i, row int) (front, bool) {
 	if row == p.end {
 		return front{}, false
 	}
-	return front{p.batch.Timestamps[row], rowRef{i, row}}, true
+	return front{p.time(row), rowRef{i, row}}, true
 }
 
 // sink moves a front to its place, down the heap.
@@ -125,7 +123,7 @@ func (d *deduper) run() int {
 		now := d.fronts[0].ts
 		if now < next { // rows of times that no other piece has
 			top := d.fronts[0].rowRef
-			d.advance(seek(d.pieces[top.piece].batch.Timestamps[:d.pieces[top.piece].end], top.row, next))
+			d.advance(d.pieces[top.piece].behind(top.row, next-1))
 			continue
 		}
 		d.same = d.same[:0]
@@ -138,27 +136,6 @@ func (d *deduper) run() int {
 	return d.dropped
 }
 
-// seek returns the first place from row on whose time is not before ts. Near
-// ones are found as fast as by looking at each.
-func seek(timestamps []int64, row int, ts int64) int {
-	step := 1
-	for row+step < len(timestamps) && timestamps[row+step] < ts {
-		row += step
-		step *= 2
-	}
-	end := min(row+step, len(timestamps))
-	return row + sort.Search(end-row, func(i int) bool { return timestamps[row+i] >= ts })
-}
-
-// behind returns the first place from row on whose time is after ts, where that of row
-// is not.
-func behind(timestamps []int64, row int, ts int64) int {
-	if ts == math.MaxInt64 {
-		return len(timestamps)
-	}
-	return seek(timestamps, row, ts+1)
-}
-
 // manyRows is from how many rows on a hash is faster than comparing all of them.
 const manyRows = 16
 
@@ -166,7 +143,7 @@ const manyRows = 16
 func (d *deduper) instant() {
 	if d.met != nil {
 		p := &d.pieces[d.same[0].piece]
-		*d.met = d.met.Extend(p.batch.Timestamps[d.same[0].row])
+		*d.met = d.met.Extend(p.time(d.same[0].row))
 		return
 	}
 	if len(d.same) <= manyRows {

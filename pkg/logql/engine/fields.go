@@ -283,16 +283,19 @@ func (sm *sampler) fields(ctx context.Context, p *piece) error {
 		}
 	}
 	run := sm.sink.run
+	if run.pushed.unwrap {
+		p.list()
+	}
 	g := newGrouper(sm, p)
 	c := run.windows.cursor()
 	for start := p.start; start < p.end; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		bucket := c.at(b.Timestamps[start])
+		bucket := c.at(p.time(start))
 		end := start + 1
 		if bucket >= 0 {
-			end = behind(b.Timestamps[:p.end], start, c.hi)
+			end = p.behind(start, c.hi)
 			if run.pushed.unwrap {
 				g.samples(start, end, bucket)
 			} else {
@@ -487,7 +490,7 @@ func (g *grouper) samples(start, end int, bucket int32) {
 		if g.numbers.Absent != nil && g.numbers.Absent.Get(row) {
 			continue
 		}
-		table.add(int(g.of(row).series), bucket, g.numbers.Numbers[row], arrival{p.batch.Timestamps[row], p.order, row})
+		table.add(int(g.of(row).series), bucket, g.numbers.Numbers[row], arrival{p.time(row), p.order, row})
 		sm.sink.stats.PostFilter++
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"sort"
 	"sync"
 
 	"github.com/skaldlogs/skald/pkg/model"
@@ -139,15 +138,48 @@ type piece struct {
 	// keep has the rows that count, row start being its bit 0; nil is all that
 	// the batch has selected.
 	keep *scan.Bitset
+	// times, if not nil, are those of the rows from first on.
+	times []int64
+	first int
+}
+
+// time returns the time of a row.
+func (p *piece) time(row int) int64 {
+	if p.times != nil {
+		return p.times[row-p.first]
+	}
+	return p.batch.Time(row)
+}
+
+// behind returns the first row from row on whose time is after ts, or the end.
+func (p *piece) behind(row int, ts int64) int {
+	if p.times != nil {
+		return p.first + scan.Behind(p.times[:p.end-p.first], row-p.first, ts)
+	}
+	return p.batch.Behind(row, p.end, ts)
+}
+
+// list makes the times of all rows be at hand, for who looks at one by one.
+func (p *piece) list() {
+	if p.times != nil || p.start == p.end {
+		return
+	}
+	p.first = p.start
+	if p.batch.Times == nil {
+		p.times = p.batch.Timestamps[p.start:p.end]
+		return
+	}
+	p.times = p.batch.Times.Append(make([]int64, 0, p.end-p.start), p.start, p.end)
 }
 
 // within returns the rows of p, of which none is taken out yet, that lie in an
 // interval.
 func (p *piece) within(in model.Interval) piece {
-	ts := p.batch.Timestamps[p.start:p.end]
 	out := *p
-	out.start = p.start + sort.Search(len(ts), func(i int) bool { return ts[i] >= in.Mint })
-	out.end = p.start + sort.Search(len(ts), func(i int) bool { return ts[i] > in.Maxt })
+	out.end = p.behind(p.start, in.Maxt)
+	if in.Mint > math.MinInt64 {
+		out.start = out.behind(p.start, in.Mint-1)
+	}
 	return out
 }
 

@@ -66,7 +66,9 @@ func TestLayout(t *testing.T) {
 
 func TestNeed(t *testing.T) {
 	in := func(mint, maxt int64) model.Interval { return model.Interval{Mint: mint, Maxt: maxt} }
-	read := func(c scan.Columns, i model.Interval) scan.Want { return scan.Want{Columns: c, Interval: i} }
+	read := func(c scan.Columns, i model.Interval) scan.Want {
+		return scan.Want{Columns: c, Interval: i, Seek: true}
+	}
 	for _, tc := range []struct {
 		name    string
 		columns scan.Columns

@@ -189,7 +189,7 @@ func (s *logSink) add(ctx context.Context, p piece) error {
 		if !p.selected(row) {
 			continue
 		}
-		ts := p.batch.Timestamps[row]
+		ts := p.time(row)
 		if !pick.wants(ts) {
 			return nil
 		}

@@ -36,7 +36,7 @@ func (l *layout) need(block int, columns scan.Columns) need {
 			shared = shared || sp.zone != nil
 		}
 	}
-	n := need{first: scan.Want{Columns: columns, Interval: all}}
+	n := need{first: scan.Want{Columns: columns, Interval: all, Seek: true}}
 	switch {
 	case !shared:
 	case columns.Has(scan.Lines):

@@ -221,6 +221,9 @@ func (r *reading) spans(ctx context.Context, s sink, spans []span, run held) err
 	for _, sp := range spans {
 		part := run
 		part.piece = run.within(sp.interval)
+		if sp.zone != nil {
+			part.list()
+		}
 		if sp.zone == nil {
 			if err := s.add(ctx, part.piece); err != nil {
 				return err

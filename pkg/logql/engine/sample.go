@@ -115,14 +115,14 @@ func (sm *sampler) fixed() int {
 // whole adds the rows of a piece that are all in one series, without looking
 // at more than their times and sizes.
 func (sm *sampler) whole(p *piece) {
-	b, w := p.batch, sm.sink.run.windows
+	w := sm.sink.run.windows
 	number := sm.fixed()
 	c := w.cursor()
 	for start := p.start; start < p.end; {
-		bucket := c.at(b.Timestamps[start])
+		bucket := c.at(p.time(start))
 		end := start + 1
 		if bucket >= 0 {
-			end = behind(b.Timestamps[:p.end], start, c.hi)
+			end = p.behind(start, c.hi)
 			if n, bytes := sm.measure(p, start, end); n > 0 {
 				v := float64(n)
 				if sm.sink.run.measuresBytes() {
@@ -176,12 +176,13 @@ func (sm *sampler) rows(ctx context.Context, p *piece, answered bool, of *scan.B
 	run, b, sp := sm.sink.run, p.batch, sm.pipeline(answered)
 	defer sp.Release()
 	c := run.windows.cursor()
+	p.list()
 	var line string
 	for row := p.start; row < p.end; row++ {
 		if row%cancelEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		ts := b.Timestamps[row]
+		ts := p.time(row)
 		bucket := c.at(ts)
 		if bucket < 0 || !p.selected(row) || of != nil && !of.Get(row) {
 			continue

@@ -311,5 +311,28 @@ func (s *snapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch
 		}
 	}
 	b.ReadBytes = b.DecodedBytes
+	if want.Seek && at%2 == 0 && len(b.Timestamps) > 0 {
+		b.Times, b.Timestamps = listed(b.Timestamps), nil
+	}
 	return b, nil
 }
+
+// listed are times to seek in, as a store has them.
+type listed []int64
+
+// Rows implements [scan.Times].
+func (l listed) Rows() int { return len(l) }
+
+// At implements [scan.Times].
+func (l listed) At(row int) int64 { return l[row] }
+
+// Behind implements [scan.Times].
+func (l listed) Behind(row, end int, ts int64) int {
+	for row < end && l[row] <= ts {
+		row++
+	}
+	return row
+}
+
+// Append implements [scan.Times].
+func (l listed) Append(dst []int64, start, end int) []int64 { return append(dst, l[start:end]...) }

@@ -82,7 +82,7 @@ func queryDamaged(t *testing.T, r *rand.Rand, seed uint64, damage func(Encoded) 
 		t.Fatal(err)
 	}
 	if r.IntN(2) == 0 {
-		opened.KeepIn(NewHot(1 << 20), 0)
+		opened.KeepIn(NewHot(1<<20), 0)
 	}
 	broken.opened[i] = opened
 

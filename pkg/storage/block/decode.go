@@ -66,6 +66,7 @@ type Question struct {
 	Shapes   *scan.Shapes // nil when they are not wanted
 	Limit    int          // see scan.Want
 	Oldest   bool
+	Seek     bool // see scan.Want
 }
 
 // scratch holds the buffers of one Decode that do not end up in the batch.
@@ -146,7 +147,7 @@ type decoder struct {
 	picked    []span       // rows of the runs that are asked for
 	found     *scan.Bitset // rows of the block that pass the filters, nil when all do
 	look      []*lineTest  // those that found does not know of
-	allTimes  []int64      // of all rows of the block
+	allTimes  []int64      // of all rows of the block, once they were listed
 	mostBytes int          // that a line can have
 	asked     *asked       // nil when fields are not answered
 }
@@ -286,12 +287,11 @@ func (d *decoder) decodeTimestamps(runs []Run, q *Question) error {
 			return fmt.Errorf("run %d of a block of %d", p.Run, len(runs))
 		}
 	}
-	all, err := d.keptTimes()
-	if err != nil {
+	switch packed, err := d.keptTimes(); {
+	case err != nil:
 		return err
-	}
-	if all != nil {
-		d.cutTimes(all, runs, q)
+	case packed != nil:
+		d.cutTimes(packed, runs, q)
 		return nil
 	}
 	data, err := d.f.bytes(&d.timestamps, nil)
@@ -340,37 +340,38 @@ func (d *decoder) decodeTimestamps(runs []Run, q *Question) error {
 }
 
 // cutTimes finds the rows of the picked runs that are in the interval, where the
-// timestamps of all rows are known. A batch of consecutive rows shares them.
-func (d *decoder) cutTimes(all []int64, runs []Run, q *Question) {
-	total, row, next := 0, 0, 0
+// timestamps are kept. A batch that may seek in them shares them.
+func (d *decoder) cutTimes(packed *packedTimes, runs []Run, q *Question) {
+	times := &batchTimes{packedTimes: packed, runs: make([]batchRun, 0, len(q.Picks))}
+	row, next := 0, 0
 	for _, p := range q.Picks {
 		for ; next < p.Run; next++ {
 			row += runs[next].Rows
 		}
-		if !runs[p.Run].Interval.Overlaps(q.Interval) {
+		run := &runs[p.Run]
+		if !run.Interval.Overlaps(q.Interval) {
 			continue
 		}
-		start, end := row, row+runs[p.Run].Rows
-		if times := all[start:end]; !q.Interval.Covers(runs[p.Run].Interval) {
-			start = row + sort.Search(len(times), func(i int) bool { return times[i] >= q.Interval.Mint })
-			end = row + sort.Search(len(times), func(i int) bool { return times[i] > q.Interval.Maxt })
+		start, end := row, row+run.Rows
+		if q.Interval.Maxt < run.Interval.Maxt {
+			end = packed.behind(p.Run, start, end, q.Interval.Maxt)
+		}
+		if q.Interval.Mint > run.Interval.Mint {
+			start = packed.behind(p.Run, start, end, q.Interval.Mint-1)
 		}
 		if start < end {
-			d.batch.Runs = append(d.batch.Runs, scan.BatchRun{Stream: p.Stream, Start: total, End: total + end - start})
+			d.batch.Runs = append(d.batch.Runs, scan.BatchRun{Stream: p.Stream, Start: times.rows, End: times.rows + end - start})
 			d.spans = append(d.spans, span{start, end})
-			total += end - start
+			times.runs = append(times.runs, batchRun{start: times.rows, row: start, run: p.Run})
+			times.rows += end - start
 		}
 	}
-	if total == 0 {
-		return
-	}
-	if first, end := d.spans[0].start, d.spans[len(d.spans)-1].end; end-first == total {
-		d.batch.Timestamps = all[first:end:end]
-		return
-	}
-	d.batch.Timestamps = make([]int64, 0, total)
-	for _, s := range d.spans {
-		d.batch.Timestamps = append(d.batch.Timestamps, all[s.start:s.end]...)
+	switch {
+	case times.rows == 0:
+	case q.Seek:
+		d.batch.Times = times
+	default:
+		d.batch.Timestamps = times.Append(make([]int64, 0, times.rows), 0, times.rows)
 	}
 }
 

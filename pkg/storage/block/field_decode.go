@@ -124,14 +124,15 @@ func (d *decoder) limit(n int, oldest bool) {
 	sure := func(row int) bool {
 		return (b.Selected == nil || b.Selected.Get(row)) && (b.Answer == nil || b.Answer.Unsure == nil || !b.Answer.Unsure.Get(row))
 	}
-	if rows <= n {
+	if rows <= n || b.Selected != nil && b.Selected.Count() <= n {
 		return
 	}
+	times := b.AllTimes()
 	// A heap of the times to keep, the first to give way on top.
 	worse := func(a, b int64) bool { return a < b != oldest && a != b }
 	keep := make([]int64, 0, n)
 	for row := range rows {
-		ts := b.Timestamps[row]
+		ts := times[row]
 		if len(keep) == n && !worse(keep[0], ts) || !sure(row) {
 			continue
 		}
@@ -174,7 +175,7 @@ func (d *decoder) limit(n int, oldest bool) {
 		b.Selected = scan.NewBitset(rows, true)
 	}
 	for row := b.Selected.Next(0); row < rows; row = b.Selected.Next(row + 1) {
-		if worse(b.Timestamps[row], keep[0]) && sure(row) {
+		if worse(times[row], keep[0]) && sure(row) {
 			b.Selected.Clear(row)
 		}
 	}

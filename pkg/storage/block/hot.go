@@ -43,7 +43,7 @@ const (
 type hotColumn struct {
 	key   hotKey
 	data  []byte
-	times []int64
+	times *packedTimes
 	sizes []uint32
 }
 
@@ -54,7 +54,11 @@ const hotItem = 200
 const hotTurns = 8
 
 func (c *hotColumn) bytes() int64 {
-	return int64(cap(c.data)) + 8*int64(cap(c.times)) + 4*int64(cap(c.sizes)) + hotItem
+	n := int64(cap(c.data)) + 4*int64(cap(c.sizes)) + hotItem
+	if c.times != nil {
+		n += c.times.bytes()
+	}
+	return n
 }
 
 // NewHot returns a Hot that takes so many bytes of memory at most.

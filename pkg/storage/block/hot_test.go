@@ -83,13 +83,19 @@ func decodeBoth(rnd *rand.Rand, enc *Encoded, hot *Block) error {
 		return err
 	}
 	read := bytes.Clone(enc.Data)
-	got, err := hot.Decode(Bytes(read), enc.Runs, q)
+	seek := *q
+	seek.Seek = rnd.IntN(2) == 0
+	got, err := hot.Decode(Bytes(read), enc.Runs, &seek)
 	if err != nil {
 		return err
 	}
 	for i := range read {
 		read[i] = 0xaa // the buffer is another block's now
 	}
+	if got.Times != nil && !seek.Seek {
+		return fmt.Errorf("%+v: times that nobody wanted", q)
+	}
+	got.Timestamps, got.Times = got.AllTimes(), nil
 	for _, b := range []*scan.Batch{want, got} {
 		b.ReadBytes, b.DecodedBytes = 0, 0
 	}

@@ -496,8 +496,16 @@ func (v *values) resolveTimes() error {
 
 // blockTimes returns the timestamps of all rows of the block.
 func (d *decoder) blockTimes() ([]int64, error) {
-	if all, err := d.keptTimes(); all != nil || err != nil {
-		return all, err
+	if d.allTimes != nil {
+		return d.allTimes, nil
+	}
+	packed, err := d.keptTimes()
+	if err != nil {
+		return nil, err
+	}
+	if packed != nil {
+		d.allTimes = packed.appendRows(make([]int64, 0, d.rows), 0, d.rows)
+		return d.allTimes, nil
 	}
 	data, err := d.f.bytes(&d.timestamps, nil)
 	if err != nil {
@@ -507,28 +515,29 @@ func (d *decoder) blockTimes() ([]int64, error) {
 	return d.allTimes, err
 }
 
-// keptTimes returns the same if they are at hand or going to be kept, and nil if not.
-func (d *decoder) keptTimes() ([]int64, error) {
-	if d.allTimes != nil {
-		return d.allTimes, nil
-	}
+// keptTimes returns the timestamps that are kept or going to be, and nil if they are not.
+func (d *decoder) keptTimes() (*packedTimes, error) {
 	if kept, ok := d.hotColumn(hotTimes); ok {
-		d.allTimes = kept.times
-		return d.allTimes, nil
+		return kept.times, nil
 	}
-	if !d.takes(8 * d.rows) {
+	if d.isHot(d.timestamps.off()) || !d.takes(d.packedTimesBytes(len(d.runs))) {
 		return nil, nil
 	}
-	data, err := d.f.fresh(&d.timestamps, nil)
+	// Their own memory, with room for what they put behind.
+	data, err := d.f.fresh(&d.timestamps, make([]byte, 0, d.timestamps.raw()+timesPadding))
 	if err != nil {
 		return nil, err
 	}
-	times, err := d.readTimes(data)
-	if err != nil {
-		return nil, err
+	if d.timestamps.place != placeFrame {
+		data = append(make([]byte, 0, len(data)+timesPadding), data...)
 	}
-	d.keep(hotTimes, hotColumn{times: times})
-	d.allTimes = times
+	d.batch.DecodedBytes += int64(d.timestamps.raw())
+	times := newPackedTimes(data, d.rows, d.runs)
+	if times == nil {
+		d.keep(d.timestamps.off(), hotColumn{data: data})
+	} else {
+		d.keep(hotTimes, hotColumn{times: times})
+	}
 	return times, nil
 }
 

@@ -102,6 +102,7 @@ func (s *snapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch
 		Shapes:   want.Shapes,
 		Limit:    want.Limit,
 		Oldest:   want.Oldest,
+		Seek:     want.Seek,
 	})
 }
 
