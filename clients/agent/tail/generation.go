@@ -79,6 +79,15 @@ func (g *generation) open() error {
 	return nil
 }
 
+// firstBytes is what the file's prefix is now.
+func (g *generation) firstBytes() prefix {
+	if g.file != nil {
+		return prefixOf(g.file, g.prefix.bytes)
+	}
+	at := sibling{name: g.name, id: g.id, format: g.format}
+	return at.prefix(g.prefix.bytes)
+}
+
 func (g *generation) close() {
 	if g.inflated != nil {
 		_ = g.inflated.Close()

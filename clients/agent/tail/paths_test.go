@@ -22,6 +22,17 @@ func (h *history) file(name, style string) *logFile {
 	return &logFile{h: h, path: filepath.Join(h.logs, name), style: style}
 }
 
+// fixed writes one line.
+func (l *logFile) fixed(line string) {
+	l.lines = append(l.lines, line)
+	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	l.h.check(err)
+	_, err = f.WriteString(line + "\n")
+	l.h.check(err)
+	l.h.check(f.Close())
+	l.stamp(l.path)
+}
+
 // turns lets the agent go on for a while, with a scan in each turn.
 func (h *history) turns(n int) {
 	for range n {
@@ -173,6 +184,27 @@ func TestNoWayToReadTwice(t *testing.T) {
 			h.restart(true)
 			second.write(20)
 			return []*logFile{first, second}
+		}},
+		{"an inode is used again at once by a file that is as long", "*.log", func(h *history) []*logFile {
+			var logs []*logFile
+			for i := range 4 {
+				l := h.file("a.log", "")
+				_ = os.Remove(l.path)
+				l.fixed(fmt.Sprintf("line of %d", i))
+				h.turns(3)
+				logs = append(logs, l)
+			}
+			return logs
+		}},
+		{"a file is truncated and filled to where it was", "*.log", func(h *history) []*logFile {
+			l := h.file("a.log", "copytruncate")
+			for i := range 4 {
+				l.fixed(fmt.Sprintf("line of %d", i))
+				h.turns(3)
+				l.rotate(func() {})
+			}
+			l.fixed("line of 4")
+			return []*logFile{l}
 		}},
 		{"an empty file is known, and its inode is used again", "*.log", func(h *history) []*logFile {
 			l := h.file("a.log", "")

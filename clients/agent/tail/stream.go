@@ -131,6 +131,16 @@ func (s *stream) found(id identity, now time.Time) {
 		s.truncate(g, now)
 		s.begin(id, now)
 		return
+	case g.format == Plain && id.size == g.next && id.modified != g.id.modified:
+		// What was emptied, or removed and made anew, may be just as long.
+		switch p := g.firstBytes(); {
+		case p.bytes < 0:
+			return // it has another name by now
+		case p != g.prefix:
+			s.truncate(g, now)
+			s.begin(id, now)
+			return
+		}
 	}
 	g.id = id
 	// A file with something to read is held open, so that it can be read even
