@@ -25,6 +25,9 @@ type Options struct {
 	// JournalBytes is how long the journal grows before the positions are saved
 	// to shorten it. The default is 8 MiB.
 	JournalBytes int64
+	// QueueBytes bounds the queue that each of several clients has on disk, see
+	// [Queue]; 0 is for none.
+	QueueBytes int64
 }
 
 const defaultJournalBytes = 8 << 20
@@ -38,6 +41,8 @@ type Book struct {
 	lock   io.Closer
 	full   chan struct{}
 	dirty  atomic.Bool
+	queues []*Queue // by client; nil for none
+	stray  []string
 
 	saving sync.Mutex // held by whoever saves
 
@@ -45,6 +50,7 @@ type Book struct {
 	generation uint64     // of the journal file that is written
 	journal    vfs.File   // nil when none could be made
 	journaled  int64      // bytes in it
+	synced     int64      // those that are on the disk for sure
 	broken     error      // why the journal is not written to
 	lastTrack  uint64
 	lastFlight uint64
@@ -102,6 +108,12 @@ func (b *Book) open() error {
 	if err := b.load(); err != nil {
 		return err
 	}
+	b.queues = make([]*Queue, len(b.opts.Clients))
+	if !b.opts.ReadOnly {
+		if err := b.openQueues(); err != nil {
+			return err
+		}
+	}
 	for _, t := range b.tracks {
 		t.setKnown()
 	}
@@ -149,6 +161,11 @@ func (b *Book) Close() error {
 	if b.journal != nil {
 		err = errors.Join(err, b.journal.Close())
 		b.journal = nil
+	}
+	for _, q := range b.queues {
+		if q != nil {
+			err = errors.Join(err, q.close())
+		}
 	}
 	return errors.Join(err, b.unlock())
 }

@@ -131,7 +131,7 @@ func history(t *testing.T, seed uint64) {
 	next := [2]map[string]int64{{}, {}}
 	for range 6 {
 		faulty := vfs.NewFaulty(mem, nil)
-		b, err := position.Open(faulty, file, position.NewLedger(clients...), position.Options{Clients: clients, JournalBytes: 1 << 10})
+		b, err := position.Open(faulty, file, position.NewLedger(clients...), position.Options{Clients: clients, JournalBytes: 1 << 10, QueueBytes: 1 << 20})
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -146,7 +146,18 @@ func history(t *testing.T, seed uint64) {
 		}
 		left := map[string]bool{}
 		for c := range clients {
-			for _, f := range b.InFlight(c) {
+			flights := b.InFlight(c)
+			for {
+				f, _, err := b.Queue(c).Take(position.EarlierLane)
+				if err != nil {
+					t.Fatalf("seed %d: %v", seed, err)
+				}
+				if f == nil {
+					break
+				}
+				flights = append(flights, f)
+			}
+			for _, f := range flights {
 				left[fmt.Sprint(c, string(f.Body))] = true
 				for _, s := range batches[c] {
 					if s.body == string(f.Body) {
@@ -196,10 +207,27 @@ func history(t *testing.T, seed uint64) {
 					s.parts[path] = rs
 					f.Parts = append(f.Parts, position.Part{Track: tracks[path], Lines: 1, Ranges: rs})
 				}
-				b.Begin(f)
 				batches[c] = append(batches[c], s)
+				if rnd.IntN(2) == 0 {
+					if err := b.Queue(c).Append(f, 0); err != nil {
+						t.Fatalf("seed %d: %v", seed, err)
+					}
+					continue
+				}
+				b.Begin(f)
 				open[c] = append(open[c], f)
-			case 2, 3:
+			case 2:
+				f, lines, err := b.Queue(c).Take(0)
+				if err != nil {
+					t.Fatalf("seed %d: %v", seed, err)
+				}
+				if f != nil {
+					if f.Lines() != lines || lines != int64(len(f.Parts)) {
+						t.Fatalf("seed %d: a batch of %d lines has %d parts", seed, lines, len(f.Parts))
+					}
+					open[c] = append(open[c], f)
+				}
+			case 3:
 				if n := len(open[c]); n > 0 {
 					i := rnd.IntN(n)
 					f := open[c][i]

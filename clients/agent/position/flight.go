@@ -30,10 +30,15 @@ type Flight struct {
 
 	book   *Book
 	number uint64
+	queue  *Queue // that the batch came from, or nil
+	slot   slot
 }
 
 // Lines is how many lines of sources the batch stands for.
 func (f *Flight) Lines() int64 {
+	if f.queue != nil {
+		return f.slot.lines // some of its tracks may be gone
+	}
 	n := int64(0)
 	for i := range f.Parts {
 		n += f.Parts[i].Lines
@@ -65,12 +70,20 @@ func (b *Book) record(f *Flight) {
 		}
 	}
 	b.append(func(dst []byte) []byte { return appendFlight(dst, f) })
-	if b.journal == nil || b.opts.NoSync {
+	b.syncJournal()
+}
+
+// syncJournal has what was appended reach the disk, where that is asked for. Call
+// with b.mu held.
+func (b *Book) syncJournal() {
+	if b.journal == nil || b.opts.NoSync || b.synced == b.journaled {
 		return
 	}
 	if err := b.journal.Sync(); err != nil {
 		b.breakJournal(err)
+		return
 	}
+	b.synced = b.journaled
 }
 
 // describe has the journal say what a track is, unless it does. Call with b.mu
@@ -96,8 +109,12 @@ func (f *Flight) Done() {
 	if b.opts.ReadOnly {
 		return
 	}
-	delete(b.flights, f.number)
 	b.dirty.Store(true)
+	if f.queue != nil {
+		f.queue.end(f.slot)
+		return
+	}
+	delete(b.flights, f.number)
 	b.append(func(dst []byte) []byte {
 		dst = binary.AppendUvarint(append(dst, 'D'), uint64(f.Client))
 		return binary.AppendUvarint(dst, f.number)
@@ -125,9 +142,7 @@ func (b *Book) append(build func(dst []byte) []byte) {
 	}
 	frame := build(append(b.buf[:0], make([]byte, frameHead)...))
 	b.buf = frame[:0]
-	payload := frame[frameHead:]
-	binary.LittleEndian.PutUint32(frame, uint32(len(payload)))
-	binary.LittleEndian.PutUint32(frame[4:], encbuf.Checksum(payload))
+	fillHead(frame)
 	if _, err := b.journal.Write(frame); err != nil {
 		b.breakJournal(err)
 		return
@@ -155,6 +170,29 @@ func (b *Book) breakJournal(err error) {
 // frameHead is the length and the checksum before a payload.
 const frameHead = 8
 
+// fillHead completes a frame whose payload is there.
+func fillHead(frame []byte) {
+	payload := frame[frameHead:]
+	binary.LittleEndian.PutUint32(frame, uint32(len(payload)))
+	binary.LittleEndian.PutUint32(frame[4:], encbuf.Checksum(payload))
+}
+
+// eachFrame calls fn for each frame of a file, up to the first that is not whole.
+// Payloads are not empty.
+func eachFrame(text []byte, fn func(at int64, payload []byte)) {
+	for at := int64(0); len(text) >= frameHead; {
+		n := binary.LittleEndian.Uint32(text)
+		sum := binary.LittleEndian.Uint32(text[4:])
+		text = text[frameHead:]
+		if uint64(n) > uint64(len(text)) || n == 0 || encbuf.Checksum(text[:n]) != sum {
+			return
+		}
+		fn(at, text[:n])
+		text = text[n:]
+		at += frameHead + int64(n)
+	}
+}
+
 func (b *Book) journalName(generation uint64) string {
 	return b.file + ".journal-" + strconv.FormatUint(generation, 10)
 }
@@ -170,7 +208,7 @@ func (b *Book) beginJournal() error {
 		b.old = append(b.old, b.generation)
 	}
 	b.generation++
-	b.journaled, b.broken = 0, nil
+	b.journaled, b.synced, b.broken = 0, 0, nil
 	f, err := b.fs.Create(b.journalName(b.generation))
 	if err != nil {
 		b.broken = fmt.Errorf("begin journal of positions: %w", err)

@@ -13,6 +13,9 @@ import (
 //	Read + Recovered = Dropped + Handed + those that stages hold
 //	Handed of each client = Acknowledged + Dropped + Repeated + those that wait
 //
+// Lines that are put off for a client were not handed to it: they are read again
+// for it.
+//
 // Lines that an entry was joined of count one by one. A Ledger may be used by
 // any number of goroutines.
 type Ledger struct {
@@ -31,6 +34,8 @@ type ClientLedger struct {
 	Sent         atomic.Int64 // lines of requests that were made, counted at the first try
 	Acknowledged atomic.Int64
 	Repeated     atomic.Int64 // lines not sent again, since the server has them
+	PutOff       atomic.Int64 // lines that are read again for this client later
+	TakenOver    atomic.Int64 // lines handed to it that an earlier process read
 
 	mu      sync.Mutex
 	dropped map[string]int64

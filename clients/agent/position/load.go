@@ -2,7 +2,6 @@ package position
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -260,16 +259,7 @@ type replay struct {
 // file applies the frames of one file, up to the first that is not whole.
 func (r *replay) file(text []byte) {
 	r.clients, r.saved = nil, nil
-	for len(text) >= frameHead {
-		n := binary.LittleEndian.Uint32(text)
-		sum := binary.LittleEndian.Uint32(text[4:])
-		text = text[frameHead:]
-		if uint64(n) > uint64(len(text)) || n == 0 || encbuf.Checksum(text[:n]) != sum {
-			return
-		}
-		r.frame(text[:n])
-		text = text[n:]
-	}
+	eachFrame(text, func(_ int64, payload []byte) { r.frame(payload) })
 }
 
 func (r *replay) frame(p []byte) {
@@ -312,12 +302,28 @@ func (r *replay) client(n uint64) int {
 }
 
 func (r *replay) begin(d *encbuf.Decoder) {
-	f := &Flight{book: r.book, Client: r.client(d.Uvarint()), number: d.Uvarint()}
+	f, ok := r.book.decodeFlight(d)
+	if !ok {
+		return
+	}
+	f.Client = r.client(uint64(f.Client))
+	r.book.lastFlight = max(r.book.lastFlight, f.number)
+	if f.Client >= 0 {
+		r.flights[f.number] = f
+	}
+}
+
+// decodeFlight reads a batch. Its client is the number in the process that wrote
+// it. Parts of tracks that are gone are left out. Call with b.mu held, or alone.
+func (b *Book) decodeFlight(d *encbuf.Decoder) (*Flight, bool) {
+	client := d.Uvarint()
+	f := &Flight{book: b, Client: int(min(client, math.MaxInt32)), number: d.Uvarint()}
 	f.Tenant = strings.Clone(d.String())
 	f.Entries, f.Bytes = int64(d.Uvarint()), int64(d.Uvarint())
 	f.Parts = make([]Part, 0, d.Count(1<<24, 3))
 	for range cap(f.Parts) {
-		t := r.book.tracks[d.Uvarint()]
+		id := d.Uvarint()
+		t := b.tracks[id]
 		part := Part{Track: t, Lines: int64(d.Uvarint())}
 		part.Ranges = make([]Range, d.Count(1<<24, 2))
 		last := int64(0)
@@ -326,19 +332,20 @@ func (r *replay) begin(d *encbuf.Decoder) {
 			last = start + int64(d.Uvarint())
 			part.Ranges[i] = Range{start, last}
 			if start < 0 || last < start {
-				return
+				return nil, false
 			}
 		}
-		// A track that is gone was forgotten, or another program's offsets rule.
-		if t != nil && d.Err() == nil {
+		if d.Err() != nil {
+			return nil, false
+		}
+		// A track that is gone was forgotten, or another program's offsets rule. Its
+		// number must not become another's while a batch speaks of it.
+		if b.lastTrack = max(b.lastTrack, min(id, math.MaxInt64)); t != nil {
 			f.Parts = append(f.Parts, part)
 		}
 	}
 	f.Body = slices.Clone(d.Rest())
-	r.book.lastFlight = max(r.book.lastFlight, f.number)
-	if d.Err() == nil && f.Client >= 0 {
-		r.flights[f.number] = f
-	}
+	return f, d.Err() == nil
 }
 
 // finish leaves what no frame ended for the clients to send again.

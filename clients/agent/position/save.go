@@ -86,6 +86,12 @@ func (b *Book) Save() error {
 	b.saving.Lock()
 	defer b.saving.Unlock()
 	b.mu.Lock()
+	done := make([][]*queueFile, len(b.queues))
+	for i, q := range b.queues {
+		if q != nil {
+			done[i] = q.finished()
+		}
+	}
 	text := b.render(b.generation + 1)
 	broken := b.beginJournal()
 	old := b.old
@@ -107,6 +113,11 @@ func (b *Book) Save() error {
 	b.mu.Lock()
 	b.old = b.old[len(old):]
 	b.mu.Unlock()
+	for i, q := range b.queues {
+		if q != nil {
+			broken = errors.Join(broken, q.remove(done[i]))
+		}
+	}
 	return broken
 }
 

@@ -52,6 +52,10 @@ func NewTrack(l *Ledger) *Track {
 	return &Track{ledger: l, settled: make([]Set, n), inFlight: make([]Set, n), acked: make([]int64, n)}
 }
 
+// Lasts reports whether a book saves the track, so that what is not settled of it
+// is read again after the next start.
+func (t *Track) Lasts() bool { return t.id != 0 }
+
 // Ledger is where the track's lines are counted together with all others.
 func (t *Track) Ledger() *Ledger { return t.ledger }
 
