@@ -163,6 +163,12 @@ func (a *Agent) runOnce(ctx, stopping context.Context) (again bool, err error) {
 		select {
 		case err := <-ended:
 			return false, err
+		case <-in.behind:
+			cancel()
+			if err := <-ended; err != nil {
+				return false, err
+			}
+			return ctx.Err() == nil, nil
 		case answer := <-a.reloads:
 			next, err := loaded.Again()
 			if err == nil {

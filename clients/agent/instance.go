@@ -41,6 +41,8 @@ type instance struct {
 	sources   []entry.Source
 	buffers   []runningBuffer
 	saved     string // what was last said of trouble with positions
+	// behind receives when a client that was behind needs sources read again.
+	behind chan struct{}
 
 	mu    sync.Mutex
 	found map[string][]discover.Target // by job
@@ -50,6 +52,7 @@ func (a *Agent) newInstance(loaded *config.Loaded) (*instance, error) {
 	in := &instance{
 		a: a, loaded: loaded, cfg: &loaded.Config, reg: prometheus.NewRegistry(),
 		pipelines: map[string]*stage.Pipeline{}, found: map[string][]discover.Target{},
+		behind: make(chan struct{}, 1),
 	}
 	if err := in.build(); err != nil {
 		return nil, errors.Join(err, in.close())
@@ -75,9 +78,13 @@ func (in *instance) build() error {
 	in.book, err = position.Open(vfs.OS, in.cfg.Positions.Filename, in.ledger, position.Options{
 		Clients: names, IgnoreInvalid: in.cfg.Positions.IgnoreInvalidYAML,
 		ReadOnly: flags.DryRun || flags.Stdin, NoSync: !in.cfg.Positions.JournalSync,
+		QueueBytes: in.cfg.Target.QueueBytes,
 	})
 	if err != nil {
 		return err
+	}
+	for _, dir := range in.book.StrayQueues() {
+		level.Error(in.a.logger).Log("msg", "batches wait on disk for a client that is not configured: give it its name back, or remove the folder", "folder", dir)
 	}
 	if err := in.buildSink(names); err != nil {
 		return err
@@ -117,18 +124,20 @@ func (in *instance) buildSink(names []string) error {
 		in.sink = &dryRun{to: in.a.stdout, ledger: in.ledger}
 		return nil
 	}
+	var clients []*send.Client
 	for i := range names {
 		c, err := send.New(in.cfg.Clients[i], i, in.book, in.a.logger, in.a.shared.send)
 		if err != nil {
 			return err
 		}
-		in.clients = append(in.clients, c)
+		clients = append(clients, c)
 		retries := "no end: files are not read further while a server is away"
 		if m := in.cfg.Clients[i].Backoff.MaxRetries; m > 0 {
 			retries = fmt.Sprintf("%d, then the batch is dropped", m)
 		}
 		level.Info(in.a.logger).Log("msg", "entries are pushed", "client", c.Name(), "url", in.cfg.Clients[i].URL.Redacted(), "retries", retries)
 	}
+	in.clients = send.NewFan(clients...)
 	in.sink = send.NewGate(in.cfg.Limits, in.clients, func(reason string) { in.a.shared.stages.Drop(reason, 1) })
 	return nil
 }
@@ -148,6 +157,7 @@ func (in *instance) run(ctx, stopping context.Context) error {
 	defer stopSaver()
 	for _, c := range in.clients {
 		clients.Go(func() { c.Run(clientsCtx, stopping) })
+		clients.Go(func() { in.catchUp(clientsCtx, c) })
 	}
 	saver.Go(func() { in.saves(saverCtx) })
 
@@ -198,6 +208,20 @@ func (in *instance) startSources(ctx context.Context, wg *sync.WaitGroup) {
 				level.Error(in.a.logger).Log("msg", "targets are not discovered", "err", err)
 			}
 		})
+	}
+}
+
+// catchUp waits until a client can be given what was put off for it.
+func (in *instance) catchUp(ctx context.Context, c *send.Client) {
+	select {
+	case <-c.Behind():
+	case <-ctx.Done():
+		return
+	}
+	level.Info(in.a.logger).Log("msg", "files are read again for a client that was away", "client", c.Name())
+	select {
+	case in.behind <- struct{}{}:
+	default:
 	}
 }
 

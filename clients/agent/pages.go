@@ -51,6 +51,7 @@ type ledgerView struct {
 
 type clientView struct {
 	Name                                 string
+	TakenOver, PutOff                    int64
 	Handed, Sent, Acknowledged, Repeated int64
 	Waiting                              int64
 	Dropped                              map[string]int64
@@ -62,7 +63,7 @@ func viewLedger(l *position.Ledger) ledgerView {
 		c := l.Client(i)
 		// What ends is read before what begins, so that nothing ends before it began.
 		cv := clientView{Name: c.Name, Dropped: c.Dropped(), Acknowledged: c.Acknowledged.Load(), Repeated: c.Repeated.Load(), Sent: c.Sent.Load()}
-		cv.Handed = c.Handed.Load()
+		cv.Handed, cv.TakenOver, cv.PutOff = c.Handed.Load(), c.TakenOver.Load(), c.PutOff.Load()
 		cv.Waiting = cv.Handed - cv.Acknowledged - cv.Repeated
 		for _, n := range cv.Dropped {
 			cv.Waiting -= n

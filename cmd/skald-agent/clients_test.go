@@ -3,6 +3,7 @@ package main_test
 import (
 	"encoding/pem"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -73,6 +74,71 @@ clients:
 		for stream, got := range r.streams {
 			if len(got) != 5 || !strings.Contains(stream, name) {
 				t.Errorf("stream %s has %d entries, want 5 and %s", stream, len(got), name)
+			}
+		}
+	}
+}
+
+// TestClientAwayForLong has a server that is away until its client's queue on disk
+// is full as well: the other gets everything meanwhile, a file that was rotated
+// included, and the one that was away gets every line once, in order, in the end.
+func TestClientAwayForLong(t *testing.T) {
+	dir, good, bad := t.TempDir(), newReceiver(t), newReceiver(t)
+	bad.answer = func(int) (int, bool) { return http.StatusServiceUnavailable, false }
+	agent, pages, _ := run(t, dir, fmt.Sprintf(`
+clients:
+  - {url: "%s/push", name: good, batchwait: 10ms, batchsize: 50000}
+  - {url: "%s/push", name: bad, batchwait: 10ms, batchsize: 50000, backoff_config: {min_period: 10ms, max_period: 50ms}}
+`, good.URL, bad.URL)+strings.Replace(oneJob, "*.log", "a.log", 1))
+	// The smallest queue there may be; what is written does not compress.
+	agent.await("started", func() bool { status, _ := get(pages + "/config"); return status == http.StatusOK })
+	agent.stop()
+	agent.args = append(agent.args, "-target.queue-bytes=1048576")
+	agent.start()
+	name := filepath.Join(dir, "a.log")
+	f, err := os.Create(name)
+	check(t, err)
+	rnd := rand.New(rand.NewPCG(1, 8))
+	const lines = 8000
+	for i := range lines {
+		b := make([]byte, 300)
+		for j := range b {
+			b[j] = byte('!' + rnd.IntN(94))
+		}
+		_, err := fmt.Fprintf(f, "%05d %s\n", i, b)
+		check(t, err)
+		if i == lines/2 {
+			agent.await("sent to the good one", func() bool { return good.lines() == i+1 })
+			check(t, f.Close())
+			check(t, os.Rename(name, name+".1"))
+			f, err = os.Create(name)
+			check(t, err)
+		}
+	}
+	check(t, f.Close())
+	agent.await("sent to the good one", func() bool { return good.lines() == lines })
+	if n := bad.lines(); n != 0 {
+		t.Errorf("%d lines came where none were taken", n)
+	}
+	if _, page := get(pages + "/targets"); !strings.Contains(page, "<th>Put off</th>") {
+		t.Errorf("the page does not say what is put off")
+	}
+	agent.await("behind", func() bool { return strings.Contains(agent.log.String(), "the client's queue is full") })
+	bad.mu.Lock()
+	bad.answer = nil
+	bad.mu.Unlock()
+	agent.await("caught up", func() bool { return bad.lines() == lines })
+	agent.stop()
+	for _, r := range []*receiver{good, bad} {
+		for stream, got := range r.streams {
+			if len(got) != lines {
+				t.Errorf("stream %s has %d entries, want %d", stream, len(got), lines)
+			}
+			for i, e := range got {
+				if e.line[:5] != fmt.Sprintf("%05d", i) {
+					t.Errorf("entry %d of %s is %s", i, stream, e.line[:5])
+					break
+				}
 			}
 		}
 	}

@@ -69,12 +69,12 @@ func (o *outage) metric(name string) float64 { return metrics(o.pages + "/metric
 func TestServerAway(t *testing.T) {
 	o := newOutage(t)
 	o.set(func(int) (int, bool) { return http.StatusServiceUnavailable, false })
-	o.write(60_000)
+	o.write(150_000)
 	o.agent.start()
 	o.agent.await("full", func() bool {
 		return o.metric("promtail_batch_retries_total") > 3
 	})
-	if read := o.metric("promtail_read_lines_total"); read >= 60_000 {
+	if read := o.metric("promtail_read_lines_total"); read >= 150_000 {
 		t.Errorf("%v lines were read while nothing could be sent", read)
 	}
 	o.set(nil)

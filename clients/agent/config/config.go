@@ -64,6 +64,9 @@ type TargetConfig struct {
 	Unserved string `yaml:"unserved"`
 	// BufferBytes is how much is kept on disk for each source that cannot wait.
 	BufferBytes int64 `yaml:"buffer_bytes"`
+	// QueueBytes is how much is kept on disk for each of several clients that
+	// cannot take it yet.
+	QueueBytes int64 `yaml:"queue_bytes"`
 }
 
 // WAL is the block wal. The agent's journal does what it is for.
@@ -152,7 +155,7 @@ type Decompression struct {
 func Default() Config {
 	c := Config{
 		Positions: Positions{Filename: "/var/log/positions.yaml", SyncPeriod: 10 * time.Second},
-		Target:    TargetConfig{SyncPeriod: 10 * time.Second, Unserved: Ignore, BufferBytes: 256 << 20},
+		Target:    TargetConfig{SyncPeriod: 10 * time.Second, Unserved: Ignore, BufferBytes: 256 << 20, QueueBytes: 256 << 20},
 		Limits:    send.LimitsConfig{ReadlineRate: 10_000, ReadlineBurst: 10_000, ReadlineRateDrop: true},
 	}
 	c.Global.FileWatch = FileWatch{MinPollFrequency: 250 * time.Millisecond, MaxPollFrequency: 250 * time.Millisecond}
@@ -186,6 +189,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("target_config: unserved is %q: use %s or %s", c.Target.Unserved, Ignore, Refuse)
 	case c.Target.BufferBytes < 1<<20:
 		return fmt.Errorf("target_config: buffer_bytes is %d: give at least 1048576", c.Target.BufferBytes)
+	case c.Target.QueueBytes < 1<<20:
+		return fmt.Errorf("target_config: queue_bytes is %d: give at least 1048576", c.Target.QueueBytes)
 	case c.Global.FileWatch.MinPollFrequency <= 0:
 		return fmt.Errorf("global: file_watch_config: min_poll_frequency is %s: give a time above 0", c.Global.FileWatch.MinPollFrequency)
 	}

@@ -54,6 +54,7 @@ clients.external_labels: effect
 clients.backoff_config.min_period: effect
 clients.backoff_config.max_period: effect
 clients.backoff_config.max_retries: effect
+clients.max_in_flight: effect
 clients.drop_rate_limited_batches: effect
 positions.filename: effect
 positions.sync_period: effect
@@ -99,6 +100,7 @@ target_config.sync_period: effect
 target_config.stdin: effect
 target_config.unserved: effect
 target_config.buffer_bytes: effect
+target_config.queue_bytes: effect
 limits_config.readline_rate_enabled: effect
 limits_config.readline_rate: effect
 limits_config.readline_burst: effect

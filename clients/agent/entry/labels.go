@@ -19,7 +19,8 @@ const maxDerived = 256
 // equal labels, and labels reached by the same changes from the same origin are
 // mostly the same pointer.
 type Labels struct {
-	all labels.Labels
+	all    labels.Labels
+	family uint64
 
 	once   sync.Once
 	public labels.Labels
@@ -31,7 +32,11 @@ type Labels struct {
 }
 
 // NewLabels returns the origin of a family of labels.
-func NewLabels(ls labels.Labels) *Labels { return &Labels{all: ls} }
+func NewLabels(ls labels.Labels) *Labels { return &Labels{all: ls, family: ls.Hash()} }
+
+// Family is the same number for all labels that were made by changes of equal
+// origins: what one source reads has one family, whatever stages make of it.
+func (l *Labels) Family() uint64 { return l.family }
 
 // Get returns the value of a label, or nothing.
 func (l *Labels) Get(name string) string { return l.all.Get(name) }
@@ -57,7 +62,7 @@ func (l *Labels) With(name, value string) *Labels {
 	key = labels.Label{Name: strings.Clone(name), Value: strings.Clone(value)}
 	b := labels.NewBuilder(l.all)
 	b.Set(key.Name, key.Value)
-	d := NewLabels(b.Labels())
+	d := &Labels{all: b.Labels(), family: l.family}
 	if l.derived == nil {
 		l.derived = map[labels.Label]*Labels{}
 	}

@@ -5,6 +5,7 @@
 //	Set     a set of offsets: all below one, and ranges above
 //	Book    all tracks, and the files that they are saved in
 //	Flight  a batch on its way to a server
+//	Queue   batches of one client that wait on disk
 //	Ledger  what became of all lines
 //
 // # What is on disk

@@ -41,6 +41,7 @@ type Queue struct {
 	batches uint64   // number of the latest batch
 	bytes   int64    // of all files
 	waiting map[int][]slot
+	left    map[int]int // by lane: batches that are not done with
 }
 
 // EarlierLane is where batches wait that an earlier process left.
@@ -58,6 +59,7 @@ type slot struct {
 	at     int64 // of its frame
 	number uint64
 	lines  int64
+	lane   int
 }
 
 // Queue returns the queue of a client, or nil when it has none.
@@ -74,7 +76,7 @@ func (b *Book) openQueues() error {
 	b.queues = make([]*Queue, len(b.opts.Clients))
 	known := map[string]bool{}
 	for i, name := range b.opts.Clients {
-		q := &Queue{book: b, client: i, dir: b.queueDir(name), waiting: map[int][]slot{}}
+		q := &Queue{book: b, client: i, dir: b.queueDir(name), waiting: map[int][]slot{}, left: map[int]int{}}
 		known[filepath.Base(q.dir)] = true
 		if len(b.opts.Clients) > 1 {
 			q.limit = b.opts.QueueBytes
@@ -134,7 +136,7 @@ func (q *Queue) open() error {
 			case 'B':
 				if fl, ok := q.book.decodeFlight(&d); ok {
 					q.batches = max(q.batches, fl.number)
-					left[fl.number] = slot{f, at, fl.number, fl.Lines()}
+					left[fl.number] = slot{f, at, fl.number, fl.Lines(), EarlierLane}
 					parts[fl.number] = fl.Parts
 				}
 			case 'D':
@@ -154,6 +156,7 @@ func (q *Queue) open() error {
 	for _, n := range sortedNumbers(left) {
 		s := left[n]
 		s.file.left++
+		q.left[EarlierLane]++
 		q.waiting[EarlierLane] = append(q.waiting[EarlierLane], s)
 		for _, p := range parts[n] {
 			p.Track.inFlight[q.client].Add(p.Ranges...)
@@ -180,19 +183,19 @@ func (q *Queue) Bytes() int64 {
 	return q.bytes
 }
 
-// Waiting is how many batches wait in a lane.
-func (q *Queue) Waiting(lane int) int {
+// Left is how many batches of a lane are not done with.
+func (q *Queue) Left(lane int) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.waiting[lane])
+	return q.left[lane]
 }
 
-// Empty reports whether nothing waits in any lane.
+// Empty reports whether all batches are done with.
 func (q *Queue) Empty() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, w := range q.waiting {
-		if len(w) > 0 {
+	for _, n := range q.left {
+		if n > 0 {
 			return false
 		}
 	}
@@ -213,7 +216,8 @@ func (q *Queue) Append(f *Flight, lane int) error {
 	}
 	file := q.files[len(q.files)-1]
 	file.left++
-	q.waiting[lane] = append(q.waiting[lane], slot{file, at, f.number, f.Lines()})
+	q.waiting[lane] = append(q.waiting[lane], slot{file, at, f.number, f.Lines(), lane})
+	q.left[lane]++
 	return nil
 }
 
@@ -339,6 +343,7 @@ func (q *Queue) read(s slot) (*Flight, error) {
 func (q *Queue) end(s slot) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.left[s.lane]--
 	if s.file.left--; s.file.left == 0 {
 		q.book.askForSave() // so that the file goes
 	}

@@ -110,8 +110,8 @@ func TestQueueOfOneClient(t *testing.T) {
 		t.Errorf("stray queues are %s", got)
 	}
 	q := b.Queue(0)
-	if !q.Full() || q.Waiting(position.EarlierLane) != 1 {
-		t.Errorf("full is %v, with %d batches", q.Full(), q.Waiting(position.EarlierLane))
+	if !q.Full() || q.Left(position.EarlierLane) != 1 {
+		t.Errorf("full is %v, with %d batches", q.Full(), q.Left(position.EarlierLane))
 	}
 	fl, _, err := q.Take(position.EarlierLane)
 	if err != nil {

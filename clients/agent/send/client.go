@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
 	"github.com/golang/snappy"
 	"github.com/prometheus/common/config"
 	"github.com/prometheus/prometheus/model/labels"
@@ -20,11 +22,13 @@ import (
 )
 
 const (
-	// held is how much a client holds, in batches: those that wait beside the one
-	// on its way.
-	held = 3
+	// spare is how many batches a client holds beside those on their way.
+	spare = 2
 	// entryCost is what an entry takes beside its bytes: empty lines take room, too.
 	entryCost = 64
+	// patience is how long a client whose server answers may hold back others that
+	// have nothing to do, before what it cannot take goes to disk.
+	patience = time.Second
 )
 
 // A Client pushes entries to one server.
@@ -35,44 +39,55 @@ type Client struct {
 	cfg     Config
 	number  int
 	book    *position.Book
+	disk    *position.Queue // nil: what has no room waits at its source
 	ledger  *position.ClientLedger
 	logger  log.Logger
 	metrics *Metrics
 	http    *http.Client
+	lanes   []*lane
+	behind  chan struct{} // closed when what was put off can be read again
+	others  Fan
+	load    atomic.Int64 // pending, for the others to see
 
-	wake chan struct{} // receives when there may be something to send
-
-	mu      sync.Mutex // guards the fields below
-	open    map[string]*batch
-	queue   []*batch      // closed, the oldest first
-	free    []*batch      // to be used again
-	pending int           // cost of what is open, queued or on its way
-	room    chan struct{} // closed when pending falls
-
-	raw []byte // belongs to the goroutine that encodes
+	mu      sync.Mutex // guards the fields below, and those of lanes
+	free    []*batch   // to be used again
+	pending int        // cost of what is open, queued or on its way
+	failing int        // lanes whose last try failed
+	putOff  bool       // some lines were left for later
+	told    bool       // behind is closed
+	full    time.Time  // since when there was little room; zero: there is enough
+	room    chan struct{}
+	raw     []byte // for batches that go to disk
 }
 
 // New returns the client with a number in the book's list of clients. cfg was
 // validated.
 func New(cfg Config, number int, book *position.Book, logger log.Logger, metrics *Metrics) (*Client, error) {
-	c, err := config.NewClientFromConfig(cfg.HTTP, "skald-agent")
+	h, err := config.NewClientFromConfig(cfg.HTTP, "skald-agent")
 	if err != nil {
 		return nil, fmt.Errorf("client %s: %w", cfg.Name, err)
 	}
 	metrics.prepare(cfg.host())
-	return &Client{
-		cfg: cfg, number: number, book: book, ledger: book.Ledger().Client(number),
+	c := &Client{
+		cfg: cfg, number: number, book: book, disk: book.Queue(number), ledger: book.Ledger().Client(number),
 		logger:  log.With(logger, "component", "client", "client", cfg.Name, "host", cfg.host()),
 		metrics: metrics,
-		http:    c,
-		wake:    make(chan struct{}, 1),
-		open:    map[string]*batch{},
+		http:    h,
+		behind:  make(chan struct{}),
 		room:    make(chan struct{}),
-	}, nil
+	}
+	for i := range max(1, cfg.MaxInFlight) {
+		c.lanes = append(c.lanes, &lane{Client: c, number: i, wake: make(chan struct{}, 1), open: map[string]*batch{}})
+	}
+	return c, nil
 }
 
 // Name is the client's name in logs and metrics.
 func (c *Client) Name() string { return c.cfg.Name }
+
+// Behind is closed when the client has sent all it was given after lines were put
+// off for it: now their sources have to be read again from their positions.
+func (c *Client) Behind() <-chan struct{} { return c.behind }
 
 // Put implements [entry.Sink].
 func (c *Client) Put(ctx context.Context, entries []entry.Entry) error {
@@ -81,17 +96,20 @@ func (c *Client) Put(ctx context.Context, entries []entry.Entry) error {
 	for i := range entries {
 		e := &entries[i]
 		lines := e.Mark.Count()
-		c.ledger.Handed.Add(lines)
 		if c.has(&e.Mark) {
+			c.ledger.Handed.Add(lines)
 			c.ledger.Repeated.Add(lines)
 			continue
 		}
-		for c.pending >= held*c.cfg.BatchSize {
-			if err := c.waitLocked(ctx); err != nil {
-				c.ledger.Handed.Add(-lines)
-				return err
-			}
+		room, err := c.makeRoomLocked(ctx, &e.Mark)
+		if err != nil {
+			return err
 		}
+		if !room {
+			c.ledger.PutOff.Add(lines)
+			continue
+		}
+		c.ledger.Handed.Add(lines)
 		c.addLocked(e)
 	}
 	return nil
@@ -110,29 +128,118 @@ func (c *Client) has(m *entry.Mark) bool {
 	return true
 }
 
-// waitLocked waits, without the lock, until there may be room.
+// lasts reports whether an entry is read again when it is put off.
+func lasts(m *entry.Mark) bool {
+	if m.Track == nil || !m.Track.Lasts() {
+		return false
+	}
+	return !slices.ContainsFunc(m.More, func(o entry.Mark) bool { return !lasts(&o) })
+}
+
+// makeRoomLocked returns true once there is room for an entry: in memory, where
+// need be by moving batches to disk. It returns false when the entry is put off,
+// which is what becomes of those for a server that is away when the disk's share
+// is full, too.
+func (c *Client) makeRoomLocked(ctx context.Context, m *entry.Mark) (bool, error) {
+	for {
+		again := lasts(m)
+		switch {
+		case c.putOff && again:
+			return false, nil
+		case c.pending < c.limit():
+			return true, nil
+		case c.disk == nil:
+		case c.holdsBackLocked() && c.spillLocked():
+			continue
+		case c.failing > 0 && again:
+			c.putOff = true
+			level.Warn(c.logger).Log("msg", "the server is away and the client's queue is full; the others go on, and files are read again for this one when it is back",
+				"queue_bytes", c.disk.Bytes())
+			continue
+		}
+		if err := c.waitLocked(ctx); err != nil {
+			return false, err
+		}
+	}
+}
+
+// limit is how much a client holds in memory, as cost.
+func (c *Client) limit() int { return (len(c.lanes) + spare) * c.cfg.BatchSize }
+
+// holdsBackLocked reports whether what has no room should go to disk, since
+// waiting for this client would hold back the others.
+func (c *Client) holdsBackLocked() bool {
+	if c.full.IsZero() {
+		c.full = time.Now()
+	}
+	if c.failing > 0 || !c.disk.Empty() {
+		return true
+	}
+	return time.Since(c.full) >= patience &&
+		slices.ContainsFunc(c.others, func(o *Client) bool { return o != c && o.load.Load() < int64(o.limit()/2) })
+}
+
+// heldLocked changes how much the client holds.
+func (c *Client) heldLocked(more int) {
+	c.pending += more
+	c.load.Store(int64(c.pending))
+	if c.pending < c.limit()/2 {
+		c.full = time.Time{}
+	}
+}
+
+// waitLocked waits, without the lock, until there may be room, or until it is
+// time to look at the others again.
 func (c *Client) waitLocked(ctx context.Context) error {
-	if len(c.queue) == 0 {
-		c.cutLocked(time.Time{}) // many tenants with a little each
+	if !slices.ContainsFunc(c.lanes, func(l *lane) bool { return len(l.queue) > 0 }) {
+		for _, l := range c.lanes {
+			l.cutLocked(time.Time{}) // many tenants with a little each
+		}
 	}
 	room := c.room
 	c.mu.Unlock()
 	defer c.mu.Lock()
-	c.signal()
+	var late <-chan time.Time
+	if c.disk != nil {
+		t := time.NewTimer(patience)
+		defer t.Stop()
+		late = t.C
+	}
 	select {
 	case <-room:
+		return nil
+	case <-late:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
+// spillLocked moves the oldest batch of the lane that holds the most to disk, and
+// reports whether there was one, and room.
+func (c *Client) spillLocked() bool {
+	if c.disk.Full() {
+		return false
+	}
+	l := slices.MaxFunc(c.lanes, func(a, b *lane) int { return len(a.queue) - len(b.queue) })
+	if len(l.queue) == 0 {
+		for _, l := range c.lanes {
+			l.cutLocked(time.Time{})
+		}
+		if l = slices.MaxFunc(c.lanes, func(a, b *lane) int { return len(a.queue) - len(b.queue) }); len(l.queue) == 0 {
+			return false
+		}
+	}
+	return l.spillLocked()
+}
+
 func (c *Client) addLocked(e *entry.Entry) {
+	l := c.lanes[e.Labels.Family()%uint64(len(c.lanes))]
 	tenant := c.tenant(e)
 	size := len(e.Line) + e.Metadata.Bytes()
-	b := c.open[tenant]
+	b := l.open[tenant]
 	if b != nil && b.bytes+size > c.cfg.BatchSize {
-		c.closeLocked(b)
+		l.closeLocked(b)
 		b = nil
 	}
 	if b == nil {
@@ -142,14 +249,14 @@ func (c *Client) addLocked(e *entry.Entry) {
 			b = newBatch()
 		}
 		b.tenant, b.began = tenant, time.Now()
-		c.open[tenant] = b
-		if len(c.open) == 1 {
-			c.signal() // it has to be sent when it is old enough
+		l.open[tenant] = b
+		if len(l.open) == 1 {
+			l.signal() // it has to be sent when it is old enough
 		}
 	}
 	b.add(e, c.text)
 	b.cost += size + entryCost
-	c.pending += size + entryCost
+	c.heldLocked(size + entryCost)
 }
 
 // tenant is whose an entry is.
@@ -174,124 +281,84 @@ func (c *Client) text(l *entry.Labels) string {
 	return b.Labels().String()
 }
 
-func (c *Client) closeLocked(b *batch) {
-	delete(c.open, b.tenant)
-	c.queue = append(c.queue, b)
-	c.signal()
-}
-
-func (c *Client) signal() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
-}
-
-// cutLocked closes the batches that began before a time, or all for the zero time.
-func (c *Client) cutLocked(before time.Time) {
-	var old []*batch
-	for _, b := range c.open {
-		if before.IsZero() || !b.began.After(before) {
-			old = append(old, b)
-		}
-	}
-	slices.SortFunc(old, func(a, b *batch) int { return a.began.Compare(b.began) })
-	for _, b := range old {
-		c.closeLocked(b)
-	}
-}
-
 // Run sends until ctx is done, then each batch that is left once, and for that
-// stopping bounds the time.
+// stopping bounds the time. Behind one that fails then, none of its lane is sent.
 func (c *Client) Run(ctx, stopping context.Context) {
+	ok := true
 	for _, f := range c.book.InFlight(c.number) {
-		c.book.Ledger().Recovered.Add(f.Lines())
-		c.ledger.Handed.Add(f.Lines())
-		c.deliver(ctx, stopping, f, true)
+		c.takeOver(f.Lines())
+		ok = ok && c.deliver(ctx, stopping, f, true)
 	}
-	flights := make(chan *prepared)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for p := range flights {
-			c.deliver(ctx, stopping, p.flight, false)
-			c.release(p)
-		}
-	}()
-	for b := c.next(ctx); b != nil; b = c.next(ctx) {
-		flights <- c.prepare(b)
+	ok = ok && c.sendEarlier(ctx, stopping)
+	var lanes sync.WaitGroup
+	for _, l := range c.lanes {
+		lanes.Go(func() { l.run(ctx, stopping, ok) })
 	}
-	close(flights)
-	<-done
+	lanes.Wait()
 }
 
-// next waits for a batch to send. After the end of ctx it returns what there
-// is, whatever its age, and nil when there is no more.
-func (c *Client) next(ctx context.Context) *batch {
+// takeOver counts lines that an earlier process read.
+func (c *Client) takeOver(lines int64) {
+	c.ledger.TakenOver.Add(lines)
+	c.ledger.Handed.Add(lines)
+}
+
+// sendEarlier sends the batches that an earlier process left on disk, before any
+// other, and reports whether none is left.
+func (c *Client) sendEarlier(ctx, stopping context.Context) bool {
+	for c.disk != nil && c.disk.Left(position.EarlierLane) > 0 {
+		if ctx.Err() != nil {
+			return false
+		}
+		f := c.take(position.EarlierLane)
+		if f == nil {
+			break
+		}
+		c.takeOver(f.Lines())
+		if !c.deliver(ctx, stopping, f, false) {
+			return false
+		}
+		c.settled(0, nil)
+	}
+	return true
+}
+
+// take returns the next batch of a lane that is on disk, or nil.
+func (c *Client) take(lane int) *position.Flight {
 	for {
+		f, lines, err := c.disk.Take(lane)
+		if err == nil {
+			return f
+		}
+		level.Error(c.logger).Log("msg", "a batch on disk is damaged; its lines are read again, where their files are still there", "err", err, "lines", lines)
 		c.mu.Lock()
-		stopped := ctx.Err() != nil
-		wait := time.Duration(-1)
-		if stopped {
-			c.cutLocked(time.Time{})
-		} else if len(c.open) > 0 {
-			c.cutLocked(time.Now().Add(-c.cfg.BatchWait))
-			wait = max(c.cfg.BatchWait/10, 10*time.Millisecond)
-		}
-		var b *batch
-		if len(c.queue) > 0 {
-			b, c.queue = c.queue[0], c.queue[1:]
-		}
+		c.putOff = true
 		c.mu.Unlock()
-		if b != nil || stopped {
-			return b
+		if lane != position.EarlierLane {
+			c.ledger.Handed.Add(-lines)
+			c.ledger.PutOff.Add(lines)
 		}
-		c.await(ctx, wait)
 	}
 }
 
-// await returns at a signal, after a time, or at the end of ctx.
-func (c *Client) await(ctx context.Context, wait time.Duration) {
-	if wait < 0 {
-		select {
-		case <-c.wake:
-		case <-ctx.Done():
-		}
-		return
-	}
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-c.wake:
-	case <-t.C:
-	case <-ctx.Done():
-	}
-}
-
-// prepared is a batch in the form in which it is sent.
-type prepared struct {
-	flight *position.Flight
-	batch  *batch
-	cost   int
-}
-
-// prepare encodes a batch and writes it to the journal.
-func (c *Client) prepare(b *batch) *prepared {
-	c.raw = logproto.AppendPush(c.raw[:0], &model.Batch{Streams: b.streams})
-	p := &prepared{batch: b, cost: b.cost, flight: &position.Flight{
+// flight encodes a batch with raw, which it may let grow.
+func (c *Client) flight(b *batch, raw *[]byte) *position.Flight {
+	*raw = logproto.AppendPush((*raw)[:0], &model.Batch{Streams: b.streams})
+	f := &position.Flight{
 		Client: c.number, Tenant: b.tenant, Entries: b.entries, Bytes: int64(b.bytes),
-		Body: snappy.Encode(nil, c.raw), Parts: b.takeParts(),
-	}}
-	c.metrics.encoded.WithLabelValues(c.cfg.host()).Add(float64(len(p.flight.Body)))
-	c.book.Begin(p.flight)
-	return p
+		Body: snappy.Encode(nil, *raw), Parts: b.takeParts(),
+	}
+	c.metrics.encoded.WithLabelValues(c.cfg.host()).Add(float64(len(f.Body)))
+	return f
 }
 
 // Drain sends what the client holds and returns when that is done, or ctx is.
 func (c *Client) Drain(ctx context.Context) {
 	for {
 		c.mu.Lock()
-		c.cutLocked(time.Time{})
+		for _, l := range c.lanes {
+			l.cutLocked(time.Time{})
+		}
 		left, room := c.pending, c.room
 		c.mu.Unlock()
 		if left == 0 {
@@ -305,15 +372,43 @@ func (c *Client) Drain(ctx context.Context) {
 	}
 }
 
-// release makes room for others.
-func (c *Client) release(p *prepared) {
-	p.batch.reset()
+// settled is told that a batch is done with, and makes room for others. b is nil
+// when the batch was on disk.
+func (c *Client) settled(cost int, b *batch) {
+	if b != nil {
+		b.reset()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pending -= p.cost
-	if len(c.free) < held {
-		c.free = append(c.free, p.batch)
+	c.heldLocked(-cost)
+	if b != nil && len(c.free) < len(c.lanes)+spare {
+		c.free = append(c.free, b)
 	}
+	c.wakeLocked()
+	if c.putOff && !c.told && c.pending == 0 && c.disk.Empty() && c.failing == 0 {
+		c.told = true
+		close(c.behind)
+	}
+}
+
+// wakeLocked has those look again who wait for room.
+func (c *Client) wakeLocked() {
 	close(c.room)
 	c.room = make(chan struct{})
+}
+
+// fails is told whether the last try of a lane failed.
+func (c *Client) fails(was *bool, now bool) {
+	if *was == now {
+		return
+	}
+	*was = now
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now {
+		c.failing++
+		c.wakeLocked()
+	} else {
+		c.failing--
+	}
 }

@@ -33,6 +33,8 @@ type Config struct {
 	// ExternalLabels are given to entries that have no label of that name.
 	ExternalLabels LabelSet      `yaml:"external_labels,omitempty"`
 	Backoff        BackoffConfig `yaml:"backoff_config"`
+	// MaxInFlight is how many batches may be on their way at once.
+	MaxInFlight int `yaml:"max_in_flight"`
 	// DropRateLimited drops a batch that gets status 429.
 	DropRateLimited bool `yaml:"drop_rate_limited_batches"`
 
@@ -68,11 +70,12 @@ type BackoffConfig struct {
 // DefaultConfig is what a client has that says nothing but its URL.
 func DefaultConfig() Config {
 	return Config{
-		BatchWait: time.Second,
-		BatchSize: 1 << 20,
-		Timeout:   10 * time.Second,
-		Backoff:   BackoffConfig{MinPeriod: 500 * time.Millisecond, MaxPeriod: 5 * time.Minute},
-		HTTP:      config.DefaultHTTPClientConfig,
+		BatchWait:   time.Second,
+		BatchSize:   1 << 20,
+		Timeout:     10 * time.Second,
+		MaxInFlight: 4,
+		Backoff:     BackoffConfig{MinPeriod: 500 * time.Millisecond, MaxPeriod: 5 * time.Minute},
+		HTTP:        config.DefaultHTTPClientConfig,
 	}
 }
 
@@ -94,6 +97,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("batchwait is %s: give a time above 0", c.BatchWait)
 	case c.Timeout <= 0:
 		return fmt.Errorf("timeout is %s: give a time above 0", c.Timeout)
+	case c.MaxInFlight < 1 || c.MaxInFlight > 64:
+		return fmt.Errorf("max_in_flight is %d: give a number from 1 to 64", c.MaxInFlight)
 	case c.Backoff.MinPeriod <= 0 || c.Backoff.MaxPeriod < c.Backoff.MinPeriod:
 		return fmt.Errorf("backoff_config: min_period %s and max_period %s: give times above 0, the second not below the first", c.Backoff.MinPeriod, c.Backoff.MaxPeriod)
 	case c.Backoff.MaxRetries < 0:

@@ -22,11 +22,14 @@ import (
 const maxWords = 1024
 
 // deliver sends a flight until its end is known: taken, dropped, or left in the
-// journal for the next process, when ctx is done and the last try failed.
-func (c *Client) deliver(ctx, stopping context.Context, f *position.Flight, again bool) {
+// journal for the next process, when ctx is done and the last try failed. Then it
+// returns false: what follows must not arrive before.
+func (c *Client) deliver(ctx, stopping context.Context, f *position.Flight, again bool) bool {
 	if !again {
 		c.ledger.Sent.Add(f.Lines())
 	}
+	failing := false
+	defer func() { c.fails(&failing, false) }()
 	for try := 1; ; try++ {
 		status, wait, err := c.post(stopping, f)
 		if err == nil {
@@ -34,7 +37,7 @@ func (c *Client) deliver(ctx, stopping context.Context, f *position.Flight, agai
 			c.metrics.sentEntries.WithLabelValues(c.cfg.host()).Add(float64(f.Entries))
 			c.ledger.Acknowledged.Add(f.Lines())
 			f.Done()
-			return
+			return true
 		}
 		reason := reasonIngester
 		if status == http.StatusTooManyRequests {
@@ -47,12 +50,13 @@ func (c *Client) deliver(ctx, stopping context.Context, f *position.Flight, agai
 		if final {
 			level.Error(c.logger).Log("msg", "batch dropped", "err", err, "tenant", f.Tenant, "status", status, "tries", try, "entries", f.Entries)
 			c.drop(f, reason)
-			return
+			return true
 		}
 		if ctx.Err() != nil {
 			level.Warn(c.logger).Log("msg", "batch not sent before the end; the next start sends it", "err", err, "tenant", f.Tenant, "status", status, "entries", f.Entries)
-			return
+			return false
 		}
+		c.fails(&failing, true)
 		level.Warn(c.logger).Log("msg", "batch not sent, will try again", "err", err, "tenant", f.Tenant, "status", status, "try", try, "entries", f.Entries)
 		c.metrics.retries.WithLabelValues(c.cfg.host(), f.Tenant).Inc()
 		c.pause(ctx, max(wait, c.backoff(try)))

@@ -2,13 +2,17 @@
 // batches, one for each tenant, writes each batch to the journal of positions,
 // and sends it until the server has taken it or never will:
 //
-//	Put ─▶ open batches ─▶ queue ─▶ encode, journal ─▶ POST ─▶ Done: positions advance
-//	       (batchsize, batchwait)                      ▲    │
-//	                                                   └────┘ back off, again
+//	Put ─▶ open batches ─▶ lanes ─▶ encode, journal ─▶ POST ─▶ Done: positions advance
+//	       (batchsize, batchwait)                       ▲    │
+//	                 │                                  └────┘ back off, again
+//	                 └─▶ disk, while one of several clients is behind
 //
 // A Client holds a bounded number of bytes; beyond them Put blocks, and so files
-// are not read further while the server is away. [Fan] gives entries to several
-// clients, each with its own queue; [Gate] applies the limits of limits_config.
+// are not read further while the server is away. Where there are several clients
+// a [Fan] gives entries to all, and none holds up the others: what one cannot take
+// waits in its [position.Queue] on disk, and when that is full while the server
+// is away, entries are put off, to be read again from their sources
+// ([Client.Behind]). [Gate] applies the limits of limits_config.
 //
 // # What is retried
 //
@@ -18,6 +22,7 @@
 //
 // # Concurrency
 //
-// Any number of goroutines may Put. One batch of a client is on its way at a
-// time, so entries arrive in the order in which they were put.
+// Any number of goroutines may Put. A client has as many lanes as batches may be
+// on their way; the entries of one source take one lane ([entry.Labels.Family]),
+// and so arrive in the order in which they were put.
 package send
