@@ -20,6 +20,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/frontend"
 	"github.com/skaldlogs/skald/pkg/ingester"
 	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/machine"
 	"github.com/skaldlogs/skald/pkg/objstore/backend"
 	"github.com/skaldlogs/skald/pkg/querier"
 	"github.com/skaldlogs/skald/pkg/rpc"
@@ -67,8 +68,8 @@ type CommonConfig struct {
 // StorageConfig says where segments are kept, and what of them is kept near.
 type StorageConfig struct {
 	backend.Config `yaml:",inline"`
-	// IndexCache is how much memory the indexes of segments may take while no
-	// query uses them.
+	// IndexCache is how much memory the indexes of segments and the prune parts of
+	// their blocks may take while no query uses them.
 	IndexCache limits.Bytes `yaml:"index_cache"`
 	// ColumnCache is how much memory may be taken by columns that queries have read,
 	// decompressed, for other queries.
@@ -81,12 +82,19 @@ type StorageConfig struct {
 // RegisterFlags adds the settings of c to f, each with its default.
 func (c *StorageConfig) RegisterFlags(f *flag.FlagSet) {
 	c.Config.RegisterFlags(f)
-	c.IndexCache, c.ColumnCache, c.CacheMemory, c.CacheDisk = 128<<20, 64<<20, 64<<20, 4<<30
-	f.Var(&c.IndexCache, "store.index-cache", "How much memory the indexes of segments may take while no query uses them.")
-	f.Var(&c.ColumnCache, "store.column-cache", "How much memory may be taken by columns of blocks that queries have read, decompressed, for other queries. 0 for none.")
+	c.IndexCache, c.ColumnCache, c.CacheMemory, c.CacheDisk = cacheShare(128<<20), cacheShare(64<<20), 64<<20, 4<<30
+	f.Var(&c.IndexCache, "store.index-cache", "How much memory the indexes of segments may take, with the templates, columns and filters of their blocks, while no query uses them. The default is a 32nd of the memory of the container or machine, and 128MB at least.")
+	f.Var(&c.ColumnCache, "store.column-cache", "How much memory may be taken by columns of blocks that queries have read, decompressed, for other queries. 0 for none. The default is a 32nd of the memory of the container or machine, and 64MB at least.")
+	for _, name := range []string{"store.index-cache", "store.column-cache"} {
+		f.Lookup(name).DefValue = "" // it differs from machine to machine
+	}
 	f.Var(&c.CacheMemory, "store.cache-memory", "How much of a remote bucket is kept in memory.")
 	f.Var(&c.CacheDisk, "store.cache-disk", "How much of a remote bucket is kept on the local disk, in cache/pages of common.path_prefix. 0 for nothing.")
 }
+
+// cacheShare is how large a cache of the store is by default. Caches take what is used
+// of them: where little is stored and asked, it is less.
+func cacheShare(least int64) limits.Bytes { return limits.Bytes(max(least, machine.Memory()/32)) }
 
 // RegisterFlags adds the settings of c to f, each with its default.
 func (c *Config) RegisterFlags(f *flag.FlagSet) {
