@@ -31,9 +31,11 @@ var (
 		"kubernetes.namespace_name", "kubernetes.container_name", // Fluent Bit
 		"kubernetes.pod_namespace", // Vector
 		"container.name", "container_name", "host.name", "host",
+		"resource.attributes.service.name", "resource.attributes.k8s.namespace.name", "resource.attributes.k8s.container.name", // OpenTelemetry's exporter
+		"Resource.service.name", "Resource.k8s.namespace.name", "Resource.k8s.container.name", // the same, in its mode "none"
 	}
 	commonTimeFields    = []string{"@timestamp", "timestamp", "time", "ts"}
-	commonMessageFields = []string{"message", "msg", "log", "_msg"}
+	commonMessageFields = []string{"message", "msg", "log", "_msg", "body.text", "Body"}
 )
 
 // docMapping reads the parameters from the URL.

@@ -3,6 +3,7 @@ package loghttp
 import (
 	"bytes"
 	"slices"
+	"strings"
 
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -14,7 +15,8 @@ import (
 // line. A field within an object goes by its path with dots, kubernetes.pod.name,
 // whether it is written so or nested. All other fields are structured metadata.
 type DocMapping struct {
-	// StreamFields become labels, as far as a document has them.
+	// StreamFields become labels, as far as a document has them. The attributes
+	// of an OpenTelemetry resource lose the name of the object that they are in.
 	StreamFields []string
 	// TimeFields may hold the time: the first that is there does. Without one
 	// the time is that of arrival.
@@ -98,11 +100,14 @@ func (d *docReader) read(text []byte) (docPlace, error) {
 		if i == timeAt || i == messageAt || f.value == "" {
 			continue
 		}
-		name, ok := d.name(f.path)
-		switch {
-		case ok && slices.Contains(d.mapping.StreamFields, f.path):
-			d.labels.add(name, f.value)
-		case messageAt >= 0:
+		if slices.Contains(d.mapping.StreamFields, f.path) {
+			if name, ok := d.name(ofResource(f.path)); ok {
+				d.labels.add(name, f.value)
+				continue
+			}
+		}
+		if messageAt >= 0 {
+			name, _ := d.name(f.path)
 			m = append(m, labels.Label{Name: name, Value: model.SanitizeValue(f.value)})
 		}
 	}
@@ -164,6 +169,17 @@ func (d *docReader) object(outer string, depth int) {
 			return
 		}
 	}
+}
+
+// ofResource returns the name of an attribute of an OpenTelemetry resource, where
+// its exporter for Elasticsearch puts those, and any other path as it is.
+func ofResource(path string) string {
+	for _, outer := range []string{"resource.attributes.", "Resource."} {
+		if name, ok := strings.CutPrefix(path, outer); ok {
+			return name
+		}
+	}
+	return path
 }
 
 // eachLine calls fn for each line of text that is not blank, with its number.

@@ -9,7 +9,7 @@ import (
 )
 
 var docMapping = &loghttp.DocMapping{
-	StreamFields:  []string{"app", "kubernetes.pod.name", "_index"},
+	StreamFields:  []string{"app", "kubernetes.pod.name", "_index", "resource.attributes.service.name", "Resource.service.name"},
 	TimeFields:    []string{"@timestamp", "time"},
 	MessageFields: []string{"message", "log"},
 }
@@ -39,6 +39,10 @@ func TestReadJSONLines(t *testing.T) {
 			`{kubernetes_pod_name="p"}` + "\n" + `  0 "l" kubernetes_node_x=n` + "\n" + `  0 "m"` + "\n",
 		},
 		{"without a message the document is the line", ` {"app":"we\"b", "x": [1, "\n"] } `, `{app="we\"b"}` + "\n" + `  0 "{\"app\":\"we\\\"b\", \"x\": [1, \"\\n\"] }"` + "\n"},
+		{
+			"attributes of a resource", `{"resource":{"attributes":{"service.name":"shop","host.name":"h"}},"message":"a"}` + "\n" + `{"Resource.service.name":"shop","message":"b"}`,
+			`{service_name="shop"}` + "\n" + `  0 "a" resource_attributes_host_name=h` + "\n" + `  0 "b"` + "\n",
+		},
 		{"the first field that is there", `{"log":"b","message":"a","time":1700000001,"@timestamp":1700000000}`, "{}\n" + `  0 "a" log=b time=1700000001` + "\n"},
 		{
 			"bad lines are named", `{"message":"a"}` + "\n\n" + `{"message":` + "\n[]\n" + `{"message":"b","time":"soon"}` + "\n" + `{"message":"c"} x`,
