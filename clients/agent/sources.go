@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"net/url"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/model"
@@ -107,6 +108,9 @@ func (in *instance) buildSources() error {
 	return nil
 }
 
+// syncEvery is how often buffers are synced that are not synced for each sender.
+const syncEvery = time.Second
+
 // buffered makes the buffer of a source that cannot wait, and the options that
 // have the source put into it.
 func (in *instance) buffered(s *config.Scrape, kind string) (target.Options, error) {
@@ -116,9 +120,18 @@ func (in *instance) buffered(s *config.Scrape, kind string) (target.Options, err
 	}
 	key := "buffer-" + kind + "-" + s.JobName
 	dir := in.cfg.Positions.Filename + "." + url.PathEscape(key)
-	b, err := buffer.Open(vfs.OS, dir, in.book.Keyed(key), buffer.Options{Bytes: in.cfg.Target.BufferBytes, Logger: in.a.logger})
+	opts := buffer.Options{Bytes: in.cfg.Target.BufferBytes, Logger: in.a.logger}
+	policy := in.cfg.Target.BufferSync
+	always := policy == config.SyncAlways || policy == config.SyncAuto && kind == "push"
+	if !always && policy != config.SyncNever {
+		opts.SyncEvery = syncEvery
+	}
+	b, err := buffer.Open(vfs.OS, dir, in.book.Keyed(key), opts)
 	if err != nil {
 		return o, fmt.Errorf("scrape_configs: job %s: %w", s.JobName, err)
+	}
+	if always {
+		o.Commit = b.Commit
 	}
 	in.buffers = append(in.buffers, runningBuffer{b, o.Chain})
 	o.Chain = b

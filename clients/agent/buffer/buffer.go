@@ -29,6 +29,9 @@ type Options struct {
 	Bytes int64
 	// FileBytes is how long a file grows: an eighth of Bytes by default.
 	FileBytes int64
+	// SyncEvery is how often what was put reaches the disk on its own; 0 leaves
+	// that to the system, but for [Buffer.Commit].
+	SyncEvery time.Duration
 	Logger    log.Logger
 }
 
@@ -51,6 +54,9 @@ type Buffer struct {
 	end   int64      // of what is whole
 	began int64      // end when the buffer was opened: before it are an earlier process's entries
 	frame []byte
+
+	syncing sync.Mutex // held by whoever syncs; taken before mu
+	synced  int64      // end of what is on disk for sure
 }
 
 // Open opens the buffer in a folder, which it makes if need be. track is one
@@ -67,7 +73,8 @@ func Open(fsys vfs.FS, dir string, track *position.Track, opts Options) (*Buffer
 	if err != nil {
 		return nil, fmt.Errorf("open buffer: %w", err)
 	}
-	b.end = track.Low()
+	// A crash of the machine may have cut files of which positions are known.
+	b.end = max(track.Low(), track.Known())
 	for _, info := range infos {
 		if at, err := strconv.ParseInt(strings.TrimSuffix(info.Name, ".entries"), 16, 64); err == nil && at >= 0 {
 			b.files = append(b.files, at)
@@ -75,7 +82,7 @@ func Open(fsys vfs.FS, dir string, track *position.Track, opts Options) (*Buffer
 		}
 	}
 	slices.Sort(b.files)
-	b.began = b.end
+	b.began, b.synced = b.end, b.end
 	return b, nil
 }
 
@@ -90,8 +97,8 @@ func (b *Buffer) Due() time.Time { return time.Time{} }
 func (b *Buffer) Flush(context.Context, time.Time) error { return nil }
 
 // Put implements [entry.Sink]. It returns when the entries are in a file, so
-// that a crash of the process does not lose them, and waits while there is no
-// room. Their marks are settled: the buffer answers for them now.
+// that a crash of the process does not lose them (that of the machine may, see
+// [Buffer.Commit]), and waits while there is no room. Their marks are settled: the buffer answers for them now.
 func (b *Buffer) Put(ctx context.Context, entries []entry.Entry) error {
 	for {
 		ok, err := b.put(entries)
@@ -149,7 +156,9 @@ func (b *Buffer) put(entries []entry.Entry) (ok bool, err error) {
 // begin makes the next file. Call with b.mu held.
 func (b *Buffer) begin() error {
 	if b.last != nil {
-		if err := b.last.Close(); err != nil {
+		err := b.last.Sync() // a commit looks at the last file only
+		if err = errors.Join(err, b.last.Close()); err != nil {
+			b.last = nil
 			return fmt.Errorf("write buffer: %w", err)
 		}
 		b.last = nil
@@ -158,14 +167,73 @@ func (b *Buffer) begin() error {
 	if err != nil {
 		return fmt.Errorf("write buffer: %w", err)
 	}
+	if err := b.fs.SyncDir(b.dir); err != nil {
+		_ = f.Close()
+		return fmt.Errorf("write buffer: %w", err)
+	}
 	b.last = f
 	b.files = append(b.files, b.end)
 	return nil
 }
 
+// Commit returns when all that was put before is on disk, so that not even a crash
+// of the machine loses it. Those who wait at the same time share one sync. After an
+// error nothing is known of what was put since the last good one; what is put
+// later lies in another file.
+func (b *Buffer) Commit() error {
+	b.mu.Lock()
+	upTo := b.end
+	b.mu.Unlock()
+	b.syncing.Lock()
+	defer b.syncing.Unlock()
+	b.mu.Lock()
+	file, end := b.last, b.end
+	done := b.synced >= upTo
+	b.mu.Unlock()
+	if done || file == nil {
+		return nil
+	}
+	err := file.Sync()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case err == nil:
+		b.synced = max(b.synced, end)
+		return nil
+	case b.last != file:
+		// It was synced when it was closed, or Put has had the error.
+		return nil
+	}
+	_ = b.last.Close()
+	b.last = nil
+	return fmt.Errorf("sync buffer: %w", err)
+}
+
+// syncs commits now and then.
+func (b *Buffer) syncs(ctx context.Context) {
+	if b.opts.SyncEvery <= 0 {
+		return
+	}
+	tick := time.NewTicker(b.opts.SyncEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := b.Commit(); err != nil {
+				level.Error(b.opts.Logger).Log("msg", "what came of late may be lost if the machine fails now", "err", err)
+			}
+		}
+	}
+}
+
 // Run puts what lies in the buffer into a chain until ctx is done. What is left
 // then is read after the next start.
 func (b *Buffer) Run(ctx context.Context, chain entry.Chain) error {
+	var syncs sync.WaitGroup
+	syncs.Go(func() { b.syncs(ctx) })
+	defer syncs.Wait()
 	d := decoder{track: b.track}
 	next, _ := b.track.Resume()
 	for ctx.Err() == nil {
@@ -317,7 +385,7 @@ func (b *Buffer) Close() error {
 	if b.last == nil {
 		return nil
 	}
-	err := b.last.Close()
+	err := errors.Join(b.last.Sync(), b.last.Close())
 	b.last = nil
 	return err
 }

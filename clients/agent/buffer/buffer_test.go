@@ -2,8 +2,13 @@ package buffer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +27,7 @@ const dir = "/run/buffer"
 // some entries it stops taking more.
 type sink struct {
 	room  int
+	last  string // the line after which it stops, too
 	lines []string
 	full  context.CancelFunc
 }
@@ -37,7 +43,7 @@ func (s *sink) Put(ctx context.Context, entries []entry.Entry) error {
 		e := &entries[i]
 		s.lines = append(s.lines, fmt.Sprintf("%s %d %s %v", e.Labels.Text(), e.Timestamp, e.Line, e.Metadata))
 		e.Mark.Each(func(t *position.Track, r position.Range, lines int64) { t.Settle(0, lines, r) })
-		if s.room == 0 {
+		if s.room == 0 || s.last != "" && e.Line == s.last {
 			s.full()
 		}
 	}
@@ -168,4 +174,148 @@ func TestTornEndIsPassedOver(t *testing.T) {
 	got := take(t, b, 4)
 	check(t, got[:2], 0, 2)
 	check(t, got[2:], 10, 2)
+}
+
+// TestCommit crashes the machine: what was committed is there, and what is put
+// afterwards is not taken for what was acknowledged before.
+func TestCommit(t *testing.T) {
+	for seed := range uint64(50) {
+		rnd := rand.New(rand.NewPCG(seed, 9))
+		fsys := vfs.NewMem()
+		b, book, _ := open(t, fsys, 1<<20)
+		var committed, written int
+		for range 1 + rnd.IntN(10) {
+			n := 1 + rnd.IntN(5)
+			put(t, b, written, n)
+			written += n
+			if rnd.IntN(2) == 0 {
+				if err := b.Commit(); err != nil {
+					t.Fatal(err)
+				}
+				committed = written
+			}
+		}
+		acked := take(t, b, rnd.IntN(written)+1)
+		if err := book.Save(); err != nil {
+			t.Fatal(err)
+		}
+		fsys = fsys.Crash(rnd)
+		b, _, _ = open(t, fsys, 1<<20)
+		put(t, b, 1000, 3)
+		rest := takeUntil(t, b, "line 1002")
+		got := append(acked, rest[:len(rest)-3]...)
+		if len(got) < committed {
+			t.Errorf("seed %d: %d entries came, %d were committed", seed, len(got), committed)
+		}
+		check(t, got, 0, len(got))
+		check(t, rest[len(rest)-3:], 1000, 3)
+	}
+}
+
+// takeUntil runs the buffer until a line came out.
+func takeUntil(t *testing.T, b *buffer.Buffer, line string) []string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s := &sink{room: -1, last: line, full: cancel}
+	if err := b.Run(ctx, s); err != nil {
+		t.Fatal(err)
+	}
+	return s.lines
+}
+
+// TestFailedSync is told to those who wait for it, and what is put afterwards is
+// safe again.
+func TestFailedSync(t *testing.T) {
+	broken := false
+	fsys := vfs.NewFaulty(vfs.NewMem(), func(op vfs.Op, name string) error {
+		if broken && op == vfs.OpSync && strings.HasSuffix(name, ".entries") {
+			return syscall.EIO
+		}
+		return nil
+	})
+	b, book, _ := open(t, fsys, 1<<20)
+	defer book.Close()
+	put(t, b, 0, 2)
+	broken = true
+	if err := b.Commit(); !errors.Is(err, syscall.EIO) {
+		t.Errorf("a sync that fails gives %v", err)
+	}
+	broken = false
+	put(t, b, 2, 2)
+	if err := b.Commit(); err != nil {
+		t.Error(err)
+	}
+	check(t, take(t, b, 4), 0, 4)
+}
+
+// TestCommitsAreShared has many put while one syncs: the next sync is for them all.
+func TestCommitsAreShared(t *testing.T) {
+	var syncs atomic.Int64
+	begun, release := make(chan struct{}), make(chan struct{})
+	fsys := vfs.NewFaulty(vfs.NewMem(), func(op vfs.Op, name string) error {
+		if op == vfs.OpSync && strings.HasSuffix(name, ".entries") && syncs.Add(1) == 1 {
+			close(begun)
+			<-release
+		}
+		return nil
+	})
+	b, err := buffer.Open(fsys, dir, position.NewTrack(position.NewLedger("one")), buffer.Options{Bytes: 1 << 20, Logger: log.NewNopLogger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var commits sync.WaitGroup
+	commit := func() {
+		if err := b.Commit(); err != nil {
+			t.Error(err)
+		}
+	}
+	put(t, b, 0, 1)
+	commits.Go(commit)
+	<-begun
+	for i := range 50 {
+		put(t, b, 1+i, 1)
+		commits.Go(commit)
+	}
+	close(release)
+	commits.Wait()
+	if n := syncs.Load(); n != 2 {
+		t.Errorf("%d syncs, want one for the first and one for all others", n)
+	}
+}
+
+// BenchmarkCommit asks how many pushes of 100 lines a second are taken by 16
+// senders, with and without a sync for each.
+func BenchmarkCommit(b *testing.B) {
+	for _, commit := range []bool{false, true} {
+		b.Run(fmt.Sprint("commit=", commit), func(b *testing.B) {
+			dir := b.TempDir()
+			track := position.NewTrack(position.NewLedger("one"))
+			buf, err := buffer.Open(vfs.OS, dir, track, buffer.Options{Bytes: 1 << 40, FileBytes: 32 << 20, Logger: log.NewNopLogger()})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer buf.Close()
+			ls := entry.NewLabels(labels.FromStrings("app", "a"))
+			b.SetBytes(100 * 216)
+			b.SetParallelism(8)
+			b.RunParallel(func(pb *testing.PB) {
+				es := make([]entry.Entry, 100)
+				for i := range es {
+					es[i] = entry.Entry{Labels: ls, Timestamp: int64(i), Line: strings.Repeat("x", 216)}
+				}
+				for pb.Next() {
+					if err := buf.Put(context.Background(), es); err != nil {
+						b.Error(err)
+					}
+					if commit {
+						if err := buf.Commit(); err != nil {
+							b.Error(err)
+						}
+					}
+				}
+			})
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "pushes/s")
+		})
+	}
 }

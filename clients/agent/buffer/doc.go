@@ -13,6 +13,9 @@
 // file goes when all of it is settled. A frame that is not whole ends its file:
 // it is a write that a crash cut short.
 //
+// What was put survives a crash of the process. [Buffer.Commit] has it survive one
+// of the machine as well; those who wait for it together share one sync.
+//
 // A buffer is bounded. When it is full Put waits, and so the sender does, or its
 // packets are lost where they have nobody to wait.
 //

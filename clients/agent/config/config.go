@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -64,6 +65,10 @@ type TargetConfig struct {
 	Unserved string `yaml:"unserved"`
 	// BufferBytes is how much is kept on disk for each source that cannot wait.
 	BufferBytes int64 `yaml:"buffer_bytes"`
+	// BufferSync is when what lies in these buffers reaches the disk: auto, which is
+	// before a push is answered and each second for syslog, always (before a sender
+	// is answered or read on), interval (each second) or never.
+	BufferSync string `yaml:"buffer_sync"`
 	// QueueBytes is how much is kept on disk for each of several clients that
 	// cannot take it yet.
 	QueueBytes int64 `yaml:"queue_bytes"`
@@ -155,7 +160,7 @@ type Decompression struct {
 func Default() Config {
 	c := Config{
 		Positions: Positions{Filename: "/var/log/positions.yaml", SyncPeriod: 10 * time.Second},
-		Target:    TargetConfig{SyncPeriod: 10 * time.Second, Unserved: Ignore, BufferBytes: 256 << 20, QueueBytes: 256 << 20},
+		Target:    TargetConfig{SyncPeriod: 10 * time.Second, Unserved: Ignore, BufferBytes: 256 << 20, BufferSync: SyncAuto, QueueBytes: 256 << 20},
 		Limits:    send.LimitsConfig{ReadlineRate: 10_000, ReadlineBurst: 10_000, ReadlineRateDrop: true},
 	}
 	c.Global.FileWatch = FileWatch{MinPollFrequency: 250 * time.Millisecond, MaxPollFrequency: 250 * time.Millisecond}
@@ -167,6 +172,14 @@ func Default() Config {
 const (
 	Ignore = "ignore"
 	Refuse = "refuse"
+)
+
+// When buffers are synced.
+const (
+	SyncAuto     = "auto"
+	SyncAlways   = "always"
+	SyncInterval = "interval"
+	SyncNever    = "never"
 )
 
 // Validate checks what cannot be told from one value alone, and completes c.
@@ -189,6 +202,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("target_config: unserved is %q: use %s or %s", c.Target.Unserved, Ignore, Refuse)
 	case c.Target.BufferBytes < 1<<20:
 		return fmt.Errorf("target_config: buffer_bytes is %d: give at least 1048576", c.Target.BufferBytes)
+	case !slices.Contains([]string{SyncAuto, SyncAlways, SyncInterval, SyncNever}, c.Target.BufferSync):
+		return fmt.Errorf("target_config: buffer_sync is %q: use %s, %s, %s or %s", c.Target.BufferSync, SyncAuto, SyncAlways, SyncInterval, SyncNever)
 	case c.Target.QueueBytes < 1<<20:
 		return fmt.Errorf("target_config: queue_bytes is %d: give at least 1048576", c.Target.QueueBytes)
 	case c.Global.FileWatch.MinPollFrequency <= 0:

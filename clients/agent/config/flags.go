@@ -55,6 +55,7 @@ func flags(c *Config, p *Flags, deprecated *send.Config) *flag.FlagSet {
 	f.DurationVar(&c.Target.SyncPeriod, "target.sync-period", c.Target.SyncPeriod, "How often patterns of files are matched again.")
 	f.StringVar(&c.Target.Unserved, "target.unserved", c.Target.Unserved, "What to do about targets that are not served yet: ignore (and say so) or refuse.")
 	f.Int64Var(&c.Target.BufferBytes, "target.buffer-bytes", c.Target.BufferBytes, "How much is kept on disk for each source that cannot wait.")
+	f.StringVar(&c.Target.BufferSync, "target.buffer-sync", c.Target.BufferSync, "When that reaches the disk: auto (before a push is answered; each second for syslog), always, interval or never.")
 	f.Int64Var(&c.Target.QueueBytes, "target.queue-bytes", c.Target.QueueBytes, "How much is kept on disk for each of several clients that cannot take it yet.")
 
 	f.BoolVar(&c.Limits.ReadlineRateEnabled, "limit.readline-rate-enabled", c.Limits.ReadlineRateEnabled, "Limit how many lines are sent each second.")

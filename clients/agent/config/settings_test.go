@@ -100,6 +100,7 @@ target_config.sync_period: effect
 target_config.stdin: effect
 target_config.unserved: effect
 target_config.buffer_bytes: effect
+target_config.buffer_sync: effect
 target_config.queue_bytes: effect
 limits_config.readline_rate_enabled: effect
 limits_config.readline_rate: effect

@@ -166,6 +166,9 @@ func (t *Track) Has(client int, r Range) bool {
 // after an offset.
 func (t *Track) HasAny(offset int64) bool { return offset < t.known.Load() }
 
+// Known is the offset from which on no earlier process settled anything.
+func (t *Track) Known() int64 { return t.known.Load() }
+
 // HasAll is [Track.Has] for all clients together.
 func (t *Track) HasAll(r Range) bool { return t.Common(r) >= r.End }
 

@@ -33,6 +33,10 @@ type Options struct {
 	Relabel []*relabel.Config
 	// Chain is where entries go.
 	Chain entry.Chain
+	// Commit, if not nil, is called before a sender is told that what it sent is
+	// safe: it returns when what was put survives a crash of the machine. Any number
+	// of goroutines may call it.
+	Commit func() error
 	// Track counts the lines of the source. Its offsets are those of lines, from
 	// its first on.
 	Track *position.Track

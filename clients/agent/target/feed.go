@@ -72,6 +72,14 @@ func (f *Feed) Put(ctx context.Context, entries []entry.Entry) error {
 	return err
 }
 
+// Commit returns when what was put is as safe as it gets.
+func (f *Feed) Commit() error {
+	if f.opts.Commit == nil {
+		return nil
+	}
+	return f.opts.Commit()
+}
+
 // arm sets the timer to when the chain has something to flush.
 func (f *Feed) arm() {
 	due := f.opts.Chain.Due()

@@ -35,3 +35,11 @@ func (b *batch) put(ctx context.Context) error {
 	b.entries = b.entries[:0]
 	return err
 }
+
+// end passes on what is left, and returns when all of the request is safe.
+func (b *batch) end(ctx context.Context) error {
+	if err := b.put(ctx); err != nil {
+		return err
+	}
+	return b.feed.Commit()
+}

@@ -35,7 +35,7 @@ func (t *Target) takeLines(ctx context.Context, body io.Reader) error {
 			}
 		}
 		if err != nil {
-			return out.put(ctx)
+			return out.end(ctx)
 		}
 	}
 }

@@ -143,7 +143,7 @@ func (t *Target) take(ctx context.Context, b *model.Batch) error {
 			}
 		}
 	}
-	return out.put(ctx)
+	return out.end(ctx)
 }
 
 // own are the labels of a stream without those that the config sets.

@@ -76,9 +76,27 @@ func (t *Target) parse(text string) (*message, error) {
 
 func (b *batch) full() bool { return len(b.entries) >= maxBatchEntries || b.bytes >= maxBatchBytes }
 
+// reasonBuffer is the reason of messages that could not be kept, as when the disk
+// is full: syslog has no way to ask for them again.
+const reasonBuffer = "buffer"
+
 // put passes the messages on.
 func (b *batch) put(ctx context.Context) error {
+	if len(b.entries) == 0 {
+		return nil
+	}
 	err := b.feed.Put(ctx, b.entries)
+	switch {
+	case err == nil:
+		err = b.feed.Commit()
+	case ctx.Err() == nil:
+		for i := range b.entries {
+			b.entries[i].Mark.Drop(reasonBuffer)
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		level.Error(b.target.opts.Logger).Log("msg", "messages are not kept", "err", err, "entries", len(b.entries), "peer", b.peer.address, "job", b.target.opts.Job)
+	}
 	clear(b.entries)
 	b.entries, b.bytes = b.entries[:0], 0
 	return err

@@ -214,9 +214,7 @@ func (t *Target) receive(ctx context.Context, feed *target.Feed) error {
 		kept := min(len(message), t.cfg.MaxMessageLength)
 		b := batch{target: t, peer: t.newPeer(addr), feed: feed}
 		b.add(message[:kept], len(message)-kept)
-		if err := b.put(ctx); err != nil && ctx.Err() == nil {
-			return err
-		}
+		_ = b.put(ctx) // the next may fare better
 	}
 }
 

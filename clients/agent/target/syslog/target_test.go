@@ -18,12 +18,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/prometheus/common/config"
 	"github.com/prometheus/common/model"
 
+	"github.com/skaldlogs/skald/clients/agent/entry"
 	"github.com/skaldlogs/skald/clients/agent/target/targettest"
 	"github.com/skaldlogs/skald/pkg/parts"
 )
@@ -147,6 +149,41 @@ func TestUDP(t *testing.T) {
 	want := `{app="su", facility="auth", from="127.0.0.1", host="mymachine", severity="critical"} "'su root' failed"`
 	if got := c.Wait(t, 1)[0].String(); got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// full is a chain that has no room at first.
+type full struct {
+	*targettest.Collector
+	left int
+}
+
+func (f *full) Put(ctx context.Context, entries []entry.Entry) error {
+	if f.left--; f.left >= 0 {
+		return syscall.ENOSPC
+	}
+	return f.Collector.Put(ctx, entries)
+}
+
+// TestFullDisk loses what cannot be kept, counts it, and takes what comes after.
+func TestFullDisk(t *testing.T) {
+	c := targettest.New()
+	opts := c.Options(t, "")
+	opts.Chain = &full{c, 2}
+	target, err := Listen(Config{ListenAddress: "127.0.0.1:0", ListenProtocol: udp, Labels: map[string]string{"job": "s"}}, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := targettest.Run(t, target)
+	for i := range 3 {
+		send(t, "udp", target.Addr(), fmt.Sprintf("<1>1 - h a - - - %d", i))
+	}
+	if got, want := c.Wait(t, 1)[0].String(), `{job="s"} "2"`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	stop()
+	if got := opts.Track.Count().Dropped["buffer"]; got != 2 {
+		t.Errorf("%d were counted as dropped, want 2", got)
 	}
 }
 
