@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -228,9 +229,9 @@ func rotationsAndCrashes(t *testing.T, size sizes, seed uint64) {
 		return 0, false
 	}
 	agent, pages := newAgent(t, dir, r.Listener.Addr().String())
-	writers := churn(t, rnd, size, agent, pages, filepath.Join(dir, "logs"), r.arrived)
-	for _, w := range writers {
-		checkStream(t, w, r.stream(fmt.Sprintf(` {filename="%s", job="test"}`, w.path)))
+	lines := func(w *writer) []received { return r.stream(fmt.Sprintf(` {filename="%s", job="test"}`, w.path)) }
+	for _, w := range churn(t, rnd, size, agent, pages, filepath.Join(dir, "logs"), r.arrived, lines) {
+		checkStream(t, w, lines(w))
 	}
 	checkLedger(t, agent, pages)
 	agent.stop()
@@ -238,7 +239,7 @@ func rotationsAndCrashes(t *testing.T, size sizes, seed uint64) {
 
 // churn writes, rotates and kills until each file was rotated as often as size
 // says, waits until all lines came, and leaves the agent running.
-func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *process, pages, logs string, arrived arrivals) []*writer {
+func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *process, pages, logs string, arrived arrivals, lines func(w *writer) []received) []*writer {
 	var writers []*writer
 	for n := range size.files {
 		writers = append(writers, newWriter(t, logs, n))
@@ -252,7 +253,13 @@ func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *process, pages, logs
 		_, targets := get(pages + "/targets")
 		for _, w := range writers {
 			if n := came[w.path]; n < w.lines {
-				fmt.Fprintf(&b, "%s (%s): %d of %d lines, rotations after %v\n", w.label, w.style, n, w.lines, w.ends)
+				fmt.Fprintf(&b, "%s (%s): %d of %d lines, rotations after %v, missing %v\n", w.label, w.style, n, w.lines, w.ends, w.missing(lines(w)))
+				names, _ := filepath.Glob(w.real + "*")
+				for _, name := range names {
+					if info, err := os.Stat(name); err == nil {
+						fmt.Fprintf(&b, "  %s: inode %d, %d bytes, of %s\n", filepath.Base(name), info.Sys().(*syscall.Stat_t).Ino, info.Size(), info.ModTime().Format("05.000000"))
+					}
+				}
 				_, row, _ := strings.Cut(targets, "path: <code>"+w.path)
 				row, _, _ = strings.Cut(row, "</tr>")
 				fmt.Fprintf(&b, "%s\n", row)
@@ -327,12 +334,26 @@ func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *process, pages, logs
 	return writers
 }
 
+// missing are the numbers of the writer's lines that did not come.
+func (w *writer) missing(got []received) []int {
+	came := map[string]bool{}
+	for _, e := range got {
+		came[strings.Fields(e.line)[2]] = true
+	}
+	var out []int
+	for n := range w.lines {
+		if !came[strconv.Itoa(n)] {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
 // checkStream checks that every line of a writer came, in order, and that the
 // copies are exact.
 func checkStream(t *testing.T, w *writer, got []received) {
 	t.Helper()
 	first := map[string]int64{}
-	numbers := map[int]bool{}
 	next, out, copies := 0, 0, 0
 	for _, e := range got {
 		if ts, dup := first[e.line]; dup {
@@ -347,7 +368,6 @@ func checkStream(t *testing.T, w *writer, got []received) {
 		if err != nil || strings.Fields(e.line)[0] != w.label {
 			t.Errorf("%s (%s): %q was never written", w.label, w.style, e.line)
 		}
-		numbers[n] = true
 		if n < next {
 			if out++; out == 1 {
 				t.Errorf("%s (%s): line %d came after line %d", w.label, w.style, n, next-1)
@@ -356,13 +376,7 @@ func checkStream(t *testing.T, w *writer, got []received) {
 		next = max(next, n+1)
 	}
 	if len(first) != w.lines {
-		var missing []int
-		for n := range w.lines {
-			if !numbers[n] {
-				missing = append(missing, n)
-			}
-		}
-		t.Errorf("%s (%s): missing %v", w.label, w.style, missing)
+		t.Errorf("%s (%s): missing %v", w.label, w.style, w.missing(got))
 		t.Errorf("%s (%s): %d lines came, %d were written", w.label, w.style, len(first), w.lines)
 	}
 	if copies > 0 {
@@ -384,9 +398,9 @@ func exactlyOnce(t *testing.T, size sizes, seed uint64) {
 	dir := t.TempDir()
 	agent, pages := newAgent(t, dir, server)
 	begin := time.Now().Add(-time.Minute)
-	writers := churn(t, rnd, size, agent, pages, filepath.Join(dir, "logs"), func() map[string]int { return counts(t, server) })
-	for _, w := range writers {
-		got := query(t, server, fmt.Sprintf(`{filename=%q}`, w.path), begin)
+	lines := func(w *writer) []received { return query(t, server, fmt.Sprintf(`{filename=%q}`, w.path), begin) }
+	for _, w := range churn(t, rnd, size, agent, pages, filepath.Join(dir, "logs"), func() map[string]int { return counts(t, server) }, lines) {
+		got := lines(w)
 		checkStream(t, w, got)
 		if len(got) != w.lines {
 			t.Errorf("%s (%s): the server has %d entries, want %d", w.label, w.style, len(got), w.lines)

@@ -228,7 +228,9 @@ func (l *logFile) stamp(path string) {
 
 func (l *logFile) shift(suffix string) {
 	for n := l.turns; n >= 1; n-- {
-		_ = os.Rename(fmt.Sprintf("%s.%d%s", l.path, n, suffix), fmt.Sprintf("%s.%d%s", l.path, n+1, suffix))
+		for _, s := range []string{suffix, ".gz"} {
+			_ = os.Rename(fmt.Sprintf("%s.%d%s", l.path, n, s), fmt.Sprintf("%s.%d%s", l.path, n+1, s))
+		}
 	}
 	l.turns++
 }
@@ -266,16 +268,20 @@ func (l *logFile) rotate(between func()) {
 		h.check(err)
 		h.check(os.Rename(l.path, l.path+".1"))
 		between()
-		var z bytes.Buffer
-		w := gzip.NewWriter(&z)
-		_, err = w.Write(data)
-		h.check(err)
-		h.check(w.Close())
-		h.check(os.WriteFile(l.path+".1.gz", z.Bytes(), 0o644))
+		h.check(os.WriteFile(l.path+".1.gz", gzipped(h, data), 0o644))
 		l.stamp(l.path + ".1.gz")
 		between()
 		h.check(os.Remove(l.path + ".1"))
 	}
+}
+
+func gzipped(h *history, data []byte) []byte {
+	var z bytes.Buffer
+	w := gzip.NewWriter(&z)
+	_, err := w.Write(data)
+	h.check(err)
+	h.check(w.Close())
+	return z.Bytes()
 }
 
 // verify checks that the server has every line once.

@@ -33,6 +33,20 @@ func (l *logFile) fixed(line string) {
 	l.stamp(l.path)
 }
 
+// compress does so with a rotated file, whose time it keeps.
+func (l *logFile) compress(name string) {
+	h := l.h
+	info, err := os.Stat(name)
+	if err != nil {
+		return
+	}
+	data, err := os.ReadFile(name)
+	h.check(err)
+	h.check(os.WriteFile(name+".gz", gzipped(h, data), 0o600))
+	h.check(os.Chtimes(name+".gz", info.ModTime(), info.ModTime()))
+	h.check(os.Remove(name))
+}
+
 // turns lets the agent go on for a while, with a scan in each turn.
 func (h *history) turns(n int) {
 	for range n {
@@ -195,6 +209,43 @@ func TestNoWayToReadTwice(t *testing.T) {
 				logs = append(logs, l)
 			}
 			return logs
+		}},
+		{"the inode of an empty file is used again by one that is rotated unseen", "*.log", func(h *history) []*logFile {
+			l := h.file("a.log", "rename")
+			h.check(os.WriteFile(l.path, nil, 0o600))
+			h.turns(3)
+			l.rotate(func() {})
+			l.write(2)
+			h.settled()
+			h.check(os.Remove(l.path + ".1"))
+			l.rotate(func() {})
+			for range 3 {
+				l.write(2)
+				l.rotate(func() {})
+			}
+			l.write(2)
+			return []*logFile{l}
+		}},
+		{"names and inodes change between finding a file and opening it", "*.log", func(h *history) []*logFile {
+			l := h.file("a.log", "rename")
+			l.write(2)
+			h.turns(3)
+			for range 6 {
+				for range 3 {
+					l.rotate(func() {})
+					l.write(2)
+				}
+				h.tailer.poll(time.Now()) // finds them
+				for n := 1; n < 4; n++ {
+					l.compress(fmt.Sprintf("%s.%d", l.path, n))
+				}
+				l.rotate(func() {})
+				l.write(2) // under an inode that was in use
+				l.rotate(func() {})
+				l.write(2)
+				h.turns(2)
+			}
+			return []*logFile{l}
 		}},
 		{"a file is truncated and filled to where it was", "*.log", func(h *history) []*logFile {
 			l := h.file("a.log", "copytruncate")

@@ -180,7 +180,9 @@ func (s *stream) open(g *generation) bool {
 		_ = s.sight(g) // a reader finds out what it says
 		return true
 	}
-	g.failed++
+	if !errors.Is(err, errTruncated) {
+		g.failed++
+	}
 	switch gone := errors.Is(err, fs.ErrNotExist); {
 	case errors.Is(err, errTruncated):
 		s.truncate(g, time.Now())
@@ -218,11 +220,13 @@ func (s *stream) rotate(g *generation, now time.Time, how string) {
 // them, as after a restart.
 func (s *stream) truncate(g *generation, now time.Time) {
 	s.close(g)
-	s.t.metrics.rotations.WithLabelValues("truncated").Inc()
-	if g.rotated { // it was a copy already, or lay somewhere else
-		s.lose(g, errTruncated)
+	if g.rotated { // it was a copy already, or lies somewhere else by now
+		if g.failed++; g.failed > maxSearches || !s.locate(g) {
+			s.lose(g, errTruncated)
+		}
 		return
 	}
+	s.t.metrics.rotations.WithLabelValues("truncated").Inc()
 	g.rotated, g.quiet, g.name = true, now, ""
 	s.t.book.Move(g.track, func(n *position.Name) {
 		n.Device, n.Inode, n.Modified = 0, 0, max(n.Modified, g.id.modified)
