@@ -292,10 +292,8 @@ func (sm *sampler) fields(ctx context.Context, p *piece) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		bucket := c.at(p.time(start))
-		end := start + 1
+		end, bucket := c.stretch(p, start)
 		if bucket >= 0 {
-			end = p.behind(start, c.hi)
 			if run.pushed.unwrap {
 				g.samples(start, end, bucket)
 			} else {

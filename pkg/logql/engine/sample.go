@@ -119,10 +119,8 @@ func (sm *sampler) whole(p *piece) {
 	number := sm.fixed()
 	c := w.cursor()
 	for start := p.start; start < p.end; {
-		bucket := c.at(p.time(start))
-		end := start + 1
+		end, bucket := c.stretch(p, start)
 		if bucket >= 0 {
-			end = p.behind(start, c.hi)
 			if n, bytes := sm.measure(p, start, end); n > 0 {
 				v := float64(n)
 				if sm.sink.run.measuresBytes() {

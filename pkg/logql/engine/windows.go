@@ -129,7 +129,7 @@ type cursor struct {
 }
 
 func (w *windows) cursor() cursor {
-	return cursor{w: w, lo: math.MaxInt64, hi: math.MinInt64}
+	return cursor{w: w, lo: math.MaxInt64, hi: math.MinInt64, bucket: -1}
 }
 
 // at returns the bucket of ts, or -1 when it is in no window.
@@ -138,6 +138,32 @@ func (c *cursor) at(ts int64) int32 {
 		return c.bucket
 	}
 	return c.seek(ts)
+}
+
+// next goes on to the bucket behind the one that is known, and returns it, or -1 when
+// there is none or it is in no window.
+func (c *cursor) next() int32 {
+	b := int(c.bucket) + 1
+	if c.bucket < 0 || b >= c.w.buckets() || !c.w.live[b] {
+		return -1
+	}
+	c.lo, c.hi, c.bucket = c.w.edges[b], c.w.edges[b+1], int32(b)
+	return c.bucket
+}
+
+// stretch returns the end of the rows of a piece from start on that are in the bucket of
+// the first of them, and that bucket; or -1 for the first, which is in no window. Of
+// rows that lie densely in time, none has to be looked at.
+func (c *cursor) stretch(p *piece, start int) (end int, bucket int32) {
+	if bucket = c.next(); bucket >= 0 {
+		if end = p.behind(start, c.hi); end > start {
+			return end, bucket
+		}
+	}
+	if bucket = c.at(p.time(start)); bucket < 0 {
+		return start + 1, bucket
+	}
+	return p.behind(start, c.hi), bucket
 }
 
 func (c *cursor) seek(ts int64) int32 {

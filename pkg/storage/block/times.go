@@ -3,6 +3,7 @@ package block
 import (
 	"encoding/binary"
 	"sort"
+	"unsafe"
 
 	"github.com/skaldlogs/skald/pkg/encbuf"
 )
@@ -27,10 +28,11 @@ type timesGroup struct {
 	width  uint8  // in bits
 }
 
-// A timesRun is where a run begins.
+// A timesRun is where a run begins, and its marks.
 type timesRun struct {
-	row  int
-	mint int64
+	row        int
+	mint, maxt int64
+	marks
 }
 
 // timesPadding is behind the groups, so that each number can be loaded at once with
@@ -42,13 +44,22 @@ const timesPadding = 16
 const maxTimesWidth = 57
 
 func (t *packedTimes) bytes() int64 {
-	return int64(cap(t.data)) + 24*int64(cap(t.groups)) + 16*int64(cap(t.runs))
+	n := int64(cap(t.data) + timesGroupBytes*cap(t.groups) + timesRunBytes*cap(t.runs))
+	for i := range t.runs {
+		n += 4 * int64(cap(t.runs[i].rows))
+	}
+	return n
 }
 
 // packedTimesBytes is what those of a block take, or a little more.
 func (b *Block) packedTimesBytes(runs int) int {
-	return b.timestamps.raw() + timesPadding + 24*(b.rows/groupLen+1) + 16*(runs+1)
+	return b.timestamps.raw() + timesPadding + timesGroupBytes*(b.rows/groupLen+1) + (timesRunBytes+8)*(runs+1) + 4*b.rows/rowsPerMark
 }
+
+const (
+	timesGroupBytes = int(unsafe.Sizeof(timesGroup{}))
+	timesRunBytes   = int(unsafe.Sizeof(timesRun{}))
+)
 
 // newPackedTimes takes data, which is the stream of timestamps of a block with these
 // runs and has room for timesPadding more bytes. They are nil where the stream has a
@@ -66,9 +77,8 @@ func newPackedTimes(data []byte, rows int, runs []Run) *packedTimes {
 	row := 0
 	for i := range runs {
 		run := &runs[i]
-		t.runs = append(t.runs, timesRun{row, run.Interval.Mint})
-		ts, ok := t.readRun(run.Interval.Mint, row-i, run.Rows-1)
-		if !ok || ts != run.Interval.Maxt {
+		t.runs = append(t.runs, timesRun{row: row, mint: run.Interval.Mint, maxt: run.Interval.Maxt, marks: newMarks(run)})
+		if !t.readRun(i, run.Rows-1) {
 			return nil
 		}
 		row += run.Rows
@@ -110,10 +120,12 @@ func (t *packedTimes) readGroups(data []byte, n int) bool {
 	return d.End() == nil
 }
 
-// readRun notes the times before the groups that begin within n distances from number
-// first, of which the first is from ts, and returns the time after the last. It reports
-// whether none runs backwards.
-func (t *packedTimes) readRun(ts int64, first, n int) (last int64, ok bool) {
+// readRun notes the times before the groups that begin among the n distances of run k,
+// and sets its marks. It reports whether its times ascend to the last.
+func (t *packedTimes) readRun(k, n int) bool {
+	run := &t.runs[k]
+	ts, first := run.mint, run.row-k
+	run.pass(ts, run.row)
 	for end := first + n; first < end; {
 		g := &t.groups[first/groupLen]
 		if first%groupLen == 0 {
@@ -122,13 +134,14 @@ func (t *packedTimes) readRun(ts int64, first, n int) (last int64, ok bool) {
 		d := t.distances(g, first%groupLen)
 		for stop := min(end, first-first%groupLen+groupLen); first < stop; first++ {
 			next := ts + d.next()
-			if next < ts {
-				return ts, false
+			if next < ts || next > run.maxt {
+				return false
 			}
 			ts = next
+			run.pass(ts, first+k+1)
 		}
 	}
-	return ts, true
+	return ts == run.maxt
 }
 
 // distances reads those of a group from some number on.
@@ -183,15 +196,30 @@ func (t *packedTimes) at(k, row int) int64 {
 // behind returns the first of the rows [row, end) of run k whose time is after ts, or
 // end.
 func (t *packedTimes) behind(k, row, end int, ts int64) int {
-	if row >= end || t.runs[k].mint > ts {
-		return min(row, end)
+	run := &t.runs[k]
+	switch {
+	case row >= end || run.maxt <= ts:
+		return end
+	case run.mint > ts:
+		return row
+	case run.unit > 0:
+		from, to, exact := run.around(ts)
+		if exact {
+			return max(row, min(from, end))
+		}
+		if row = max(row, from); row >= end {
+			return end
+		}
+		if to >= 0 {
+			end = max(row, min(end, to))
+		}
 	}
-	if end == t.runs[k].row+1 {
+	if row == end || end == run.row+1 {
 		return end
 	}
 	// Of the groups that begin in the run, the last whose first distance is from a time
 	// that is not after ts is the one to look into. The near ones are tried first.
-	first := t.runs[k].row - k
+	first := run.row - k
 	g, last := max(first, row-k-1)/groupLen, (end-k-2)/groupLen
 	step := 1
 	for g+step <= last && t.groups[g+step].before <= ts {
@@ -199,7 +227,7 @@ func (t *packedTimes) behind(k, row, end int, ts int64) int {
 		step *= 2
 	}
 	g += sort.Search(min(step, last-g+1)-1, func(i int) bool { return t.groups[g+1+i].before > ts })
-	now, i := t.runs[k].mint, first
+	now, i := run.mint, first
 	if g*groupLen > first {
 		now, i = t.groups[g].before, g*groupLen
 	}

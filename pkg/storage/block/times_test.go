@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/seeds"
@@ -13,10 +14,13 @@ import (
 // multiples of each other, far apart or none.
 func randomTimes(rnd *rand.Rand) [][]int64 {
 	runs := make([][]int64, 1+rnd.IntN(5))
-	form := rnd.IntN(4)
+	form := rnd.IntN(6)
 	for i := range runs {
 		n := 1 + rnd.IntN([]int{2, 40, 130, 1000}[rnd.IntN(4)])
 		ts := rnd.Int64N(1000) - 500
+		if rnd.IntN(3) == 0 {
+			ts -= rnd.Int64N(1 << 62)
+		}
 		for range n {
 			runs[i] = append(runs[i], ts)
 			switch form {
@@ -26,6 +30,10 @@ func randomTimes(rnd *rand.Rand) [][]int64 {
 				ts += 1000 * rnd.Int64N(50)
 			case 2:
 				ts += rnd.Int64N(1 << rnd.IntN(50))
+			case 3: // mostly within the units of marks
+				ts += rnd.Int64N(int64(4 * time.Second))
+			case 4: // and on them
+				ts += int64(time.Second) / 2 * rnd.Int64N(3)
 			default:
 				ts += rnd.Int64N(3)
 			}
@@ -93,6 +101,9 @@ func TestPackedTimesAreTheTimes(t *testing.T) {
 				from := part.start + rnd.IntN(part.end-part.start)
 				end := from + 1 + rnd.IntN(part.end-from)
 				ts := want[part.start+rnd.IntN(part.end-part.start)] + rnd.Int64N(3) - 1
+				if unit := markUnits[rnd.IntN(4)]; rnd.IntN(2) == 0 {
+					ts = floorDiv(ts, unit) * unit
+				}
 				behind := from
 				for behind < end && want[behind] <= ts {
 					behind++
