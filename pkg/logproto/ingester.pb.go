@@ -169,7 +169,7 @@ func (x Matcher_Type) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Matcher_Type.Descriptor instead.
 func (Matcher_Type) EnumDescriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{11, 0}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{12, 0}
 }
 
 type LineFilter_Op int32
@@ -221,7 +221,7 @@ func (x LineFilter_Op) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LineFilter_Op.Descriptor instead.
 func (LineFilter_Op) EnumDescriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{12, 0}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{13, 0}
 }
 
 type Failure_Kind int32
@@ -276,7 +276,7 @@ func (x Failure_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Failure_Kind.Descriptor instead.
 func (Failure_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{33, 0}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{34, 0}
 }
 
 type IngestRequest struct {
@@ -660,8 +660,11 @@ type Fields struct {
 	Fields        []*Field               `protobuf:"bytes,3,rep,name=fields,proto3" json:"fields,omitempty"`
 	Where         *Predicate             `protobuf:"bytes,4,opt,name=where,proto3" json:"where,omitempty"` // absent for none
 	Vectors       []*VectorWant          `protobuf:"bytes,5,rep,name=vectors,proto3" json:"vectors,omitempty"`
-	All           bool                   `protobuf:"varint,6,opt,name=all,proto3" json:"all,omitempty"`  // a label that cannot be read matters, whichever it is
-	Expr          []byte                 `protobuf:"bytes,7,opt,name=expr,proto3" json:"expr,omitempty"` // of regexp
+	All           bool                   `protobuf:"varint,6,opt,name=all,proto3" json:"all,omitempty"`                               // a label that cannot be read matters, whichever it is
+	Expr          []byte                 `protobuf:"bytes,7,opt,name=expr,proto3" json:"expr,omitempty"`                              // of regexp
+	Extractions   []*Extraction          `protobuf:"bytes,8,rep,name=extractions,proto3" json:"extractions,omitempty"`                // of JSON and logfmt: only these labels
+	Strict        bool                   `protobuf:"varint,9,opt,name=strict,proto3" json:"strict,omitempty"`                         // of logfmt
+	KeepEmpty     bool                   `protobuf:"varint,10,opt,name=keep_empty,json=keepEmpty,proto3" json:"keep_empty,omitempty"` // of logfmt
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -745,6 +748,27 @@ func (x *Fields) GetExpr() []byte {
 	return nil
 }
 
+func (x *Fields) GetExtractions() []*Extraction {
+	if x != nil {
+		return x.Extractions
+	}
+	return nil
+}
+
+func (x *Fields) GetStrict() bool {
+	if x != nil {
+		return x.Strict
+	}
+	return false
+}
+
+func (x *Fields) GetKeepEmpty() bool {
+	if x != nil {
+		return x.KeepEmpty
+	}
+	return false
+}
+
 type PatternPart struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Capture       bool                   `protobuf:"varint,1,opt,name=capture,proto3" json:"capture,omitempty"`
@@ -797,6 +821,58 @@ func (x *PatternPart) GetText() []byte {
 	return nil
 }
 
+type Extraction struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Label         []byte                 `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
+	Path          []byte                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Extraction) Reset() {
+	*x = Extraction{}
+	mi := &file_logproto_ingester_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Extraction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Extraction) ProtoMessage() {}
+
+func (x *Extraction) ProtoReflect() protoreflect.Message {
+	mi := &file_logproto_ingester_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Extraction.ProtoReflect.Descriptor instead.
+func (*Extraction) Descriptor() ([]byte, []int) {
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Extraction) GetLabel() []byte {
+	if x != nil {
+		return x.Label
+	}
+	return nil
+}
+
+func (x *Extraction) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
 type Field struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          []byte                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -807,7 +883,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_logproto_ingester_proto_msgTypes[7]
+	mi := &file_logproto_ingester_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -819,7 +895,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[7]
+	mi := &file_logproto_ingester_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -832,7 +908,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{7}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Field) GetName() []byte {
@@ -851,10 +927,10 @@ func (x *Field) GetMetadata() bool {
 
 type Predicate struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Op            uint32                 `protobuf:"varint,1,opt,name=op,proto3" json:"op,omitempty"`           // 0 and, 1 or, 2 text, 3 number, 4 duration, 5 bytes
+	Op            uint32                 `protobuf:"varint,1,opt,name=op,proto3" json:"op,omitempty"`           // 0 and, 1 or, 2 text, 3 number, 4 duration, 5 bytes, 6 address
 	Subs          []*Predicate           `protobuf:"bytes,2,rep,name=subs,proto3" json:"subs,omitempty"`        // of and, or
 	Field         uint32                 `protobuf:"varint,3,opt,name=field,proto3" json:"field,omitempty"`     // its number in the fields
-	Matcher       *Matcher               `protobuf:"bytes,4,opt,name=matcher,proto3" json:"matcher,omitempty"`  // of text
+	Matcher       *Matcher               `protobuf:"bytes,4,opt,name=matcher,proto3" json:"matcher,omitempty"`  // of text and address
 	Compare       uint32                 `protobuf:"varint,5,opt,name=compare,proto3" json:"compare,omitempty"` // 0 ==, 1 !=, 2 >, 3 >=, 4 <, 5 <=
 	Value         float64                `protobuf:"fixed64,6,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -863,7 +939,7 @@ type Predicate struct {
 
 func (x *Predicate) Reset() {
 	*x = Predicate{}
-	mi := &file_logproto_ingester_proto_msgTypes[8]
+	mi := &file_logproto_ingester_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -875,7 +951,7 @@ func (x *Predicate) String() string {
 func (*Predicate) ProtoMessage() {}
 
 func (x *Predicate) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[8]
+	mi := &file_logproto_ingester_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -888,7 +964,7 @@ func (x *Predicate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Predicate.ProtoReflect.Descriptor instead.
 func (*Predicate) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{8}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Predicate) GetOp() uint32 {
@@ -943,7 +1019,7 @@ type VectorWant struct {
 
 func (x *VectorWant) Reset() {
 	*x = VectorWant{}
-	mi := &file_logproto_ingester_proto_msgTypes[9]
+	mi := &file_logproto_ingester_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -955,7 +1031,7 @@ func (x *VectorWant) String() string {
 func (*VectorWant) ProtoMessage() {}
 
 func (x *VectorWant) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[9]
+	mi := &file_logproto_ingester_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -968,7 +1044,7 @@ func (x *VectorWant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VectorWant.ProtoReflect.Descriptor instead.
 func (*VectorWant) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{9}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *VectorWant) GetField() int32 {
@@ -998,7 +1074,7 @@ type ScanReply struct {
 
 func (x *ScanReply) Reset() {
 	*x = ScanReply{}
-	mi := &file_logproto_ingester_proto_msgTypes[10]
+	mi := &file_logproto_ingester_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1010,7 +1086,7 @@ func (x *ScanReply) String() string {
 func (*ScanReply) ProtoMessage() {}
 
 func (x *ScanReply) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[10]
+	mi := &file_logproto_ingester_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1023,7 +1099,7 @@ func (x *ScanReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScanReply.ProtoReflect.Descriptor instead.
 func (*ScanReply) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{10}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ScanReply) GetReply() isScanReply_Reply {
@@ -1079,7 +1155,7 @@ type Matcher struct {
 
 func (x *Matcher) Reset() {
 	*x = Matcher{}
-	mi := &file_logproto_ingester_proto_msgTypes[11]
+	mi := &file_logproto_ingester_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1091,7 +1167,7 @@ func (x *Matcher) String() string {
 func (*Matcher) ProtoMessage() {}
 
 func (x *Matcher) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[11]
+	mi := &file_logproto_ingester_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1104,7 +1180,7 @@ func (x *Matcher) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Matcher.ProtoReflect.Descriptor instead.
 func (*Matcher) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{11}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Matcher) GetType() Matcher_Type {
@@ -1138,7 +1214,7 @@ type LineFilter struct {
 
 func (x *LineFilter) Reset() {
 	*x = LineFilter{}
-	mi := &file_logproto_ingester_proto_msgTypes[12]
+	mi := &file_logproto_ingester_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1150,7 +1226,7 @@ func (x *LineFilter) String() string {
 func (*LineFilter) ProtoMessage() {}
 
 func (x *LineFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[12]
+	mi := &file_logproto_ingester_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1163,7 +1239,7 @@ func (x *LineFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LineFilter.ProtoReflect.Descriptor instead.
 func (*LineFilter) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{12}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *LineFilter) GetOp() LineFilter_Op {
@@ -1191,7 +1267,7 @@ type Interval struct {
 
 func (x *Interval) Reset() {
 	*x = Interval{}
-	mi := &file_logproto_ingester_proto_msgTypes[13]
+	mi := &file_logproto_ingester_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1203,7 +1279,7 @@ func (x *Interval) String() string {
 func (*Interval) ProtoMessage() {}
 
 func (x *Interval) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[13]
+	mi := &file_logproto_ingester_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1216,7 +1292,7 @@ func (x *Interval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Interval.ProtoReflect.Descriptor instead.
 func (*Interval) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{13}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Interval) GetMint() int64 {
@@ -1244,7 +1320,7 @@ type ScanRequest struct {
 
 func (x *ScanRequest) Reset() {
 	*x = ScanRequest{}
-	mi := &file_logproto_ingester_proto_msgTypes[14]
+	mi := &file_logproto_ingester_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1256,7 +1332,7 @@ func (x *ScanRequest) String() string {
 func (*ScanRequest) ProtoMessage() {}
 
 func (x *ScanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[14]
+	mi := &file_logproto_ingester_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1269,7 +1345,7 @@ func (x *ScanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScanRequest.ProtoReflect.Descriptor instead.
 func (*ScanRequest) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{14}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ScanRequest) GetMatchers() []*Matcher {
@@ -1305,7 +1381,7 @@ type Directory struct {
 
 func (x *Directory) Reset() {
 	*x = Directory{}
-	mi := &file_logproto_ingester_proto_msgTypes[15]
+	mi := &file_logproto_ingester_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1317,7 +1393,7 @@ func (x *Directory) String() string {
 func (*Directory) ProtoMessage() {}
 
 func (x *Directory) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[15]
+	mi := &file_logproto_ingester_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1330,7 +1406,7 @@ func (x *Directory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Directory.ProtoReflect.Descriptor instead.
 func (*Directory) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{15}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Directory) GetGenerations() []*Generation {
@@ -1369,7 +1445,7 @@ type GenerationRequest struct {
 
 func (x *GenerationRequest) Reset() {
 	*x = GenerationRequest{}
-	mi := &file_logproto_ingester_proto_msgTypes[16]
+	mi := &file_logproto_ingester_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1381,7 +1457,7 @@ func (x *GenerationRequest) String() string {
 func (*GenerationRequest) ProtoMessage() {}
 
 func (x *GenerationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[16]
+	mi := &file_logproto_ingester_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1394,7 +1470,7 @@ func (x *GenerationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenerationRequest.ProtoReflect.Descriptor instead.
 func (*GenerationRequest) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{16}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{17}
 }
 
 type Generation struct {
@@ -1407,7 +1483,7 @@ type Generation struct {
 
 func (x *Generation) Reset() {
 	*x = Generation{}
-	mi := &file_logproto_ingester_proto_msgTypes[17]
+	mi := &file_logproto_ingester_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1419,7 +1495,7 @@ func (x *Generation) String() string {
 func (*Generation) ProtoMessage() {}
 
 func (x *Generation) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[17]
+	mi := &file_logproto_ingester_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1432,7 +1508,7 @@ func (x *Generation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Generation.ProtoReflect.Descriptor instead.
 func (*Generation) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{17}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Generation) GetIngester() string {
@@ -1459,7 +1535,7 @@ type StreamLabels struct {
 
 func (x *StreamLabels) Reset() {
 	*x = StreamLabels{}
-	mi := &file_logproto_ingester_proto_msgTypes[18]
+	mi := &file_logproto_ingester_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1547,7 @@ func (x *StreamLabels) String() string {
 func (*StreamLabels) ProtoMessage() {}
 
 func (x *StreamLabels) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[18]
+	mi := &file_logproto_ingester_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,7 +1560,7 @@ func (x *StreamLabels) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamLabels.ProtoReflect.Descriptor instead.
 func (*StreamLabels) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{18}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *StreamLabels) GetLabels() []*LabelPair {
@@ -1512,7 +1588,7 @@ type Block struct {
 
 func (x *Block) Reset() {
 	*x = Block{}
-	mi := &file_logproto_ingester_proto_msgTypes[19]
+	mi := &file_logproto_ingester_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1524,7 +1600,7 @@ func (x *Block) String() string {
 func (*Block) ProtoMessage() {}
 
 func (x *Block) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[19]
+	mi := &file_logproto_ingester_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1537,7 +1613,7 @@ func (x *Block) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Block.ProtoReflect.Descriptor instead.
 func (*Block) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{19}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Block) GetGeneration() uint64 {
@@ -1575,7 +1651,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_logproto_ingester_proto_msgTypes[20]
+	mi := &file_logproto_ingester_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1587,7 +1663,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[20]
+	mi := &file_logproto_ingester_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1600,7 +1676,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{20}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Run) GetStream() uint32 {
@@ -1660,7 +1736,7 @@ type BlockReply struct {
 
 func (x *BlockReply) Reset() {
 	*x = BlockReply{}
-	mi := &file_logproto_ingester_proto_msgTypes[21]
+	mi := &file_logproto_ingester_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1672,7 +1748,7 @@ func (x *BlockReply) String() string {
 func (*BlockReply) ProtoMessage() {}
 
 func (x *BlockReply) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[21]
+	mi := &file_logproto_ingester_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1685,7 +1761,7 @@ func (x *BlockReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlockReply.ProtoReflect.Descriptor instead.
 func (*BlockReply) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{21}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *BlockReply) GetId() uint64 {
@@ -1775,7 +1851,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_logproto_ingester_proto_msgTypes[22]
+	mi := &file_logproto_ingester_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1787,7 +1863,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[22]
+	mi := &file_logproto_ingester_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1800,7 +1876,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{22}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Batch) GetRuns() []*Batch_Run {
@@ -1919,7 +1995,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_logproto_ingester_proto_msgTypes[23]
+	mi := &file_logproto_ingester_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1931,7 +2007,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[23]
+	mi := &file_logproto_ingester_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1944,7 +2020,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{23}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Answer) GetUnsure() []byte {
@@ -1974,7 +2050,7 @@ type Vector struct {
 
 func (x *Vector) Reset() {
 	*x = Vector{}
-	mi := &file_logproto_ingester_proto_msgTypes[24]
+	mi := &file_logproto_ingester_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1986,7 +2062,7 @@ func (x *Vector) String() string {
 func (*Vector) ProtoMessage() {}
 
 func (x *Vector) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[24]
+	mi := &file_logproto_ingester_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1999,7 +2075,7 @@ func (x *Vector) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Vector.ProtoReflect.Descriptor instead.
 func (*Vector) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{24}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Vector) GetCodes() []uint32 {
@@ -2046,7 +2122,7 @@ type TailRequest struct {
 
 func (x *TailRequest) Reset() {
 	*x = TailRequest{}
-	mi := &file_logproto_ingester_proto_msgTypes[25]
+	mi := &file_logproto_ingester_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2058,7 +2134,7 @@ func (x *TailRequest) String() string {
 func (*TailRequest) ProtoMessage() {}
 
 func (x *TailRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[25]
+	mi := &file_logproto_ingester_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2071,7 +2147,7 @@ func (x *TailRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailRequest.ProtoReflect.Descriptor instead.
 func (*TailRequest) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{25}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *TailRequest) GetMatchers() []*Matcher {
@@ -2094,7 +2170,7 @@ type TailReply struct {
 
 func (x *TailReply) Reset() {
 	*x = TailReply{}
-	mi := &file_logproto_ingester_proto_msgTypes[26]
+	mi := &file_logproto_ingester_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2106,7 +2182,7 @@ func (x *TailReply) String() string {
 func (*TailReply) ProtoMessage() {}
 
 func (x *TailReply) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[26]
+	mi := &file_logproto_ingester_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2119,7 +2195,7 @@ func (x *TailReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailReply.ProtoReflect.Descriptor instead.
 func (*TailReply) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{26}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *TailReply) GetStreams() []*StreamLabels {
@@ -2161,7 +2237,7 @@ type DroppedEntry struct {
 
 func (x *DroppedEntry) Reset() {
 	*x = DroppedEntry{}
-	mi := &file_logproto_ingester_proto_msgTypes[27]
+	mi := &file_logproto_ingester_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2173,7 +2249,7 @@ func (x *DroppedEntry) String() string {
 func (*DroppedEntry) ProtoMessage() {}
 
 func (x *DroppedEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[27]
+	mi := &file_logproto_ingester_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2186,7 +2262,7 @@ func (x *DroppedEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DroppedEntry.ProtoReflect.Descriptor instead.
 func (*DroppedEntry) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{27}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *DroppedEntry) GetLabels() []*LabelPair {
@@ -2214,7 +2290,7 @@ type SelectRequest struct {
 
 func (x *SelectRequest) Reset() {
 	*x = SelectRequest{}
-	mi := &file_logproto_ingester_proto_msgTypes[28]
+	mi := &file_logproto_ingester_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2226,7 +2302,7 @@ func (x *SelectRequest) String() string {
 func (*SelectRequest) ProtoMessage() {}
 
 func (x *SelectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[28]
+	mi := &file_logproto_ingester_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2239,7 +2315,7 @@ func (x *SelectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelectRequest.ProtoReflect.Descriptor instead.
 func (*SelectRequest) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{28}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SelectRequest) GetMatchers() []*Matcher {
@@ -2272,7 +2348,7 @@ type LabelsResponse struct {
 
 func (x *LabelsResponse) Reset() {
 	*x = LabelsResponse{}
-	mi := &file_logproto_ingester_proto_msgTypes[29]
+	mi := &file_logproto_ingester_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2284,7 +2360,7 @@ func (x *LabelsResponse) String() string {
 func (*LabelsResponse) ProtoMessage() {}
 
 func (x *LabelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[29]
+	mi := &file_logproto_ingester_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2297,7 +2373,7 @@ func (x *LabelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabelsResponse.ProtoReflect.Descriptor instead.
 func (*LabelsResponse) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{29}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *LabelsResponse) GetValues() []string {
@@ -2316,7 +2392,7 @@ type SeriesResponse struct {
 
 func (x *SeriesResponse) Reset() {
 	*x = SeriesResponse{}
-	mi := &file_logproto_ingester_proto_msgTypes[30]
+	mi := &file_logproto_ingester_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2328,7 +2404,7 @@ func (x *SeriesResponse) String() string {
 func (*SeriesResponse) ProtoMessage() {}
 
 func (x *SeriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[30]
+	mi := &file_logproto_ingester_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2341,7 +2417,7 @@ func (x *SeriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeriesResponse.ProtoReflect.Descriptor instead.
 func (*SeriesResponse) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{30}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SeriesResponse) GetStreams() []*StreamLabels {
@@ -2359,7 +2435,7 @@ type FlushRequest struct {
 
 func (x *FlushRequest) Reset() {
 	*x = FlushRequest{}
-	mi := &file_logproto_ingester_proto_msgTypes[31]
+	mi := &file_logproto_ingester_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2371,7 +2447,7 @@ func (x *FlushRequest) String() string {
 func (*FlushRequest) ProtoMessage() {}
 
 func (x *FlushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[31]
+	mi := &file_logproto_ingester_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2384,7 +2460,7 @@ func (x *FlushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushRequest.ProtoReflect.Descriptor instead.
 func (*FlushRequest) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{31}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{32}
 }
 
 type FlushResponse struct {
@@ -2395,7 +2471,7 @@ type FlushResponse struct {
 
 func (x *FlushResponse) Reset() {
 	*x = FlushResponse{}
-	mi := &file_logproto_ingester_proto_msgTypes[32]
+	mi := &file_logproto_ingester_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2407,7 +2483,7 @@ func (x *FlushResponse) String() string {
 func (*FlushResponse) ProtoMessage() {}
 
 func (x *FlushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[32]
+	mi := &file_logproto_ingester_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2420,7 +2496,7 @@ func (x *FlushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushResponse.ProtoReflect.Descriptor instead.
 func (*FlushResponse) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{32}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{33}
 }
 
 // Why a call failed, where the caller does something about it. It is a detail of
@@ -2434,7 +2510,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_logproto_ingester_proto_msgTypes[33]
+	mi := &file_logproto_ingester_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2446,7 +2522,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[33]
+	mi := &file_logproto_ingester_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2459,7 +2535,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{33}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Failure) GetKind() Failure_Kind {
@@ -2480,7 +2556,7 @@ type Batch_Run struct {
 
 func (x *Batch_Run) Reset() {
 	*x = Batch_Run{}
-	mi := &file_logproto_ingester_proto_msgTypes[34]
+	mi := &file_logproto_ingester_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2492,7 +2568,7 @@ func (x *Batch_Run) String() string {
 func (*Batch_Run) ProtoMessage() {}
 
 func (x *Batch_Run) ProtoReflect() protoreflect.Message {
-	mi := &file_logproto_ingester_proto_msgTypes[34]
+	mi := &file_logproto_ingester_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2505,7 +2581,7 @@ func (x *Batch_Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch_Run.ProtoReflect.Descriptor instead.
 func (*Batch_Run) Descriptor() ([]byte, []int) {
-	return file_logproto_ingester_proto_rawDescGZIP(), []int{22, 0}
+	return file_logproto_ingester_proto_rawDescGZIP(), []int{23, 0}
 }
 
 func (x *Batch_Run) GetStream() uint32 {
@@ -2565,7 +2641,7 @@ const file_logproto_ingester_proto_rawDesc = "" +
 	"\binterval\x18\x04 \x01(\v2\x12.logproto.IntervalR\binterval\x12(\n" +
 	"\x06fields\x18\x05 \x01(\v2\x10.logproto.FieldsR\x06fields\x12\x14\n" +
 	"\x05limit\x18\x06 \x01(\rR\x05limit\x12\x16\n" +
-	"\x06oldest\x18\a \x01(\bR\x06oldest\"\xf7\x01\n" +
+	"\x06oldest\x18\a \x01(\bR\x06oldest\"\xe6\x02\n" +
 	"\x06Fields\x12\x16\n" +
 	"\x06parser\x18\x01 \x01(\rR\x06parser\x12+\n" +
 	"\x05parts\x18\x02 \x03(\v2\x15.logproto.PatternPartR\x05parts\x12'\n" +
@@ -2573,10 +2649,19 @@ const file_logproto_ingester_proto_rawDesc = "" +
 	"\x05where\x18\x04 \x01(\v2\x13.logproto.PredicateR\x05where\x12.\n" +
 	"\avectors\x18\x05 \x03(\v2\x14.logproto.VectorWantR\avectors\x12\x10\n" +
 	"\x03all\x18\x06 \x01(\bR\x03all\x12\x12\n" +
-	"\x04expr\x18\a \x01(\fR\x04expr\";\n" +
+	"\x04expr\x18\a \x01(\fR\x04expr\x126\n" +
+	"\vextractions\x18\b \x03(\v2\x14.logproto.ExtractionR\vextractions\x12\x16\n" +
+	"\x06strict\x18\t \x01(\bR\x06strict\x12\x1d\n" +
+	"\n" +
+	"keep_empty\x18\n" +
+	" \x01(\bR\tkeepEmpty\";\n" +
 	"\vPatternPart\x12\x18\n" +
 	"\acapture\x18\x01 \x01(\bR\acapture\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\fR\x04text\"7\n" +
+	"\x04text\x18\x02 \x01(\fR\x04text\"6\n" +
+	"\n" +
+	"Extraction\x12\x14\n" +
+	"\x05label\x18\x01 \x01(\fR\x05label\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\fR\x04path\"7\n" +
 	"\x05Field\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\fR\x04name\x12\x1a\n" +
 	"\bmetadata\x18\x02 \x01(\bR\bmetadata\"\xb7\x01\n" +
@@ -2749,7 +2834,7 @@ func file_logproto_ingester_proto_rawDescGZIP() []byte {
 }
 
 var file_logproto_ingester_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_logproto_ingester_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_logproto_ingester_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_logproto_ingester_proto_goTypes = []any{
 	(Ack)(0),                  // 0: logproto.Ack
 	(Rejection_Class)(0),      // 1: logproto.Rejection.Class
@@ -2763,99 +2848,101 @@ var file_logproto_ingester_proto_goTypes = []any{
 	(*ReadCommand)(nil),       // 9: logproto.ReadCommand
 	(*Fields)(nil),            // 10: logproto.Fields
 	(*PatternPart)(nil),       // 11: logproto.PatternPart
-	(*Field)(nil),             // 12: logproto.Field
-	(*Predicate)(nil),         // 13: logproto.Predicate
-	(*VectorWant)(nil),        // 14: logproto.VectorWant
-	(*ScanReply)(nil),         // 15: logproto.ScanReply
-	(*Matcher)(nil),           // 16: logproto.Matcher
-	(*LineFilter)(nil),        // 17: logproto.LineFilter
-	(*Interval)(nil),          // 18: logproto.Interval
-	(*ScanRequest)(nil),       // 19: logproto.ScanRequest
-	(*Directory)(nil),         // 20: logproto.Directory
-	(*GenerationRequest)(nil), // 21: logproto.GenerationRequest
-	(*Generation)(nil),        // 22: logproto.Generation
-	(*StreamLabels)(nil),      // 23: logproto.StreamLabels
-	(*Block)(nil),             // 24: logproto.Block
-	(*Run)(nil),               // 25: logproto.Run
-	(*BlockReply)(nil),        // 26: logproto.BlockReply
-	(*Batch)(nil),             // 27: logproto.Batch
-	(*Answer)(nil),            // 28: logproto.Answer
-	(*Vector)(nil),            // 29: logproto.Vector
-	(*TailRequest)(nil),       // 30: logproto.TailRequest
-	(*TailReply)(nil),         // 31: logproto.TailReply
-	(*DroppedEntry)(nil),      // 32: logproto.DroppedEntry
-	(*SelectRequest)(nil),     // 33: logproto.SelectRequest
-	(*LabelsResponse)(nil),    // 34: logproto.LabelsResponse
-	(*SeriesResponse)(nil),    // 35: logproto.SeriesResponse
-	(*FlushRequest)(nil),      // 36: logproto.FlushRequest
-	(*FlushResponse)(nil),     // 37: logproto.FlushResponse
-	(*Failure)(nil),           // 38: logproto.Failure
-	(*Batch_Run)(nil),         // 39: logproto.Batch.Run
-	(*LabelPair)(nil),         // 40: logproto.LabelPair
+	(*Extraction)(nil),        // 12: logproto.Extraction
+	(*Field)(nil),             // 13: logproto.Field
+	(*Predicate)(nil),         // 14: logproto.Predicate
+	(*VectorWant)(nil),        // 15: logproto.VectorWant
+	(*ScanReply)(nil),         // 16: logproto.ScanReply
+	(*Matcher)(nil),           // 17: logproto.Matcher
+	(*LineFilter)(nil),        // 18: logproto.LineFilter
+	(*Interval)(nil),          // 19: logproto.Interval
+	(*ScanRequest)(nil),       // 20: logproto.ScanRequest
+	(*Directory)(nil),         // 21: logproto.Directory
+	(*GenerationRequest)(nil), // 22: logproto.GenerationRequest
+	(*Generation)(nil),        // 23: logproto.Generation
+	(*StreamLabels)(nil),      // 24: logproto.StreamLabels
+	(*Block)(nil),             // 25: logproto.Block
+	(*Run)(nil),               // 26: logproto.Run
+	(*BlockReply)(nil),        // 27: logproto.BlockReply
+	(*Batch)(nil),             // 28: logproto.Batch
+	(*Answer)(nil),            // 29: logproto.Answer
+	(*Vector)(nil),            // 30: logproto.Vector
+	(*TailRequest)(nil),       // 31: logproto.TailRequest
+	(*TailReply)(nil),         // 32: logproto.TailReply
+	(*DroppedEntry)(nil),      // 33: logproto.DroppedEntry
+	(*SelectRequest)(nil),     // 34: logproto.SelectRequest
+	(*LabelsResponse)(nil),    // 35: logproto.LabelsResponse
+	(*SeriesResponse)(nil),    // 36: logproto.SeriesResponse
+	(*FlushRequest)(nil),      // 37: logproto.FlushRequest
+	(*FlushResponse)(nil),     // 38: logproto.FlushResponse
+	(*Failure)(nil),           // 39: logproto.Failure
+	(*Batch_Run)(nil),         // 40: logproto.Batch.Run
+	(*LabelPair)(nil),         // 41: logproto.LabelPair
 }
 var file_logproto_ingester_proto_depIdxs = []int32{
 	0,  // 0: logproto.IngestRequest.ack:type_name -> logproto.Ack
 	0,  // 1: logproto.IngestResponse.ack:type_name -> logproto.Ack
 	7,  // 2: logproto.IngestResponse.rejections:type_name -> logproto.Rejection
 	1,  // 3: logproto.Rejection.class:type_name -> logproto.Rejection.Class
-	19, // 4: logproto.ScanCommand.open:type_name -> logproto.ScanRequest
+	20, // 4: logproto.ScanCommand.open:type_name -> logproto.ScanRequest
 	9,  // 5: logproto.ScanCommand.read:type_name -> logproto.ReadCommand
-	18, // 6: logproto.ReadCommand.interval:type_name -> logproto.Interval
+	19, // 6: logproto.ReadCommand.interval:type_name -> logproto.Interval
 	10, // 7: logproto.ReadCommand.fields:type_name -> logproto.Fields
 	11, // 8: logproto.Fields.parts:type_name -> logproto.PatternPart
-	12, // 9: logproto.Fields.fields:type_name -> logproto.Field
-	13, // 10: logproto.Fields.where:type_name -> logproto.Predicate
-	14, // 11: logproto.Fields.vectors:type_name -> logproto.VectorWant
-	13, // 12: logproto.Predicate.subs:type_name -> logproto.Predicate
-	16, // 13: logproto.Predicate.matcher:type_name -> logproto.Matcher
-	20, // 14: logproto.ScanReply.directory:type_name -> logproto.Directory
-	26, // 15: logproto.ScanReply.block:type_name -> logproto.BlockReply
-	2,  // 16: logproto.Matcher.type:type_name -> logproto.Matcher.Type
-	3,  // 17: logproto.LineFilter.op:type_name -> logproto.LineFilter.Op
-	16, // 18: logproto.ScanRequest.matchers:type_name -> logproto.Matcher
-	18, // 19: logproto.ScanRequest.interval:type_name -> logproto.Interval
-	17, // 20: logproto.ScanRequest.filters:type_name -> logproto.LineFilter
-	22, // 21: logproto.Directory.generations:type_name -> logproto.Generation
-	23, // 22: logproto.Directory.streams:type_name -> logproto.StreamLabels
-	24, // 23: logproto.Directory.blocks:type_name -> logproto.Block
-	40, // 24: logproto.StreamLabels.labels:type_name -> logproto.LabelPair
-	25, // 25: logproto.Block.runs:type_name -> logproto.Run
-	18, // 26: logproto.Run.interval:type_name -> logproto.Interval
-	27, // 27: logproto.BlockReply.batch:type_name -> logproto.Batch
-	39, // 28: logproto.Batch.runs:type_name -> logproto.Batch.Run
-	28, // 29: logproto.Batch.answer:type_name -> logproto.Answer
-	29, // 30: logproto.Answer.vectors:type_name -> logproto.Vector
-	16, // 31: logproto.TailRequest.matchers:type_name -> logproto.Matcher
-	23, // 32: logproto.TailReply.streams:type_name -> logproto.StreamLabels
-	32, // 33: logproto.TailReply.dropped:type_name -> logproto.DroppedEntry
-	40, // 34: logproto.DroppedEntry.labels:type_name -> logproto.LabelPair
-	16, // 35: logproto.SelectRequest.matchers:type_name -> logproto.Matcher
-	18, // 36: logproto.SelectRequest.interval:type_name -> logproto.Interval
-	23, // 37: logproto.SeriesResponse.streams:type_name -> logproto.StreamLabels
-	4,  // 38: logproto.Failure.kind:type_name -> logproto.Failure.Kind
-	5,  // 39: logproto.Ingester.Push:input_type -> logproto.IngestRequest
-	8,  // 40: logproto.Ingester.Scan:input_type -> logproto.ScanCommand
-	30, // 41: logproto.Ingester.Tail:input_type -> logproto.TailRequest
-	33, // 42: logproto.Ingester.LabelNames:input_type -> logproto.SelectRequest
-	33, // 43: logproto.Ingester.LabelValues:input_type -> logproto.SelectRequest
-	33, // 44: logproto.Ingester.Series:input_type -> logproto.SelectRequest
-	36, // 45: logproto.Ingester.Flush:input_type -> logproto.FlushRequest
-	21, // 46: logproto.Ingester.Cover:input_type -> logproto.GenerationRequest
-	21, // 47: logproto.Ingester.Oldest:input_type -> logproto.GenerationRequest
-	6,  // 48: logproto.Ingester.Push:output_type -> logproto.IngestResponse
-	15, // 49: logproto.Ingester.Scan:output_type -> logproto.ScanReply
-	31, // 50: logproto.Ingester.Tail:output_type -> logproto.TailReply
-	34, // 51: logproto.Ingester.LabelNames:output_type -> logproto.LabelsResponse
-	34, // 52: logproto.Ingester.LabelValues:output_type -> logproto.LabelsResponse
-	35, // 53: logproto.Ingester.Series:output_type -> logproto.SeriesResponse
-	37, // 54: logproto.Ingester.Flush:output_type -> logproto.FlushResponse
-	22, // 55: logproto.Ingester.Cover:output_type -> logproto.Generation
-	22, // 56: logproto.Ingester.Oldest:output_type -> logproto.Generation
-	48, // [48:57] is the sub-list for method output_type
-	39, // [39:48] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	13, // 9: logproto.Fields.fields:type_name -> logproto.Field
+	14, // 10: logproto.Fields.where:type_name -> logproto.Predicate
+	15, // 11: logproto.Fields.vectors:type_name -> logproto.VectorWant
+	12, // 12: logproto.Fields.extractions:type_name -> logproto.Extraction
+	14, // 13: logproto.Predicate.subs:type_name -> logproto.Predicate
+	17, // 14: logproto.Predicate.matcher:type_name -> logproto.Matcher
+	21, // 15: logproto.ScanReply.directory:type_name -> logproto.Directory
+	27, // 16: logproto.ScanReply.block:type_name -> logproto.BlockReply
+	2,  // 17: logproto.Matcher.type:type_name -> logproto.Matcher.Type
+	3,  // 18: logproto.LineFilter.op:type_name -> logproto.LineFilter.Op
+	17, // 19: logproto.ScanRequest.matchers:type_name -> logproto.Matcher
+	19, // 20: logproto.ScanRequest.interval:type_name -> logproto.Interval
+	18, // 21: logproto.ScanRequest.filters:type_name -> logproto.LineFilter
+	23, // 22: logproto.Directory.generations:type_name -> logproto.Generation
+	24, // 23: logproto.Directory.streams:type_name -> logproto.StreamLabels
+	25, // 24: logproto.Directory.blocks:type_name -> logproto.Block
+	41, // 25: logproto.StreamLabels.labels:type_name -> logproto.LabelPair
+	26, // 26: logproto.Block.runs:type_name -> logproto.Run
+	19, // 27: logproto.Run.interval:type_name -> logproto.Interval
+	28, // 28: logproto.BlockReply.batch:type_name -> logproto.Batch
+	40, // 29: logproto.Batch.runs:type_name -> logproto.Batch.Run
+	29, // 30: logproto.Batch.answer:type_name -> logproto.Answer
+	30, // 31: logproto.Answer.vectors:type_name -> logproto.Vector
+	17, // 32: logproto.TailRequest.matchers:type_name -> logproto.Matcher
+	24, // 33: logproto.TailReply.streams:type_name -> logproto.StreamLabels
+	33, // 34: logproto.TailReply.dropped:type_name -> logproto.DroppedEntry
+	41, // 35: logproto.DroppedEntry.labels:type_name -> logproto.LabelPair
+	17, // 36: logproto.SelectRequest.matchers:type_name -> logproto.Matcher
+	19, // 37: logproto.SelectRequest.interval:type_name -> logproto.Interval
+	24, // 38: logproto.SeriesResponse.streams:type_name -> logproto.StreamLabels
+	4,  // 39: logproto.Failure.kind:type_name -> logproto.Failure.Kind
+	5,  // 40: logproto.Ingester.Push:input_type -> logproto.IngestRequest
+	8,  // 41: logproto.Ingester.Scan:input_type -> logproto.ScanCommand
+	31, // 42: logproto.Ingester.Tail:input_type -> logproto.TailRequest
+	34, // 43: logproto.Ingester.LabelNames:input_type -> logproto.SelectRequest
+	34, // 44: logproto.Ingester.LabelValues:input_type -> logproto.SelectRequest
+	34, // 45: logproto.Ingester.Series:input_type -> logproto.SelectRequest
+	37, // 46: logproto.Ingester.Flush:input_type -> logproto.FlushRequest
+	22, // 47: logproto.Ingester.Cover:input_type -> logproto.GenerationRequest
+	22, // 48: logproto.Ingester.Oldest:input_type -> logproto.GenerationRequest
+	6,  // 49: logproto.Ingester.Push:output_type -> logproto.IngestResponse
+	16, // 50: logproto.Ingester.Scan:output_type -> logproto.ScanReply
+	32, // 51: logproto.Ingester.Tail:output_type -> logproto.TailReply
+	35, // 52: logproto.Ingester.LabelNames:output_type -> logproto.LabelsResponse
+	35, // 53: logproto.Ingester.LabelValues:output_type -> logproto.LabelsResponse
+	36, // 54: logproto.Ingester.Series:output_type -> logproto.SeriesResponse
+	38, // 55: logproto.Ingester.Flush:output_type -> logproto.FlushResponse
+	23, // 56: logproto.Ingester.Cover:output_type -> logproto.Generation
+	23, // 57: logproto.Ingester.Oldest:output_type -> logproto.Generation
+	49, // [49:58] is the sub-list for method output_type
+	40, // [40:49] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_logproto_ingester_proto_init() }
@@ -2868,25 +2955,25 @@ func file_logproto_ingester_proto_init() {
 		(*ScanCommand_Open)(nil),
 		(*ScanCommand_Read)(nil),
 	}
-	file_logproto_ingester_proto_msgTypes[10].OneofWrappers = []any{
+	file_logproto_ingester_proto_msgTypes[11].OneofWrappers = []any{
 		(*ScanReply_Directory)(nil),
 		(*ScanReply_Block)(nil),
 	}
-	file_logproto_ingester_proto_msgTypes[21].OneofWrappers = []any{
+	file_logproto_ingester_proto_msgTypes[22].OneofWrappers = []any{
 		(*BlockReply_Batch)(nil),
 		(*BlockReply_Damaged)(nil),
 		(*BlockReply_Failed)(nil),
 	}
-	file_logproto_ingester_proto_msgTypes[22].OneofWrappers = []any{}
 	file_logproto_ingester_proto_msgTypes[23].OneofWrappers = []any{}
 	file_logproto_ingester_proto_msgTypes[24].OneofWrappers = []any{}
+	file_logproto_ingester_proto_msgTypes[25].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_logproto_ingester_proto_rawDesc), len(file_logproto_ingester_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   35,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -67,14 +67,14 @@ var (
 
 // predicates are trees of conditions on as many fields.
 func predicates(t *rapid.T, fields, depth int) scan.Predicate {
-	p := scan.Predicate{Op: scan.PredicateOp(rapid.Uint8Range(0, uint8(scan.Bytes)).Draw(t, "op"))}
+	p := scan.Predicate{Op: scan.PredicateOp(rapid.Uint8Range(0, uint8(scan.Address)).Draw(t, "op"))}
 	switch {
 	case p.Op <= scan.Or:
 		for range rapid.IntRange(0, 2-depth).Draw(t, "subs") {
 			p.Subs = append(p.Subs, predicates(t, fields, depth+1))
 		}
 		return p
-	case p.Op == scan.Text:
+	case p.Op == scan.Text || p.Op == scan.Address:
 		p.Matcher = labels.MustNewMatcher(labels.MatchEqual, "n", rapid.String().Draw(t, "value"))
 	default:
 		p.Compare = scan.Compare(rapid.Uint8Range(0, uint8(scan.LessOrEqual)).Draw(t, "compare"))
@@ -86,7 +86,10 @@ func predicates(t *rapid.T, fields, depth int) scan.Predicate {
 
 func TestFieldsTravel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		want := &scan.Fields{Parser: scan.Parser(rapid.Uint8Range(0, uint8(scan.Regexp)).Draw(t, "parser")), All: rapid.Bool().Draw(t, "all"), Expr: rapid.String().Draw(t, "expr")}
+		want := &scan.Fields{Parser: scan.Parser(rapid.Uint8Range(0, uint8(scan.Regexp)).Draw(t, "parser")), All: rapid.Bool().Draw(t, "all"), Expr: rapid.String().Draw(t, "expr"), Strict: rapid.Bool().Draw(t, "strict"), KeepEmpty: rapid.Bool().Draw(t, "empty")}
+		for range rapid.IntRange(0, 2).Draw(t, "extractions") {
+			want.Extractions = append(want.Extractions, scan.Extraction{Label: rapid.String().Draw(t, "label"), Path: rapid.String().Draw(t, "path")})
+		}
 		for range rapid.IntRange(0, 2).Draw(t, "parts") {
 			want.Parts = append(want.Parts, extract.PatternPart{Capture: rapid.Bool().Draw(t, "capture"), Text: string(rapid.SliceOf(rapid.Byte()).Draw(t, "text"))})
 		}

@@ -16,7 +16,10 @@ func encodeFields(f *scan.Fields) *logproto.Fields {
 	if f == nil {
 		return nil
 	}
-	out := &logproto.Fields{Parser: uint32(f.Parser), All: f.All, Expr: model.BorrowBytes(f.Expr)}
+	out := &logproto.Fields{Parser: uint32(f.Parser), All: f.All, Expr: model.BorrowBytes(f.Expr), Strict: f.Strict, KeepEmpty: f.KeepEmpty}
+	for _, x := range f.Extractions {
+		out.Extractions = append(out.Extractions, &logproto.Extraction{Label: model.BorrowBytes(x.Label), Path: model.BorrowBytes(x.Path)})
+	}
 	for _, p := range f.Parts {
 		out.Parts = append(out.Parts, &logproto.PatternPart{Capture: p.Capture, Text: model.BorrowBytes(p.Text)})
 	}
@@ -50,7 +53,10 @@ func decodeFields(f *logproto.Fields) (*scan.Fields, error) {
 	if f.GetParser() > 255 || !scan.Parser(f.GetParser()).Valid() {
 		return nil, malformedf("parser %d is not known", f.GetParser())
 	}
-	out := &scan.Fields{Parser: scan.Parser(f.GetParser()), All: f.GetAll(), Expr: string(f.GetExpr())}
+	out := &scan.Fields{Parser: scan.Parser(f.GetParser()), All: f.GetAll(), Expr: string(f.GetExpr()), Strict: f.GetStrict(), KeepEmpty: f.GetKeepEmpty()}
+	for _, x := range f.GetExtractions() {
+		out.Extractions = append(out.Extractions, scan.Extraction{Label: string(x.GetLabel()), Path: string(x.GetPath())})
+	}
 	for _, p := range f.GetParts() {
 		out.Parts = append(out.Parts, extract.PatternPart{Capture: p.GetCapture(), Text: string(p.GetText())})
 	}
@@ -80,11 +86,11 @@ func decodePredicate(p *logproto.Predicate, fields, depth int) (scan.Predicate, 
 	switch {
 	case depth > maxPredicateDepth:
 		return scan.Predicate{}, malformedf("predicates lie more than %d deep in each other", maxPredicateDepth)
-	case op > uint32(scan.Bytes) || compare > uint32(scan.LessOrEqual):
+	case op > uint32(scan.Address) || compare > uint32(scan.LessOrEqual):
 		return scan.Predicate{}, malformedf("a predicate of kind %d that compares in way %d", op, compare)
 	case !joins && uint64(p.GetField()) >= uint64(fields):
 		return scan.Predicate{}, malformedf("a predicate about field %d of %d", p.GetField(), fields)
-	case (op == uint32(scan.Text)) != (p.Matcher != nil):
+	case (op == uint32(scan.Text) || op == uint32(scan.Address)) != (p.Matcher != nil):
 		return scan.Predicate{}, malformedf("a predicate of kind %d with a matcher, or without one", op)
 	}
 	out := scan.Predicate{Op: scan.PredicateOp(op), Field: int(p.GetField()), Compare: scan.Compare(compare), Value: p.GetValue()}

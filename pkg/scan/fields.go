@@ -19,6 +19,11 @@ type Fields struct {
 	Parts []extract.PatternPart
 	// Expr is the regular expression, for the parser Regexp.
 	Expr string
+	// Extractions, if there are some, are the only labels of the parsers JSON and Logfmt.
+	Extractions []Extraction
+	// Strict ends the reading at what is no pair, and KeepEmpty keeps keys without a
+	// value: of Logfmt.
+	Strict, KeepEmpty bool
 	// Fields are the labels that Where and Vectors refer to.
 	Fields []Field
 	// Where is the predicate that rows must pass; nil keeps all.
@@ -47,6 +52,9 @@ const (
 // Valid reports whether p is a known parser.
 func (p Parser) Valid() bool { return p < parserEnd }
 
+// An Extraction is a label of what is at a path, of JSON, or has a key, of logfmt.
+type Extraction struct{ Label, Path string }
+
 // A Field is a label of a row: the structured metadata of that name, else what the
 // parser finds under it, else none. The name has no suffix _extracted, and the streams
 // of the rows have no label of that name.
@@ -70,7 +78,8 @@ type Predicate struct {
 	// Field is the index of what other conditions look at.
 	Field int
 	// Matcher is the condition of Text on its name's field; of a row without the
-	// field, the text is empty.
+	// field, the text is empty. That of Address is equal or not equal, and its value is
+	// what extract.NewAddresses reads; a row without the field fails.
 	Matcher *labels.Matcher
 	// Compare and Value are the condition of Number, Duration (in seconds) and
 	// Bytes; a row without the field fails.
@@ -89,6 +98,7 @@ const (
 	Number   // the field as a number, see extract.Number
 	Duration // the field as a duration, see extract.Duration
 	Bytes    // the field as a size, see extract.Bytes
+	Address  // the field is an address of some
 )
 
 // Compare is an operator between numbers.

@@ -71,6 +71,8 @@ func (p *pushed) predicate(c *scan.Predicate) string {
 		return "(" + strings.Join(texts, map[scan.PredicateOp]string{scan.And: " and ", scan.Or: " or "}[c.Op]) + ")"
 	case scan.Text:
 		return c.Matcher.String()
+	case scan.Address:
+		return c.Matcher.Name + c.Matcher.Type.String() + "ip(" + strconv.Quote(c.Matcher.Value) + ")"
 	}
 	text := p.push.Fields[c.Field].Name + " " + [...]string{"==", "!=", ">", ">=", "<", "<="}[c.Compare] + " "
 	value := strconv.FormatFloat(c.Value, 'g', -1, 64)

@@ -176,7 +176,10 @@ type streamValue struct {
 // form makes what to ask where streams have the known labels, and some lack those of
 // the grouping that are marked. It is nil where that cannot be asked.
 func (p *pushed) form(known []streamValue, lacks []bool) *scan.Fields {
-	out := &scan.Fields{Parser: p.push.Parser, Parts: p.push.Parts, Expr: p.push.Expr, All: p.all}
+	out := &scan.Fields{
+		Parser: p.push.Parser, Parts: p.push.Parts, Expr: p.push.Expr, All: p.all,
+		Extractions: p.push.Extractions, Strict: p.push.Strict, KeepEmpty: p.push.KeepEmpty,
+	}
 	for i, v := range known {
 		if v.there && p.unwrap && i == p.value {
 			return nil
@@ -238,9 +241,18 @@ func (f *folder) fold(p *scan.Predicate) (_ scan.Predicate, ok bool) {
 	}
 	if v := f.known[p.Field]; v.there {
 		holds := false
-		if p.Op == scan.Text {
+		switch p.Op {
+		case scan.Text:
 			holds = extract.NewTextMatcher(p.Matcher).Matches(v.value)
-		} else {
+		case scan.Address:
+			set, err := extract.NewAddresses(p.Matcher.Value)
+			if err != nil {
+				return out, false
+			}
+			if holds = set.HasText(v.value) == (p.Matcher.Type == labels.MatchEqual); !holds && f.parses {
+				return out, false
+			}
+		default:
 			number, err := p.Op.Convert(v.value)
 			holds = p.Compare.Holds(number, p.Value)
 			// Rows that the parser cannot read pass a comparison that does not hold.

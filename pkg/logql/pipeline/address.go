@@ -1,62 +1,14 @@
 package pipeline
 
 import (
-	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/skaldlogs/skald/pkg/extract"
 )
 
-// An addressSet is the addresses from first to last.
-type addressSet struct {
-	first, last netip.Addr
-}
-
-// newAddressSet reads an address, a CIDR block, or a range first-last.
-func newAddressSet(text string) (addressSet, error) {
-	if first, last, ok := strings.Cut(text, "-"); ok {
-		a, err := netip.ParseAddr(strings.TrimSpace(first))
-		b, err2 := netip.ParseAddr(strings.TrimSpace(last))
-		if err != nil || err2 != nil || a.Is4() != b.Is4() || b.Less(a) {
-			return addressSet{}, badAddress(text)
-		}
-		return addressSet{a, b}, nil
-	}
-	if strings.Contains(text, "/") {
-		p, err := netip.ParsePrefix(text)
-		if err != nil {
-			return addressSet{}, badAddress(text)
-		}
-		p = p.Masked()
-		return addressSet{p.Addr(), lastOf(p)}, nil
-	}
-	a, err := netip.ParseAddr(text)
-	if err != nil {
-		return addressSet{}, badAddress(text)
-	}
-	return addressSet{a, a}, nil
-}
-
-func badAddress(text string) error { return fmt.Errorf("ip: invalid pattern: %q", text) }
-
-// lastOf is the last address of a block.
-func lastOf(p netip.Prefix) netip.Addr {
-	b := p.Addr().AsSlice()
-	for bit := p.Bits(); bit < len(b)*8; bit++ {
-		b[bit/8] |= 0x80 >> (bit % 8)
-	}
-	a, _ := netip.AddrFromSlice(b)
-	return a
-}
-
-// contains reports whether a is in the set. An IPv4 address written as IPv6, as
-// in ::ffff:10.0.0.1, is an IPv6 address here.
-func (s addressSet) contains(a netip.Addr) bool {
-	a = a.WithZone("")
-	return a.Is4() == s.first.Is4() && s.first.Compare(a) <= 0 && a.Compare(s.last) <= 0
-}
-
 // addressMatcher finds an address of a set in a line.
-type addressMatcher struct{ set addressSet }
+type addressMatcher struct{ set *extract.Addresses }
 
 func (m addressMatcher) match(line string) bool {
 	for i := 0; i < len(line); {
@@ -86,7 +38,7 @@ func (m addressMatcher) matchRun(run string) bool {
 	if strings.Count(run, ":") >= 2 {
 		for _, s := range []string{run, strings.TrimRight(run, ".:"), strings.TrimLeft(run, ".:"), strings.Trim(run, ".:")} {
 			if a, err := netip.ParseAddr(s); err == nil {
-				return m.set.contains(a)
+				return m.set.Has(a)
 			}
 		}
 	}
@@ -101,7 +53,7 @@ func (m addressMatcher) matchRun(run string) bool {
 		if len(part) < len("0.0.0.0") || len(part) > len("255.255.255.255") {
 			continue
 		}
-		if a, err := netip.ParseAddr(part); err == nil && m.set.contains(a) {
+		if a, err := netip.ParseAddr(part); err == nil && m.set.Has(a) {
 			return true
 		}
 	}

@@ -64,7 +64,7 @@ type entry struct {
 	// places are where groups of an expression were found.
 	places []int
 	// found are values of a list of extractions, by its order.
-	found []finding
+	found []extract.Finding
 	// vars are the labels for templates.
 	vars map[string]string
 	// work is what templates have done, see maxTemplateWork.

@@ -1,8 +1,6 @@
 package pipeline
 
 import (
-	"net/netip"
-
 	"github.com/dustin/go-humanize"
 
 	"github.com/skaldlogs/skald/pkg/extract"
@@ -21,7 +19,7 @@ func newLabelFilter(f syntax.LabelFilter) (stage, error) {
 	case *syntax.BytesFilter:
 		return &quantityFilter{label: f.Label, op: f.Op, want: WrittenBytes(f.Value), convert: extract.Bytes}, nil
 	case *syntax.IPFilter:
-		set, err := newAddressSet(f.Text)
+		set, err := extract.NewAddresses(f.Text)
 		if err != nil {
 			return nil, err
 		}
@@ -90,15 +88,11 @@ func WrittenBytes(n uint64) float64 {
 	return float64(written)
 }
 
-// minAddressText is how long the text of an address is at least.
-const minAddressText = 4
-
-// ipFilter looks for a label's address in a set. Text that is no address is not
-// in it.
+// ipFilter looks for a label's address in a set.
 type ipFilter struct {
 	filter
 	label   string
-	set     addressSet
+	set     *extract.Addresses
 	exclude bool
 }
 
@@ -110,9 +104,7 @@ func (f *ipFilter) process(e *entry) bool {
 	if e.failed() {
 		return true
 	}
-	// Loki's filter sees no address in a text as short as ::1.
-	a, err := netip.ParseAddr(text)
-	return (err == nil && len(text) >= minAddressText && f.set.contains(a)) != f.exclude
+	return f.set.HasText(text) != f.exclude
 }
 
 func (f *ipFilter) need(n *needs) {

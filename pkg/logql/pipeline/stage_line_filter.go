@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/skaldlogs/skald/pkg/extract"
 	"github.com/skaldlogs/skald/pkg/grep"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 )
@@ -43,7 +44,7 @@ func newLineMatcher(op syntax.LineFilterOp, arg syntax.LineFilterArg) (lineMatch
 	case arg.IP && op != syntax.LineContains && op != syntax.LineExcludes:
 		return nil, errors.New("ip: invalid operation")
 	case arg.IP:
-		set, err := newAddressSet(arg.Text)
+		set, err := extract.NewAddresses(arg.Text)
 		if err != nil {
 			return nil, err
 		}

@@ -98,7 +98,7 @@ func (s *logfmtKeysStage) process(e *entry) bool {
 		}
 	}
 	for i, f := range s.fields {
-		if found[i].ok || !e.failed() {
+		if found[i].OK || !e.failed() {
 			e.extractFinding(f.Label, found[i])
 		}
 	}
@@ -106,7 +106,7 @@ func (s *logfmtKeysStage) process(e *entry) bool {
 }
 
 // find keeps the value of the pair if its key is wanted.
-func (s *logfmtKeysStage) find(e *entry, r *extract.Logfmt, found []finding) (fault string) {
+func (s *logfmtKeysStage) find(e *entry, r *extract.Logfmt, found []extract.Finding) (fault string) {
 	name := e.names.lookupString(r.Key).own
 	for i := range s.fields {
 		if path := s.fields[i].Path; path != r.Key && path != name {
@@ -116,7 +116,7 @@ func (s *logfmtKeysStage) find(e *entry, r *extract.Logfmt, found []finding) (fa
 		if !ok {
 			return "unknown escape in a value"
 		}
-		found[i] = finding{v, true}
+		found[i] = extract.Finding{Value: v, OK: true}
 	}
 	return ""
 }

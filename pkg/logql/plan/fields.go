@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/prometheus/model/labels"
+
 	"github.com/skaldlogs/skald/pkg/extract"
 	"github.com/skaldlogs/skald/pkg/logql/pipeline"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
@@ -18,8 +20,11 @@ type Push struct {
 	Parser scan.Parser
 	Parts  []extract.PatternPart
 	Expr   string
-	Fields []scan.Field
-	Where  *scan.Predicate
+	// Extractions, Strict and KeepEmpty are those of the parser.
+	Extractions       []scan.Extraction
+	Strict, KeepEmpty bool
+	Fields            []scan.Field
+	Where             *scan.Predicate
 	// Whole says that the rows that pass Where, and are not unsure, pass all stages
 	// but line filters, have no error, and have no other labels than those of their
 	// stream, of their metadata and of the parser.
@@ -70,9 +75,14 @@ func (p *Push) stage(s syntax.Stage) {
 	case *syntax.LineFilter:
 		p.Whole, p.Filters = false, false
 	case *syntax.JSONParser:
-		p.parser(scan.JSON, len(s.Fields) == 0)
+		if p.parser(scan.JSON, true) {
+			p.extractions(s.Fields)
+		}
 	case *syntax.LogfmtParser:
-		p.parser(scan.Logfmt, len(s.Fields) == 0 && !s.Strict && !s.KeepEmpty)
+		if p.parser(scan.Logfmt, true) {
+			p.extractions(s.Fields)
+			p.Strict, p.KeepEmpty = s.Strict, s.KeepEmpty
+		}
 	case *syntax.PatternParser:
 		parts, err := syntax.ParsePattern(s.Pattern)
 		if p.parser(scan.Pattern, err == nil) {
@@ -103,6 +113,12 @@ func (p *Push) parser(parser scan.Parser, known bool) bool {
 	}
 	p.Parser = parser
 	return true
+}
+
+func (p *Push) extractions(fields []syntax.Extraction) {
+	for _, f := range fields {
+		p.Extractions = append(p.Extractions, scan.Extraction{Label: f.Label, Path: f.Path})
+	}
 }
 
 // Field returns the number of a field behind the parser; ok is false for a name that
@@ -138,6 +154,14 @@ func (p *Push) predicate(f syntax.LabelFilter) (scan.Predicate, bool) {
 		return p.comparison(scan.Duration, f.Label, f.Op, f.Value.Seconds())
 	case *syntax.BytesFilter:
 		return p.comparison(scan.Bytes, f.Label, f.Op, pipeline.WrittenBytes(f.Value))
+	case *syntax.IPFilter:
+		by := labels.MatchEqual
+		if f.Op == syntax.Ne {
+			by = labels.MatchNotEqual
+		}
+		n, ok := p.Field(f.Label)
+		m := &labels.Matcher{Type: by, Name: f.Label, Value: f.Text}
+		return scan.Predicate{Op: scan.Address, Field: n, Matcher: m}, ok && f.Label != scan.ErrorField
 	case *syntax.AndFilter:
 		return p.join(scan.And, f.Filters)
 	case *syntax.OrFilter:

@@ -2,6 +2,7 @@ package block
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/skaldlogs/skald/pkg/scan"
 )
@@ -173,7 +174,7 @@ func (a *fieldAsker) eachShape(fn func(row int, shape uint16)) error {
 func (a *fieldAsker) guard() error {
 	t := a.d.lines.tmpl
 	bad := make(map[uint16]*scan.Bitset) // by column: its bad values
-	var checked [2]map[uint16]bool       // columns of scalars, and of strings
+	var checked [4]map[uint16]bool       // columns of each kind of slots
 	check := func(kind int, ref uint16, find func(*column, uint16) (*scan.Bitset, error)) error {
 		if checked[kind][ref] {
 			return nil
@@ -197,6 +198,16 @@ func (a *fieldAsker) guard() error {
 		}
 		for _, slot := range a.views[i].guards {
 			if err := check(0, t.templates[i].refs[slot], a.notScalars); err != nil {
+				return err
+			}
+		}
+		for _, slot := range a.views[i].pairs {
+			if err := check(2, t.templates[i].refs[slot], a.notPairs); err != nil {
+				return err
+			}
+		}
+		for _, slot := range a.views[i].words {
+			if err := check(3, t.templates[i].refs[slot], a.notWords); err != nil {
 				return err
 			}
 		}
@@ -254,6 +265,26 @@ func (a *fieldAsker) notStrings(c *column, ref uint16) (*scan.Bitset, error) {
 		_, what := formJSON.read(text, &scratch)
 		return what == isText
 	})
+}
+
+// notPairs returns the values of a column whose escapes mean nothing in logfmt.
+func (a *fieldAsker) notPairs(c *column, ref uint16) (*scan.Bitset, error) {
+	if !c.charset.has('\\') {
+		return nil, nil
+	}
+	var scratch []byte
+	return a.without(c, ref, &a.d.pairs, func(text string) bool {
+		_, what := formPair.read(text, &scratch)
+		return what == isText
+	})
+}
+
+// notWords returns the values of a column that are no bare value of logfmt.
+func (a *fieldAsker) notWords(c *column, ref uint16) (*scan.Bitset, error) {
+	if !c.charset.has('"') && !c.charset.has('=') {
+		return nil, nil
+	}
+	return a.without(c, ref, &a.d.words, func(text string) bool { return !strings.ContainsAny(text, `"=`) })
 }
 
 // without returns the values of a column that have not got a property, nil if all have.

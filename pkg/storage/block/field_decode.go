@@ -98,9 +98,10 @@ func (d *decoder) askFields(q *Question) (*asked, error) {
 		}
 	}
 	if a.unsure != nil && d.found != nil {
-		if a.unsure.And(d.found); a.unsure.Count() == 0 {
-			a.unsure = nil
-		}
+		a.unsure.And(d.found)
+	}
+	if a.unsure != nil && a.unsure.Count() == 0 {
+		a.unsure = nil
 	}
 	if a.unsure != nil {
 		out.unsure = a.unsure

@@ -5,15 +5,22 @@ import (
 	"strings"
 
 	"github.com/skaldlogs/skald/pkg/extract"
+	"github.com/skaldlogs/skald/pkg/scan"
 )
 
-// logfmtView reads a template as the logfmt stage reads a line.
+// LogfmtOptions are the arguments of a logfmt stage.
+type logfmtOptions struct {
+	extractions       []scan.Extraction // nil for all pairs
+	strict, keepEmpty bool
+}
+
+// view reads a template as the logfmt stage reads a line.
 //
 // What a slot may hold depends on how the line was taken apart. In one that is
 // logfmt for the tokeniser, a slot is a whole value: what stands between two quotes,
 // escapes included, or what comes behind a = up to a space or line feed. In others, the
 // bytes that the schema knows of the column must not include any that mean something.
-func logfmtView(t *template, columns []column) view {
+func (o logfmtOptions) view(t *template, columns []column) view {
 	whole := wholeValues(t.text)
 	filled := bytes.ReplaceAll(t.text, []byte{0}, []byte{'x'})
 	inPair := make([]form, len(t.marks)) // of the slots that are in a value
@@ -36,40 +43,53 @@ func logfmtView(t *template, columns []column) view {
 		if !more {
 			break
 		}
-		if _, n := slotAt(r.KeyAt, r.KeyAt+len(r.Key)); n > 0 && r.HasValue {
-			return view{unknown: true}
+		if _, n := slotAt(r.KeyAt, r.KeyAt+len(r.Key)); n > 0 {
+			if r.HasValue || o.mayBeKey(t, columns, r.KeyAt) {
+				return view{unknown: true}
+			}
+			continue
 		}
 		if fault != "" {
 			// It is one whatever is in the slots, if the quotes and signs are static.
+			if o.strict {
+				return view{unknown: true}
+			}
 			continue
 		}
-		if !r.HasValue || r.Value == "" {
+		if r.Value == "" && !o.keepEmpty && len(o.extractions) == 0 {
 			continue
 		}
 		slot, n := slotAt(r.ValueAt, r.ValueAt+len(r.Value))
-		quoted := r.Text[r.ValueAt-1] == '"'
 		f := formWord
-		if quoted {
+		if r.HasValue && r.ValueAt > 0 && r.Text[r.ValueAt-1] == '"' {
 			f = formPair
 		}
 		for i := range n {
 			inPair[slot+i] = f
 		}
-		name := extract.Name(r.Key)
+		p := place{kind: placeUnknown}
 		switch {
 		case n == 0:
 			text, ok := r.Unescaped()
-			if ok {
-				v.add(member{name, place{kind: placeText, text: strings.Clone(text)}})
+			if !ok && o.strict {
+				return view{unknown: true}
 			}
+			if !ok {
+				continue
+			}
+			p = place{kind: placeText, text: strings.Clone(text)}
 		case n == 1 && len(r.Value) == 1:
-			v.add(member{name, place{kind: placeSlot, slot: slot, form: f | formEmpty}})
-		default:
-			v.add(member{name, place{kind: placeUnknown}})
+			p = place{kind: placeSlot, slot: slot, form: f | o.form()}
 		}
+		o.add(&v, r.Key, p)
 	}
 	for i, ref := range t.refs {
 		c := &columns[ref]
+		if o.strict && inPair[i] == formPair {
+			v.pairs = append(v.pairs, i)
+		} else if o.strict && inPair[i] == formWord {
+			v.words = append(v.words, i)
+		}
 		switch {
 		case c.n == 0:
 		case whole && inPair[i] == formPair:
@@ -88,7 +108,61 @@ func logfmtView(t *template, columns []column) view {
 			}
 		}
 	}
+	for _, x := range o.extractions {
+		v.addFirst(member{extract.Name(x.Label), place{kind: placeText}}) // it is not in the line
+	}
 	return v
+}
+
+// mayBeKey reports whether a key without a value that begins at a place of a template,
+// and has a slot, may make a label. Those of numbers begin with no letter.
+func (o *logfmtOptions) mayBeKey(t *template, columns []column, at int) bool {
+	first, number := t.text[at], false
+	if first == 0 {
+		switch columns[t.refs[bytes.Count(t.text[:at], []byte{0})]].kind {
+		case columnInt, columnPad, columnDecimal, columnIP:
+			number = true
+		default:
+			first = '_'
+		}
+	}
+	letter := func(b byte) bool { return 'a' <= b|0x20 && b|0x20 <= 'z' }
+	for _, x := range o.extractions {
+		switch want := x.Path[0]; {
+		case number && letter(want), letter(first) && want != first:
+		default:
+			return true
+		}
+	}
+	return o.keepEmpty && len(o.extractions) == 0
+}
+
+// form is that of all slots beside what tells of their quotes.
+func (o *logfmtOptions) form() form {
+	switch {
+	case len(o.extractions) > 0:
+		return formKept
+	case o.keepEmpty:
+		return 0
+	}
+	return formEmpty
+}
+
+// add notes a pair.
+func (o *logfmtOptions) add(v *view, key string, p place) {
+	name := extract.Name(key)
+	if len(o.extractions) == 0 {
+		v.add(member{strings.Clone(name), p})
+		return
+	}
+	labels := make(map[string]bool) // of two extractions with one label, the first counts
+	for _, x := range o.extractions {
+		label := extract.Name(x.Label)
+		if !labels[label] && (x.Path == key || x.Path == name) {
+			v.add(member{label, p})
+		}
+		labels[label] = true
+	}
 }
 
 // wholeValues reports whether the tokeniser has read the lines of a template as logfmt.

@@ -57,11 +57,11 @@ const manyOrigins = maxOrigins / 2
 // locate finds the origins of a field. It returns false when there are too many.
 func (a *fieldAsker) locate(i int) bool {
 	f, want := &a.fields[i], &a.ask.Fields[i]
-	t := a.d.lines.tmpl
+	lines := a.d.lines.tmpl
 	rows := fieldOrigin{kind: placeRows, field: i}
 	f.origins = []fieldOrigin{{}}
-	f.ofTemplate = make([]fieldUse, len(t.templates)+1)
-	f.early, f.rest = want.Metadata, t.rest.n > 0
+	f.ofTemplate = make([]fieldUse, len(lines.templates)+1)
+	f.early, f.rest = want.Metadata, lines.rest.n > 0
 	if want.Name == scan.ErrorField {
 		f.errors = true
 		return true
@@ -82,12 +82,12 @@ func (a *fieldAsker) locate(i int) bool {
 	if want.Metadata {
 		return true
 	}
-	if a.finder != nil && t.rest.n > 0 && slices.Contains(a.finder.names, want.Name) {
+	if a.finder != nil && f.rest && slices.Contains(a.finder.names, want.Name) {
 		f.ofTemplate[0].origin = f.origin(rows)
 	}
-	for i := range a.views {
-		p := a.views[i].find(want.Name)
-		u := &f.ofTemplate[i+1]
+	for t := range a.views {
+		p := a.views[t].find(want.Name)
+		u := &f.ofTemplate[t+1]
 		if p.kind != placeNone && a.finder != nil && len(f.origins) > manyOrigins {
 			p.kind = placeSpan
 		}
@@ -96,24 +96,33 @@ func (a *fieldAsker) locate(i int) bool {
 		case placeUnknown:
 			u.unknown = true
 		case placeSpan, placeRows:
-			u.origin = f.origin(rows)
+			if u.unknown = a.finder == nil && a.spanned(a.fields[:i], t+1); !u.unknown {
+				u.origin = f.origin(rows)
+			}
 		case placeText:
 			u.origin = f.origin(fieldOrigin{kind: placeText, text: p.text})
 		default:
-			refs := t.templates[i].refs
+			refs := lines.templates[t].refs
 			ref := refs[p.slot]
 			for _, before := range refs[:p.slot] {
 				if before == ref {
 					u.nth++
 				}
 			}
-			u.origin = f.origin(fieldOrigin{kind: placeSlot, form: p.form, frame: p.frame, column: &t.columns[ref]})
+			u.origin = f.origin(fieldOrigin{kind: placeSlot, form: p.form, frame: p.frame, column: &lines.columns[ref]})
 		}
 		if len(f.origins) > maxOrigins {
 			return false
 		}
 	}
 	return true
+}
+
+// spanned reports whether one of some fields is made row by row in a template.
+func (a *fieldAsker) spanned(fields []field, template int) bool {
+	return slices.ContainsFunc(fields, func(f field) bool {
+		return f.origins[f.ofTemplate[template].origin].kind == placeRows
+	})
 }
 
 // origin returns the number of an origin.
@@ -381,6 +390,14 @@ const (
 // read is what the text of a value means as that of a field of this form.
 // Scratch is for escapes.
 func (f form) read(text string, scratch *[]byte) (string, uint8) {
+	text, what := f.meaning(text, scratch)
+	if what == isAbsent && f&formKept != 0 {
+		return "", isText
+	}
+	return text, what
+}
+
+func (f form) meaning(text string, scratch *[]byte) (string, uint8) {
 	switch {
 	case f == 0:
 	case text == "" && f&formEmpty != 0:
@@ -393,7 +410,7 @@ func (f form) read(text string, scratch *[]byte) (string, uint8) {
 		if strings.ContainsAny(text, `"=`) {
 			return "", isAbsent
 		}
-	case strings.IndexByte(text, '\\') < 0:
+	case f&(formJSON|formPair) == 0, strings.IndexByte(text, '\\') < 0:
 	case f&formJSON != 0:
 		*scratch = (*scratch)[:0]
 		u := extract.JSON{Scratch: scratch}

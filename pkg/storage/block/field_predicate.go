@@ -1,6 +1,8 @@
 package block
 
 import (
+	"encoding/binary"
+
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/skaldlogs/skald/pkg/extract"
@@ -202,14 +204,18 @@ func (a *fieldAsker) onError(c *fieldCondition, early bool) judgement {
 // A fieldCondition is a condition on a field, ready to be asked.
 type fieldCondition struct {
 	*scan.Predicate
-	text    *extract.TextMatcher
-	scratch []byte
+	text      *extract.TextMatcher
+	addresses *extract.Addresses
+	scratch   []byte
 }
 
 func newCondition(p *scan.Predicate) *fieldCondition {
 	c := &fieldCondition{Predicate: p}
-	if p.Op == scan.Text {
+	switch p.Op {
+	case scan.Text:
 		c.text = extract.NewTextMatcher(p.Matcher)
+	case scan.Address:
+		c.addresses, _ = extract.NewAddresses(p.Matcher.Value)
 	}
 	return c
 }
@@ -221,6 +227,12 @@ func (c *fieldCondition) judge(text string, there bool) fieldVerdict {
 	}
 	if !there {
 		return failing
+	}
+	if c.Op == scan.Address {
+		if c.addresses == nil {
+			return doubtful // the stages say what is wrong
+		}
+		return verdictOf(c.addresses.HasText(text) == (c.Matcher.Type == labels.MatchEqual))
 	}
 	v, err := c.Op.Convert(text)
 	if err != nil {
@@ -330,6 +342,18 @@ func (a *fieldAsker) onPacked(c *fieldCondition, o *fieldOrigin) (_ verdicts, ok
 			} else if c.Compare.Holds(x, c.Value) {
 				of[i] = passing
 			}
+		}
+		return verdicts{of: of}, true, nil
+	case c.Op == scan.Address && col.kind == columnIP && c.addresses != nil:
+		v, err := a.values(col)
+		if err != nil {
+			return verdicts{}, false, err
+		}
+		first, last, ok := c.addresses.Range4()
+		of := make([]fieldVerdict, col.n)
+		for i := range of {
+			x := binary.BigEndian.Uint32(v.text[4*i:])
+			of[i] = verdictOf((ok && first <= x && x <= last) == (c.Matcher.Type == labels.MatchEqual))
 		}
 		return verdicts{of: of}, true, nil
 	case c.Op == scan.Text && (c.Matcher.Type == labels.MatchEqual || c.Matcher.Type == labels.MatchNotEqual):

@@ -85,7 +85,11 @@ func (a *fieldAsker) recipes() []rowRecipe {
 		r := &recipes[t]
 		for f := range a.fields {
 			if u := a.fields[f].ofTemplate[t]; a.fields[f].origins[u.origin].kind == placeRows {
-				r.fields = append(r.fields, rowField{field: f, name: slices.Index(a.finder.names, a.ask.Fields[f].Name)})
+				rf := rowField{field: f}
+				if a.finder != nil {
+					rf.name = slices.Index(a.finder.names, a.ask.Fields[f].Name)
+				}
+				r.fields = append(r.fields, rf)
 			}
 		}
 		r.parses = true

@@ -175,7 +175,7 @@ func tag(r *rand.Rand, rows []Row) {
 var twinNames = []string{
 	"level", "status", "duration_ms", "bytes", "method", "msg", "trace_id", "user_id", "caller", "ts", "nowhere",
 	"a", "b", "c", "a_b", "org_id", "latency", "duration", "num_chunks", "immediate", "query", "labels", "err",
-	"detected_level", "size", "pod", "zone", "job", "__error__", "x", "k", "uid", "user", "response", "remote_ip", "request", "bytes_sent",
+	"detected_level", "size", "pod", "zone", "job", "__error__", "x", "k", "uid", "user", "response", "remote_ip", "ip", "request", "bytes_sent",
 }
 
 // A maker makes queries about some rows.
@@ -191,7 +191,12 @@ func newMaker(t testing.TB, r *rand.Rand, rows []Row) *maker {
 	q := &maker{Rand: r, names: twinNames, values: map[string][]string{}}
 	best := 0
 	pattern := twinPatterns[r.IntN(len(twinPatterns))]
-	for _, parser := range []string{" | json", " | logfmt", fmt.Sprintf(" | pattern %q", pattern), fmt.Sprintf(" | regexp %q", twinRegexps[r.IntN(len(twinRegexps))])} {
+	parsers := []string{
+		" | json", jsonPaths(r), " | logfmt", " | logfmt" + pick(r, " --strict", " --keep-empty", " --strict --keep-empty"), logfmtKeys(r),
+		fmt.Sprintf(" | pattern %q", pattern), fmt.Sprintf(" | regexp %q", twinRegexps[r.IntN(len(twinRegexps))]),
+	}
+	r.Shuffle(len(parsers), func(i, j int) { parsers[i], parsers[j] = parsers[j], parsers[i] })
+	for _, parser := range parsers {
 		e, err := syntax.Parse(`{job="j"}` + parser)
 		if err != nil {
 			t.Fatal(err)
@@ -206,7 +211,7 @@ func newMaker(t testing.TB, r *rand.Rand, rows []Row) *maker {
 		for range 40 {
 			_, set, _ := sp.Process(0, rows[r.IntN(len(rows))].Line, nil)
 			set.Parsed.Range(func(l labels.Label) {
-				if set.Error == "" && len(l.Value) < 80 {
+				if set.Error == "" && len(l.Value) < 80 && isName(l.Name) {
 					found[l.Name] = append(found[l.Name], l.Value)
 					n++
 				}
@@ -217,6 +222,12 @@ func newMaker(t testing.TB, r *rand.Rand, rows []Row) *maker {
 		}
 	}
 	return q
+}
+
+// isName reports whether a query can have a name that a line has.
+func isName(s string) bool {
+	_, err := syntax.Parse(fmt.Sprintf(`sum by (%s) (count_over_time({a="b"} | %s="x" [1s]))`, s, s))
+	return err == nil
 }
 
 // name is that of a label.
@@ -256,7 +267,12 @@ func (q *maker) filter(depth int) string {
 		return fmt.Sprintf("(%s %s %s)", q.filter(depth-1), pick(r, "and", "or"), q.filter(depth-1))
 	}
 	name := q.name()
-	switch r.IntN(6) {
+	switch r.IntN(7) {
+	case 6:
+		if name == "__error__" {
+			name = "ip"
+		}
+		return fmt.Sprintf("%s %s ip(%q)", name, pick(r, "=", "!="), pick(r, "10.0.0.0/8", "1.2.3.4", "::1", "10.1.0.0-10.9.255.255", "192.168.4.5/16", "2001:db8::/32"))
 	case 0:
 		if name == "__error__" {
 			name = "status"
@@ -282,6 +298,41 @@ func (q *maker) filter(depth int) string {
 var twinPatterns = []string{
 	`<a> <b> <c>`, `<_>"<a>"<_>`, `<ip> - - [<ts>] "<request>" <status> <bytes> "<_>"`, `{"ts":"<ts>","level":"<level>"<_>`, `<ts> <level> [<_>] <_> - <msg>`,
 	`<_>: <msg>`, `<_> from <a>`, `a=<a> b=<b>`, `[<a>] <b>`, `<_>(<a>)<_>=<x>`, `<a> [<b>] "<c>"`,
+}
+
+// jsonPaths is a json stage with some paths.
+func jsonPaths(r *rand.Rand) string {
+	var b strings.Builder
+	b.WriteString(" | json ")
+	for i := range 1 + r.IntN(4) {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		path := pick(r, twinNames...)
+		switch r.IntN(6) {
+		case 0:
+			path += "." + pick(r, twinNames...)
+		case 1:
+			path = fmt.Sprintf("%s[%d]", path, r.IntN(3))
+		case 2:
+			path = fmt.Sprintf("[%q]", pick(r, "a", "level", "", "x y", "a.b"))
+		}
+		fmt.Fprintf(&b, "%s=%q", pick(r, append(twinNames[:12:12], "x", "y")...), path)
+	}
+	return b.String()
+}
+
+// logfmtKeys is a logfmt stage with some keys.
+func logfmtKeys(r *rand.Rand) string {
+	var b strings.Builder
+	b.WriteString(" | logfmt" + pick(r, "", "", " --strict", " --keep-empty") + " ")
+	for i := range 1 + r.IntN(4) {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%s=%q", pick(r, append(twinNames[:12:12], "x", "y")...), pick(r, append(twinNames, "_1", "e", "http_status", "d")...))
+	}
+	return b.String()
 }
 
 var twinRegexps = []string{

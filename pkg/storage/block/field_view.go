@@ -28,6 +28,9 @@ type view struct {
 	// where all members are looked at; garbled says that static text has others.
 	texts   []int
 	garbled bool
+	// pairs are the slots that hold quoted values of logfmt whose escapes must mean
+	// something, and words those that hold bare ones without what is no value.
+	pairs, words []int
 }
 
 // A member is a field of a template.
@@ -70,6 +73,7 @@ const (
 	formPair                   // a quoted value of logfmt: escapes, and none at all if they mean nothing
 	formWord                   // a bare value of logfmt: none at all with a quote or = in it
 	formEmpty                  // an empty one is no field
+	formKept                   // what would be no field is an empty one
 )
 
 // find returns where the field of that name is.
@@ -115,17 +119,38 @@ func (a *fieldAsker) viewsFor() []view {
 	case scan.NoParser:
 		return make([]view, len(t.templates))
 	case scan.JSON:
-		return cachedViews(&d.cache.json, t, jsonView)
+		if len(a.ask.Extractions) == 0 {
+			return cachedViews(&d.cache.json, t, jsonView)
+		}
+		labels := make([]string, len(a.ask.Extractions))
+		texts := make([]string, len(a.ask.Extractions))
+		for i, x := range a.ask.Extractions {
+			labels[i], texts[i] = x.Label, x.Path
+		}
+		paths, err := extract.NewJSONPaths(texts)
+		if err != nil {
+			return nil // the stages say what is wrong
+		}
+		return a.liveViews(func(t *template, columns []column) view { return jsonPathsView(t, columns, labels, paths) })
 	case scan.Logfmt:
-		return cachedViews(&d.cache.logfmt, t, logfmtView)
+		if o := optionsOf(a.ask); len(o.extractions) > 0 || o.strict || o.keepEmpty {
+			return a.liveViews(o.view)
+		}
+		return cachedViews(&d.cache.logfmt, t, logfmtOptions{}.view)
 	}
 	if a.finder == nil {
 		return nil
 	}
+	return a.liveViews(a.finder.viewOf)
+}
+
+// liveViews are the views of the templates that are asked for.
+func (a *fieldAsker) liveViews(parse func(*template, []column) view) []view {
+	t := a.d.lines.tmpl
 	views := make([]view, len(t.templates))
 	for i := range t.templates {
 		if a.asks(i + 1) {
-			views[i] = a.finder.viewOf(&t.templates[i], t.columns)
+			views[i] = parse(&t.templates[i], t.columns)
 		}
 	}
 	return views
@@ -208,16 +233,43 @@ func isScalar(text string) bool {
 // run of letters, digits and the signs of numbers outside of strings. So no value of
 // a slot ends a string, or begins one, and the quotes of the template are all there are.
 func jsonView(t *template, columns []column) view {
-	text := t.text
 	if brace, sure := opens(t, columns); !brace {
 		return view{unknown: !sure, failed: sure}
 	}
-	if text[0] != '{' || text[len(text)-1] != '}' {
+	slots, ok := fill(t)
+	if !ok {
 		return view{unknown: true}
 	}
-	// With a digit for each bare slot, a valid template is a valid object.
-	filled := []byte(string(text))
-	slots := make(map[int]int, len(t.marks)) // by place in the text
+	return walkJSON(slots)
+}
+
+// walkJSON finds the members of a template that is one object.
+func walkJSON(slots filling) view {
+	var scratch []byte
+	w := jsonViewer{r: extract.JSON{Text: slots.text, Scratch: &scratch}, filling: slots}
+	w.object(1, 0)
+	if w.r.Fault != "" || w.unknown {
+		return view{unknown: true}
+	}
+	return w.view
+}
+
+// A filling is a template with a digit for each bare slot: where that is a valid object,
+// so are all lines of the template.
+type filling struct {
+	text  string
+	slots map[int]int // by place in the text
+	bare  []bool      // by slot
+}
+
+// fill fills a template that begins with a brace; ok is false where it ends otherwise,
+// or a backslash is before a slot.
+func fill(t *template) (_ filling, ok bool) {
+	if t.text[0] != '{' || t.text[len(t.text)-1] != '}' {
+		return filling{}, false
+	}
+	filled := []byte(string(t.text))
+	slots := make(map[int]int, len(t.marks))
 	bare := make([]bool, len(t.marks))
 	quoted := false
 	for i, slot := 0, 0; i < len(filled); i++ {
@@ -233,20 +285,11 @@ func jsonView(t *template, columns []column) view {
 		case c == '\\' && quoted:
 			i++
 			if i < len(filled) && filled[i] == 0 {
-				return view{unknown: true}
+				return filling{}, false
 			}
 		}
 	}
-	var scratch []byte
-	w := jsonViewer{
-		r:     extract.JSON{Text: string(filled), Scratch: &scratch},
-		slots: slots, bare: bare,
-	}
-	w.object(1, 0)
-	if w.r.Fault != "" || w.unknown {
-		return view{unknown: true}
-	}
-	return w.view
+	return filling{string(filled), slots, bare}, true
 }
 
 // opens reports whether the first byte of the values of a template that is no white
@@ -274,9 +317,8 @@ func opens(t *template, columns []column) (brace, sure bool) {
 
 // A jsonViewer walks over the members of a template.
 type jsonViewer struct {
+	filling
 	r       extract.JSON
-	slots   map[int]int
-	bare    []bool
 	path    []byte
 	view    view
 	unknown bool
@@ -284,10 +326,10 @@ type jsonViewer struct {
 
 // slotIn returns the slot that text[start:end] is, -1 when it holds none, and
 // whether it is one of both.
-func (w *jsonViewer) slotIn(start, end int) (slot int, ok bool) {
+func (f *filling) slotIn(start, end int) (slot int, ok bool) {
 	slot = -1
 	for i := start; i < end; i++ {
-		if s, is := w.slots[i]; is {
+		if s, is := f.slots[i]; is {
 			if end-start != 1 {
 				return 0, false
 			}

@@ -37,6 +37,8 @@ type Block struct {
 	cache   viewCache
 	scalars columnCache // all values are numbers, true, false or null
 	strings columnCache // all escapes of JSON mean something
+	pairs   columnCache // all escapes of logfmt mean something
+	words   columnCache // all values are bare ones of logfmt
 }
 
 // A metaSchema is where the metadata of a block is.
