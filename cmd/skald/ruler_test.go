@@ -170,6 +170,27 @@ rules:
     skald_evidence: "1"
 `
 
+// Rules are evaluated where the entries are, by a query frontend of another process, over
+// HTTP or gRPC.
+func TestRulesAtAFrontend(t *testing.T) {
+	am := startAlertmanager(t)
+	data := rulerServer(t, "")
+	data.start()
+	for way, address := range map[string]string{"http": "http://" + data.http, "grpc": "dns:///" + data.grpc} {
+		s := rulerServer(t, "  alertmanager_url: http://"+am.addr+"\n  evaluation: {mode: remote, query_frontend: {address: \""+address+"\"}}\n")
+		s.start()
+		s.setRules("shop", strings.ReplaceAll(fires, "PayErrors", way))
+		await(t, "the alert of the rules over "+way+" fires, with its evidence", func() bool {
+			data.pushNow(`{app="pay"}`, "error 42")
+			found := am.alerts(t, way)
+			return len(found) == 1 && strings.HasSuffix(found[0].Annotations["skald_evidence"], " error 42")
+		})
+		if page := s.must("", "GET", "/metrics"); !strings.Contains(page, `loki_ruler_remote_eval_success_total{user="fake"}`) {
+			t.Errorf("no query over %s is counted", way)
+		}
+	}
+}
+
 // Of two Alertmanagers one is down: the other learns what fires, and then that
 // it is over.
 func TestAlertsReachAlertmanager(t *testing.T) {

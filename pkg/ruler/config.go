@@ -119,8 +119,9 @@ type ClientConfig struct {
 
 // EvaluationConfig is about evaluating rules.
 type EvaluationConfig struct {
-	// Mode is "local": in this process.
-	Mode string `yaml:"mode"`
+	// Mode is [LocalMode], in this process, or [RemoteMode], at Frontend.
+	Mode     string         `yaml:"mode"`
+	Frontend FrontendConfig `yaml:"query_frontend"`
 	// MaxJitter delays the evaluation of each query, by a part of it that depends
 	// on the query alone.
 	MaxJitter time.Duration `yaml:"max_jitter"`
@@ -128,6 +129,12 @@ type EvaluationConfig struct {
 	// streams have later entries, which says that those up to its time are there.
 	WaitForData time.Duration `yaml:"wait_for_data"`
 }
+
+// The modes of evaluating.
+const (
+	LocalMode  = "local"
+	RemoteMode = "remote"
+)
 
 // WALConfig is about samples that are on their way.
 type WALConfig struct {
@@ -173,7 +180,8 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	f.DurationVar(&c.ResendDelay, "ruler.resend-delay", time.Minute, "Time after which a firing alert is sent again.")
 	f.Var(&c.EnabledTenants, "ruler.enabled-tenants", "Tenants whose rules are evaluated. Empty for all.")
 	f.Var(&c.DisabledTenants, "ruler.disabled-tenants", "Tenants whose rules are not evaluated.")
-	f.StringVar(&c.Evaluation.Mode, "ruler.evaluation.mode", "local", "Where rules are evaluated: local.")
+	f.StringVar(&c.Evaluation.Mode, "ruler.evaluation.mode", LocalMode, "Where queries of rules are evaluated: local, in the ruler, or remote, at the query frontend of evaluation.query_frontend.address.")
+	c.Evaluation.Frontend.RegisterFlags(f, "ruler.evaluation.query-frontend.")
 	f.DurationVar(&c.Evaluation.MaxJitter, "ruler.evaluation.max-jitter", 0, "Longest delay of a query, to spread them out.")
 	f.DurationVar(&c.Evaluation.WaitForData, "ruler.evaluation.wait-for-data", 0, "How long after its time an evaluation may wait until the streams that it reads have later entries, so that it sees those up to its time. Less than the interval of groups. 0 to wait for nothing.")
 	f.BoolVar(&c.EnableSharding, "ruler.enable-sharding", false, "Share groups out among the rulers of the ring. Off: every ruler evaluates all.")
@@ -232,8 +240,14 @@ func (c *Config) Validate() error {
 	if w := c.Evaluation.WaitForData; w < 0 || w > 0 && w >= c.EvaluationInterval {
 		wrong("evaluation.wait_for_data: %s is not less than evaluation_interval (%s)", w, c.EvaluationInterval)
 	}
-	if c.Evaluation.Mode != "local" {
-		wrong("evaluation.mode: %q is not served: queries are evaluated in the ruler, mode local", c.Evaluation.Mode)
+	switch c.Evaluation.Mode {
+	case LocalMode:
+	case RemoteMode:
+		if err := c.Evaluation.Frontend.Validate(); err != nil {
+			wrong("evaluation.query_frontend.%w", err)
+		}
+	default:
+		wrong("evaluation.mode: %q is neither %s nor %s", c.Evaluation.Mode, LocalMode, RemoteMode)
 	}
 	if c.RemoteWrite.Enabled && len(c.RemoteWrite.places()) == 0 {
 		wrong("remote_write.enabled needs remote_write.clients")

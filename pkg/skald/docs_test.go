@@ -115,6 +115,8 @@ var fileOnly = map[string]string{
 	"ruler.remote_write.clients":                                      "Where recorded samples go: by id, Prometheus' remote_write.",
 	"ruler.remote_write.client":                                       "One more place, whose id is default: the older form of clients.",
 	"limits_config.ruler_remote_write_config":                         "A tenant's own places of remote write by id: over those of ruler.remote_write.clients, key by key; lists and headers are replaced.",
+	"limits_config.ruler_remote_evaluation_timeout":                   "How long the query frontend of ruler.evaluation.mode: remote may take for a query. 0 for query_timeout.",
+	"limits_config.ruler_remote_evaluation_max_response_size":         "Largest answer of that frontend, in bytes. 0 for any.",
 	"limits_config.ruler_alertmanager_config":                         "A tenant's own Alertmanagers: the keys of ruler that are about them, over those there.",
 	"limits_config.ruler_remote_write_disabled":                       "Let the samples of a tenant's recording rules go nowhere.",
 	"limits_config.retention_stream":                                  "How long streams are kept that a selector takes: a list of selector, priority and period. The rule of the highest priority counts, of equal ones that of the shortest period, and a tenant's own before those of all. Streams without a rule have retention_period.",

@@ -126,7 +126,8 @@ var honoured = []section{
 		query_timeout split_queries_by_interval max_cache_freshness_per_query volume_enabled volume_max_series max_concurrent_tail_requests retention_period
 		retention_stream ruler_max_rules_per_rule_group ruler_max_rule_groups_per_tenant ruler_remote_write_disabled
 		ruler_tenant_shard_size ruler_remote_write_config ruler_alertmanager_config
-		ruler_evaluation_delay_duration deletion_mode`},
+		ruler_evaluation_delay_duration ruler_remote_evaluation_timeout
+		ruler_remote_evaluation_max_response_size deletion_mode`},
 	{verdict: Honoured, under: "compactor", keys: `
 		compaction_interval max_compaction_parallelism max_segment_size max_read_rate retention_enabled
 		apply_retention_interval retention_delete_delay delete_request_cancel_period max_store_size min_free_disk`},
@@ -138,7 +139,11 @@ var honoured = []section{
 		alertmanager_client.credentials alertmanager_client.credentials_file alertmanager_client.tls_cert_path
 		alertmanager_client.tls_key_path alertmanager_client.tls_ca_path alertmanager_client.tls_server_name
 		alertmanager_client.tls_insecure_skip_verify for_outage_tolerance for_grace_period resend_delay
-		enable_api enabled_tenants disabled_tenants evaluation.mode evaluation.max_jitter evaluation.wait_for_data wal.dir
+		enable_api enabled_tenants disabled_tenants evaluation.mode evaluation.query_frontend.address
+		evaluation.query_frontend.tls_enabled evaluation.query_frontend.tls_cert_path evaluation.query_frontend.tls_key_path
+		evaluation.query_frontend.tls_ca_path evaluation.query_frontend.tls_server_name
+		evaluation.query_frontend.tls_insecure_skip_verify evaluation.query_frontend.tls_cipher_suites
+		evaluation.query_frontend.tls_min_version evaluation.max_jitter evaluation.wait_for_data wal.dir
 		wal.truncate_frequency wal.min_age wal.max_age remote_write.enabled remote_write.clients
 		remote_write.add_org_id_header remote_write.client remote_write.config_refresh_period
 		wal_cleaner.min_age wal_cleaner.period enable_sharding sharding_strategy sharding_algo`},

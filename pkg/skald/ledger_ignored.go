@@ -244,9 +244,6 @@ var ignored = []section{
 	{verdict: Ignored, why: "does not apply: Alertmanagers are asked by version 2 of their API, the only one that they still have", under: "ruler", keys: `
 		enable_alertmanager_v2         -ruler.alertmanager-use-v2
 	`},
-	{verdict: Ignored, why: "does not apply: rules are evaluated in the ruler", under: "ruler", keys: `
-		evaluation.*                   -ruler.evaluation.*
-	`},
 	{verdict: Ignored, why: automatic, under: "ruler", keys: `
 		search_pending_for             -ruler.search-pending-for
 		flush_period                   -ruler.flush-period
@@ -395,10 +392,6 @@ var ignored = []section{
 		ruler_remote_write_relabel_configs
 		ruler_remote_write_queue_*
 		ruler_remote_write_sigv4_config
-	`},
-	{verdict: Ignored, why: "does not apply: rules are evaluated in the ruler", under: "limits_config", keys: `
-		ruler_remote_evaluation_timeout
-		ruler_remote_evaluation_max_response_size
 	`},
 	{verdict: Ignored, why: automatic, under: "limits_config", keys: `
 		ruler_enable_wal_replay

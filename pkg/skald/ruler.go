@@ -24,6 +24,13 @@ func (s *Skald) initRuler() (services.Service, error) {
 		Logger:     s.logger,
 		Registerer: s.reg,
 	}
+	if cfg.Evaluation.Mode == ruler.RemoteMode {
+		f, err := ruler.NewFrontend(&cfg.Evaluation.Frontend, s.overrides, s.reg)
+		if err != nil {
+			return nil, err
+		}
+		o.Querier = f
+	}
 	if cfg.Storage.Kind() == ruler.LocalStorage {
 		o.Store = ruler.NewLocalStore(cfg.Storage.Local.Directory, s.logger)
 	}
