@@ -93,7 +93,7 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values) 
 		begun := time.Now()
 		h, body, err := c.Send(ctx, method, u, "", nil)
 		if err == nil && c.cfg.Answered != nil {
-			c.cfg.Answered(time.Since(begun), len(body))
+			c.cfg.Answered(time.Since(begun), len(body), h)
 		}
 		if err == nil || ctx.Err() != nil {
 			return h, body, err
@@ -103,6 +103,9 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values) 
 		}
 		if remaining <= 0 {
 			return nil, nil, fmt.Errorf("%w: %w", ErrAttempts, err)
+		}
+		if c.cfg.Waiting != nil {
+			c.cfg.Waiting(backoff)
 		}
 		if err := sleep(ctx, backoff); err != nil {
 			return nil, nil, err

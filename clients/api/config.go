@@ -45,11 +45,13 @@ type Config struct {
 	Timeout time.Duration
 
 	// Asked is told each URL that is asked, before it is. Failed is told of each
-	// attempt that failed and how many remain, Answered of each that did not. All
+	// attempt that failed and how many remain, Waiting of how long it is until the
+	// next, Answered of each that did not fail, with the headers of the answer. All
 	// may be nil.
 	Asked    func(url string)
 	Failed   func(err error, remaining int)
-	Answered func(took time.Duration, bytes int)
+	Waiting  func(d time.Duration)
+	Answered func(took time.Duration, bytes int, header http.Header)
 }
 
 // base checks the address and returns it as a URL.

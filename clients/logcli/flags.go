@@ -103,7 +103,7 @@ func (c *cli) register(app *kingpin.Application) map[string]func(context.Context
 func (c *cli) globals(app *kingpin.Application) {
 	f, g := &c.flags, &c.cfg
 	app.Flag("quiet", "Write results and errors only.").Short('q').BoolVar(&f.quiet)
-	app.Flag("log.level", "What to say of the work: error, warning, info or debug.").Default("error").EnumVar(&f.logLevel, "error", "warning", "warn", "info", "debug")
+	app.Flag("log.level", "What to say of the work: error, nothing more; warning, how long it waits before it tries again; info, how long each answer took; debug, its headers as well.").Default("error").EnumVar(&f.logLevel, "error", "warning", "warn", "info", "debug")
 	app.Flag("stats", "Show what the query cost.").BoolVar(&f.stats)
 	app.Flag("output", "How entries are written: default, raw (lines alone) or jsonl.").Short('o').Default("default").EnumVar(&f.output, "default", "raw", "jsonl")
 	app.Flag("timezone", "Time zone of what is written: Local or UTC.").Short('z').Default("Local").EnumVar(&f.zone, "Local", "UTC")

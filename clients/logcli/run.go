@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net/http"
 	"os"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,11 +103,30 @@ func (c *cli) settle() error {
 		}
 		c.logf("error sending request %v attempts remaining: %d", err, remaining)
 	}
-	if f.logLevel == "info" || f.logLevel == "debug" {
-		c.cfg.Answered = func(took time.Duration, bytes int) { c.logf("answered after %s with %d bytes", took, bytes) }
-	}
+	c.explain(f.logLevel)
 	c.print.settle(f, c.colours)
 	return nil
+}
+
+// explain tells more of the work, the more the higher the level: with warning
+// what goes less than well, with info each answer, with debug its headers.
+func (c *cli) explain(level string) {
+	if level == "error" {
+		return
+	}
+	c.cfg.Waiting = func(d time.Duration) { c.logf("trying again in %s", d) }
+	if level != "info" && level != "debug" {
+		return
+	}
+	c.cfg.Answered = func(took time.Duration, bytes int, header http.Header) {
+		c.logf("answered after %s with %d bytes", took, bytes)
+		if level != "debug" {
+			return
+		}
+		for _, name := range slices.Sorted(maps.Keys(header)) {
+			c.logf("%s: %s", name, strings.Join(header[name], ", "))
+		}
+	}
 }
 
 // infof tells about a query on stderr, unless it shall be quiet.

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -160,5 +161,38 @@ func TestFormat(t *testing.T) {
 	}
 	if code, out, err := run(t, `{app=`, "fmt"); code != 1 || out != "" || !strings.Contains(err, "unable to format logql: failed to parse the query: parse error") {
 		t.Errorf("got %d, %q, %s", code, out, err)
+	}
+}
+
+// The higher the level, the more is told.
+func TestLogLevels(t *testing.T) {
+	for _, tc := range []struct {
+		level string
+		tells []string
+	}{
+		{"error", nil},
+		{"warning", []string{"trying again in"}},
+		{"info", []string{"trying again in", "answered after"}},
+		{"debug", []string{"trying again in", "answered after", "X-Answer: yes"}},
+	} {
+		asked := 0
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if asked++; asked == 1 {
+				http.Error(w, "not now", http.StatusServiceUnavailable)
+				return
+			}
+			w.Header().Set("X-Answer", "yes")
+			_, _ = w.Write([]byte(`{"status":"success","data":["app"]}`))
+		}))
+		code, stdout, stderr := run(t, "", "--addr="+s.URL, "--retries=1", "--log.level="+tc.level, "labels")
+		s.Close()
+		if code != 0 || stdout != "app\n" {
+			t.Errorf("%s: exit %d, %q", tc.level, code, stdout)
+		}
+		for _, what := range []string{"trying again in", "answered after", "X-Answer: yes"} {
+			if got, want := strings.Contains(stderr, what), slices.Contains(tc.tells, what); got != want {
+				t.Errorf("%s: tells %q: %t, want %t\n%s", tc.level, what, got, want, stderr)
+			}
+		}
 	}
 }

@@ -303,6 +303,19 @@ rules:
 		return getJSON(t, prom.addr, "/api/v1/query", q, &a) && len(a.Data.Result) == 1 && a.Data.Result[0].Value[1] == "3"
 	}
 	await(t, "Prometheus has the series", recorded)
+	page := s.must("", "GET", "/metrics")
+	for _, want := range []string{
+		`loki_ruler_wal_appender_ready{user="fake"} 1`, `loki_ruler_wal_storage_active_series{user="fake"} 1`,
+		`loki_ruler_wal_storage_created_series_total{user="fake"} 1`, `loki_ruler_wal_storage_removed_series_total{user="fake"} 0`,
+		`loki_ruler_wal_corruptions_total{user="fake"} 0`, `loki_ruler_wal_corruptions_repair_failed_total{user="fake"} 0`,
+		`loki_ruler_wal_samples_appended_total{user="fake"} `, `loki_ruler_wal_disk_size{user="fake"} `, `loki_ruler_wal_replay_duration{user="fake"} `,
+		"loki_ruler_wal_cleaner_abandoned_storage 0", "loki_ruler_wal_cleaner_cleanup_storage_success_total 0", "loki_ruler_wal_cleaner_cleanup_storage_error_total 0",
+		`loki_ruler_wal_prometheus_remote_storage_samples_total{`,
+	} {
+		if !strings.Contains(page, "\n"+want) {
+			t.Errorf("the metrics have no %s", want)
+		}
+	}
 }
 
 func TestRulesAPI(t *testing.T) {

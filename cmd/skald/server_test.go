@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,8 +46,9 @@ type server struct {
 	tb   testing.TB
 	dir  string
 	args []string
-	cwd  string // where it is started; empty: where the test runs
-	http string // host:port
+	cwd  string   // where it is started; empty: where the test runs
+	in   []string // a command that runs the one that follows it; empty: none
+	http string   // host:port
 	grpc string
 
 	cmd    *exec.Cmd
@@ -97,12 +99,13 @@ func (s *server) start() {
 		s.tb.Fatal(err)
 	}
 	s.log = &logBuffer{}
-	s.cmd = exec.Command(name, append([]string{
-		"-data.dir=" + s.dir,
+	line := append(slices.Clone(s.in), name)
+	s.cmd = exec.Command(line[0], append(append(line[1:],
+		"-data.dir="+s.dir,
 		"-ingester.wal-disk-full-threshold=0", // the disks that tests run on are nobody's promise
-		"-server.http-listen-port=" + port(s.http),
-		"-server.grpc-listen-port=" + port(s.grpc),
-	}, s.args...)...)
+		"-server.http-listen-port="+port(s.http),
+		"-server.grpc-listen-port="+port(s.grpc)),
+		s.args...)...)
 	s.cmd.Dir = s.cwd
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	// The process must not outlive a test that is killed.

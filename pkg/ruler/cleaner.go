@@ -30,11 +30,14 @@ func (r *Ruler) cleanWALs(now time.Time) {
 	}
 	r.mu.Lock() // no tenant may begin to write to one meanwhile
 	defer r.mu.Unlock()
+	abandoned := 0
+	defer func() { r.metrics.abandoned.Set(float64(abandoned)) }()
 	for _, e := range entries {
 		tenant, err := objstore.DecodeTenant(e.Name())
 		if err != nil || !e.IsDir() || r.tenants[tenant] != nil {
 			continue
 		}
+		abandoned++
 		dir := filepath.Join(r.cfg.WAL.Dir, e.Name())
 		last, err := lastWrite(dir)
 		if err == nil && now.Sub(last) < r.cfg.WALCleaner.MinAge {
@@ -44,9 +47,12 @@ func (r *Ruler) cleanWALs(now time.Time) {
 			err = os.RemoveAll(dir)
 		}
 		if err != nil {
+			r.metrics.cleanErrors.Inc()
 			level.Error(r.logger).Log("msg", "the WAL of a former tenant stays", "tenant", tenant, "err", err)
 			continue
 		}
+		abandoned--
+		r.metrics.cleaned.Inc()
 		level.Info(r.logger).Log("msg", "the WAL of a former tenant is removed", "tenant", tenant)
 	}
 }

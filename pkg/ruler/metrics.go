@@ -18,6 +18,9 @@ type metrics struct {
 	managers        prometheus.Gauge
 	queries, failed prometheus.Counter
 	ringErrors      prometheus.Counter
+	abandoned       prometheus.Gauge
+	cleaned         prometheus.Counter
+	cleanErrors     prometheus.Counter
 	tenants         *tenantMetrics
 }
 
@@ -74,10 +77,13 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		loaded: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ruler_config_last_reload_successful", Help: "Whether the rules of a tenant are those that are stored.",
 		}, []string{"user"}),
-		managers:   f.NewGauge(prometheus.GaugeOpts{Name: "ruler_managers_total", Help: "Tenants whose rules are evaluated here."}),
-		queries:    f.NewCounter(prometheus.CounterOpts{Name: "ruler_queries_total", Help: "Queries of rules."}),
-		failed:     f.NewCounter(prometheus.CounterOpts{Name: "ruler_queries_failed_total", Help: "Queries of rules that failed."}),
-		ringErrors: f.NewCounter(prometheus.CounterOpts{Name: "ruler_ring_check_errors_total", Help: "Times at which the ring did not say who owns a group."}),
+		abandoned:   f.NewGauge(prometheus.GaugeOpts{Name: "ruler_wal_cleaner_abandoned_storage", Help: "WALs of tenants without rules here."}),
+		cleaned:     f.NewCounter(prometheus.CounterOpts{Name: "ruler_wal_cleaner_cleanup_storage_success_total", Help: "WALs of such tenants that were removed."}),
+		cleanErrors: f.NewCounter(prometheus.CounterOpts{Name: "ruler_wal_cleaner_cleanup_storage_error_total", Help: "WALs of such tenants that could not be removed."}),
+		managers:    f.NewGauge(prometheus.GaugeOpts{Name: "ruler_managers_total", Help: "Tenants whose rules are evaluated here."}),
+		queries:     f.NewCounter(prometheus.CounterOpts{Name: "ruler_queries_total", Help: "Queries of rules."}),
+		failed:      f.NewCounter(prometheus.CounterOpts{Name: "ruler_queries_failed_total", Help: "Queries of rules that failed."}),
+		ringErrors:  f.NewCounter(prometheus.CounterOpts{Name: "ruler_ring_check_errors_total", Help: "Times at which the ring did not say who owns a group."}),
 	}
 }
 

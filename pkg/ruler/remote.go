@@ -32,6 +32,7 @@ type writer struct {
 	remote   *remote.Storage
 	wal      *agent.DB
 	registry *prometheus.Registry
+	metrics  *walMetrics
 }
 
 // newWriter opens the WAL of a tenant. Samples that were not sent are sent now.
@@ -42,6 +43,7 @@ func newWriter(cfg *Config, clients map[string]config.RemoteWriteConfig, tenant 
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("the WAL of recorded samples: %w", err)
 	}
+	w.metrics = &walMetrics{dir: dir, registry: w.registry}
 	begin := func() (int64, error) { return time.Now().UnixMilli(), nil }
 	r := remote.NewStorage(logger, reg, begin, dir, flushDeadline, nil, false)
 	wal, err := agent.Open(logger, reg, r, dir, &agent.Options{

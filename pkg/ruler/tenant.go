@@ -187,6 +187,7 @@ func (t *tenant) collect(ch chan<- prometheus.Metric) {
 	t.setting.Unlock()
 	if w != nil {
 		w.registry.Collect(ch)
+		w.metrics.Collect(ch)
 	}
 }
 
