@@ -42,11 +42,40 @@ func command(t *testing.T, stdin, program string, args ...string) {
 	}
 }
 
+// runRsyslog runs rsyslogd with what is said of forwarding, and returns the socket
+// on which it takes messages.
+func runRsyslog(t *testing.T, agent *process, dir, forward string) (socket string) {
+	t.Helper()
+	rsyslogd := parts.Need(t, "rsyslogd", "rsyslog")
+	dir, err := os.MkdirTemp(dir, "rsyslog")
+	check(t, err)
+	conf, socket := filepath.Join(dir, "rsyslog.conf"), filepath.Join(dir, "log")
+	check(t, os.WriteFile(conf, fmt.Appendf(nil, `
+global(workDirectory=%q)
+module(load="imuxsock" SysSock.Use="off")
+input(type="imuxsock" Socket=%q)
+%s
+`, dir, socket, forward), 0o644))
+	daemon := exec.Command(rsyslogd, "-n", "-f", conf, "-i", filepath.Join(dir, "rsyslog.pid"))
+	said := &logBuffer{}
+	daemon.Stdout, daemon.Stderr = said, said
+	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	check(t, daemon.Start())
+	t.Cleanup(func() {
+		_ = daemon.Process.Kill()
+		_ = daemon.Wait()
+		if t.Failed() {
+			t.Logf("rsyslogd says: %s", said)
+		}
+	})
+	agent.await("given a socket by rsyslogd", func() bool { _, err := os.Stat(socket); return err == nil })
+	return socket
+}
+
 // TestSyslogToServer sends with logger and rsyslogd, by TCP and UDP, what a
 // server then has.
 func TestSyslogToServer(t *testing.T) {
 	logger := parts.Need(t, "logger", "bsdutils")
-	rsyslogd := parts.Need(t, "rsyslogd", "rsyslog")
 	server, dir := startSkald(t), t.TempDir()
 	tcp, udp := freePort(t), freePort(t)
 	agent, pages, _ := run(t, dir, fmt.Sprintf(`
@@ -69,20 +98,7 @@ scrape_configs:
 	has(t, agent, server, `{job="tcp", app="lines", level="notice"}`, "by tcp, a line")
 	has(t, agent, server, `{job="udp", app="old"}`, "by udp")
 
-	conf, socket := filepath.Join(dir, "rsyslog.conf"), filepath.Join(dir, "log")
-	check(t, os.WriteFile(conf, fmt.Appendf(nil, `
-global(workDirectory=%q)
-module(load="imuxsock" SysSock.Use="off")
-input(type="imuxsock" Socket=%q)
-action(type="omfwd" target="127.0.0.1" port=%q protocol="tcp" TCP_Framing="octet-counted" template="RSYSLOG_SyslogProtocol23Format")
-`, dir, socket, tcp), 0o644))
-	daemon := exec.Command(rsyslogd, "-n", "-f", conf, "-i", filepath.Join(dir, "rsyslog.pid"))
-	said := &logBuffer{}
-	daemon.Stdout, daemon.Stderr = said, said
-	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	check(t, daemon.Start())
-	t.Cleanup(func() { _ = daemon.Process.Kill(); _ = daemon.Wait() })
-	agent.await("given a socket by rsyslogd", func() bool { _, err := os.Stat(socket); return err == nil })
+	socket := runRsyslog(t, agent, dir, fmt.Sprintf(`action(type="omfwd" target="127.0.0.1" port=%q protocol="tcp" TCP_Framing="octet-counted" template="RSYSLOG_SyslogProtocol23Format")`, tcp))
 	command(t, "one\ntwo\n", logger, "-u", socket, "-t", "through")
 	// The space before a text of the old format is part of it to rsyslog.
 	has(t, agent, server, `{job="tcp", app="through"}`, " one", " two")
