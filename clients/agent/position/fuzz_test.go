@@ -1,23 +1,28 @@
 package position_test
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/skaldlogs/skald/clients/agent/position"
 	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
-// FuzzOpen opens positions and a journal of any bytes: no panic, and what was
+// FuzzOpen opens positions, a journal and a queue of any bytes: no panic, and what was
 // opened can be saved and opened again.
 func FuzzOpen(f *testing.F) {
 	fsys := vfs.NewMem()
-	opts := position.Options{Clients: []string{"one", "two"}}
+	opts := position.Options{Clients: []string{"one", "two"}, QueueBytes: 1 << 20}
+	const queued = file + ".queue-one/0000000000000001.batches"
 	b, err := position.Open(fsys, file, position.NewLedger(opts.Clients...), opts)
 	if err != nil {
 		f.Fatal(err)
 	}
 	t := b.NewFile(position.Name{Path: "/a", Inode: 1, PrefixBytes: 3, Prefix: 7}, 5)
 	b.Begin(&position.Flight{Client: 1, Tenant: "t", Body: []byte("body"), Parts: []position.Part{{Track: t, Lines: 2, Ranges: []position.Range{{Start: 5, End: 9}}}}})
+	if err := b.Queue(0).Append(&position.Flight{Tenant: "t", Body: []byte("body"), Parts: []position.Part{{Track: t, Lines: 2, Ranges: []position.Range{{Start: 9, End: 12}}}}}, 0); err != nil {
+		f.Fatal(err)
+	}
 	if err := b.Save(); err != nil {
 		f.Fatal(err)
 	}
@@ -28,11 +33,14 @@ func FuzzOpen(f *testing.F) {
 		}
 		return text
 	}
-	f.Add(seed(file), seed(file+".journal-2"))
-	f.Add([]byte("positions:\n  /a: \"12\"\n"), []byte(nil))
-	f.Fuzz(func(t *testing.T, positions, journal []byte) {
+	f.Add(seed(file), seed(file+".journal-2"), seed(queued))
+	f.Add([]byte("positions:\n  /a: \"12\"\n"), []byte(nil), []byte(nil))
+	f.Fuzz(func(t *testing.T, positions, journal, queue []byte) {
 		fsys := vfs.NewMem()
-		for name, text := range map[string][]byte{file: positions, file + ".journal-2": journal} {
+		if err := fsys.MkdirAll(filepath.Dir(queued)); err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range map[string][]byte{file: positions, file + ".journal-2": journal, queued: queue} {
 			if err := vfs.WriteFile(fsys, name, text); err != nil {
 				t.Fatal(err)
 			}
@@ -43,6 +51,16 @@ func FuzzOpen(f *testing.F) {
 		}
 		for c := range opts.Clients {
 			for _, fl := range b.InFlight(c) {
+				fl.Done()
+			}
+			for {
+				fl, _, err := b.Queue(c).Take(position.EarlierLane)
+				if err != nil {
+					continue
+				}
+				if fl == nil {
+					break
+				}
 				fl.Done()
 			}
 		}
