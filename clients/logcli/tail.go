@@ -188,8 +188,8 @@ func (c *cli) printFrame(f *loghttp.TailFrame) error {
 			return err
 		}
 	}
-	if len(f.Dropped) > 0 {
-		c.logf("the server left entries out because they were not taken fast enough:")
+	if n := max(f.DroppedCount, len(f.Dropped)); n > 0 {
+		c.logf("the server left %d entries out because they were not taken fast enough, among them:", n)
 		for _, d := range f.Dropped {
 			c.logf("left out: %s %s", time.Unix(0, d.Timestamp).In(c.print.zone).Format(time.RFC3339Nano), d.Labels)
 		}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-kit/log/level"
@@ -21,6 +22,7 @@ import (
 const (
 	pingPeriod  = time.Second
 	pongWait    = 10 * time.Second // a client that is silent for longer is gone
+	busyWait    = time.Minute      // … unless it takes frames, behind which our pings may wait
 	writeWait   = 10 * time.Second // for one frame
 	frameLimit  = 100              // entries of a frame
 	maxIncoming = 1 << 10          // bytes of a message from a client, which has nothing to say
@@ -126,6 +128,8 @@ type tailing struct {
 	conn        *websocket.Conn
 	appendFrame func([]byte, *loghttp.TailFrame) []byte
 	categorize  bool
+
+	heard atomic.Int64 // the last pong, in Unix nanoseconds
 }
 
 // serve sends entries until the client goes, or something ends the tail; then it
@@ -157,13 +161,28 @@ var errGone = errors.New("the client is gone")
 // listen reads what the client sends, pongs among it, until it is gone.
 func (s *tailing) listen() error {
 	s.conn.SetReadLimit(maxIncoming)
-	alive := func(string) error { return s.conn.SetReadDeadline(time.Now().Add(pongWait)) }
+	alive := func(string) error {
+		s.heard.Store(time.Now().UnixNano())
+		return s.conn.SetReadDeadline(time.Now().Add(pongWait))
+	}
 	s.conn.SetPongHandler(alive)
 	_ = alive("")
 	for {
 		if _, _, err := s.conn.NextReader(); err != nil {
 			return errGone
 		}
+	}
+}
+
+// took gives a client that took a frame more time to answer a ping. One that
+// reads more slowly than entries come has megabytes of them before it, and is
+// not gone for that.
+func (s *tailing) took() {
+	now := time.Now()
+	if now.UnixNano()-s.heard.Load() < int64(busyWait) {
+		// The connection below: unlike the websocket it may be told this while
+		// another goroutine reads.
+		_ = s.conn.NetConn().SetReadDeadline(now.Add(pongWait))
 	}
 }
 
@@ -206,12 +225,13 @@ func (s *tailing) send(ctx context.Context, tenant string, req *querier.TailRequ
 		if err := s.conn.WriteMessage(websocket.TextMessage, text); err != nil {
 			return errGone
 		}
+		s.took()
 	}
 }
 
 // frame makes a stream of every entry, which keeps them in their order.
 func (s *tailing) frame(b *querier.TailBatch) *loghttp.TailFrame {
-	f := &loghttp.TailFrame{Streams: make(loghttp.Streams, len(b.Entries)), Categorized: s.categorize}
+	f := &loghttp.TailFrame{Streams: make(loghttp.Streams, len(b.Entries)), DroppedCount: b.DroppedCount, Categorized: s.categorize}
 	for i, e := range b.Entries {
 		entry := loghttp.Entry{Timestamp: e.Timestamp, Line: e.Line}
 		ls := e.Labels.All

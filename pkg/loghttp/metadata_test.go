@@ -152,6 +152,7 @@ func TestAppendTailFrame(t *testing.T) {
 		{"plain", AppendTailFrame, TailFrame{Streams: entry}, `{"streams":[{"stream":{"app":"web"},"values":[["1718000000000000001","a\"b"]]}]}`},
 		{"by category", AppendTailFrame, TailFrame{Streams: entry, Categorized: true}, `{"streams":[{"stream":{"app":"web"},"values":[["1718000000000000001","a\"b",{"parsed":{"x":"1"}}]]}],"encodingFlags":["categorize-labels"]}`},
 		{"dropped", AppendTailFrame, TailFrame{Dropped: dropped}, `{"streams":[],"dropped_entries":[{"timestamp":"1718000000000000000","labels":{"app":"web"}},{"timestamp":"2","labels":{}}]}`},
+		{"dropped and counted", AppendTailFrame, TailFrame{Dropped: dropped[1:], DroppedCount: 7}, `{"streams":[],"dropped_entries":[{"timestamp":"2","labels":{}}],"dropped_count":7}`},
 		{"legacy", AppendLegacyTail, TailFrame{Streams: entry}, `{"streams":[{"labels":"{app=\"web\"}","entries":[{"ts":"2024-06-10T06:13:20.000000001Z","line":"a\"b"}]}],"dropped_entries":null}`},
 		{"legacy dropped", AppendLegacyTail, TailFrame{Dropped: dropped[:1]}, `{"streams":[],"dropped_entries":[{"timestamp":"2024-06-10T06:13:20Z","labels":"{app=\"web\"}"}]}`},
 	} {
@@ -167,6 +168,7 @@ func TestDecodeTailFrame(t *testing.T) {
 		{Streams: Streams{{Labels: web, Entries: []Entry{{Timestamp: 1718000000000000001, Line: "a\"b"}}}}},
 		{Categorized: true, Streams: Streams{{Labels: web, Entries: []Entry{{Timestamp: 1, Structured: web}}}}},
 		{Streams: Streams{}, Dropped: []DroppedEntry{{1718000000000000000, web}}},
+		{Streams: Streams{}, Dropped: []DroppedEntry{{1, web}}, DroppedCount: 12},
 	} {
 		text := AppendTailFrame(nil, &want)
 		got, err := DecodeTailFrame(text)

@@ -16,7 +16,10 @@ type DroppedEntry struct {
 // A TailFrame is one message of a tail.
 type TailFrame struct {
 	Streams Streams
-	Dropped []DroppedEntry
+	// Dropped are the first of the entries that were left out since the frame
+	// before; DroppedCount is how many there were, or 0 where that is not told.
+	Dropped      []DroppedEntry
+	DroppedCount int
 	// Categorized says that entries tell their labels by category.
 	Categorized bool
 }
@@ -27,6 +30,10 @@ func AppendTailFrame(dst []byte, f *TailFrame) []byte {
 	dst = f.Streams.appendTo(dst, f.Categorized)
 	if len(f.Dropped) > 0 {
 		dst = appendDropped(dst, f.Dropped)
+	}
+	if f.DroppedCount > 0 {
+		dst = append(dst, `,"dropped_count":`...)
+		dst = strconv.AppendInt(dst, int64(f.DroppedCount), 10)
 	}
 	if f.Categorized {
 		dst = append(dst, `,"encodingFlags":["`+CategorizeLabels+`"]`...)
@@ -43,11 +50,12 @@ func DecodeTailFrame(message []byte) (*TailFrame, error) {
 			Timestamp int64             `json:"timestamp,string"`
 			Labels    map[string]string `json:"labels"`
 		} `json:"dropped_entries"`
+		DroppedCount int `json:"dropped_count"`
 	}
 	if err := json.Unmarshal(message, &frame); err != nil {
 		return nil, malformedf("frame of a tail: %v", err)
 	}
-	f := &TailFrame{}
+	f := &TailFrame{DroppedCount: frame.DroppedCount}
 	for _, flag := range frame.EncodingFlags {
 		f.Categorized = f.Categorized || flag == CategorizeLabels
 	}

@@ -48,8 +48,10 @@ type TailedEntry struct {
 type TailBatch struct {
 	Entries []TailedEntry
 	// Dropped are the first of the entries that were left out since the batch
-	// before, because the reader was too slow.
-	Dropped []scan.DroppedEntry
+	// before, because the reader was too slow; DroppedCount is how many there
+	// were. Entries that an ingester left out are counted before filters.
+	Dropped      []scan.DroppedEntry
+	DroppedCount int
 }
 
 // A Tail is the entries of a query as they come. It is made by [Querier.Tail],

@@ -33,7 +33,7 @@ type tailQueue struct {
 	waiting []queued
 	bytes   int // of waiting
 	dropped []scan.DroppedEntry
-	missed  int // entries that were dropped, since the start
+	missed  int // entries that were dropped, since they were last told of
 }
 
 // A queued entry is due at some time.
@@ -102,7 +102,7 @@ func (q *tailQueue) dropLocked(d scan.DroppedEntry) {
 func (q *tailQueue) next(ctx context.Context, limit int) (*TailBatch, error) {
 	for {
 		b, wait := q.take(time.Now(), limit)
-		if len(b.Entries) > 0 || len(b.Dropped) > 0 {
+		if len(b.Entries) > 0 || b.DroppedCount > 0 {
 			return b, nil
 		}
 		if err := q.wait(ctx, wait); err != nil {
@@ -133,8 +133,8 @@ func (q *tailQueue) wait(ctx context.Context, held time.Duration) error {
 func (q *tailQueue) take(now time.Time, limit int) (*TailBatch, time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	b := &TailBatch{Dropped: q.dropped}
-	q.dropped = nil
+	b := &TailBatch{Dropped: q.dropped, DroppedCount: q.missed}
+	q.dropped, q.missed = nil, 0
 	if len(q.first) > 0 {
 		n := min(limit, len(q.first))
 		b.Entries, q.first = q.first[:n:n], q.first[n:]

@@ -186,10 +186,10 @@ func TestSlowReadersOfTailsAreTold(t *testing.T) {
 	for ts := range int64(maxQueuedEntries + 250) {
 		q.put(TailedEntry{Timestamp: ts, Line: "x", Labels: set}, time.Now())
 	}
-	entries, dropped := 0, 0
+	entries, dropped, missed := 0, 0, 0
 	for {
 		b, _ := q.take(time.Now(), 100)
-		if len(b.Entries) == 0 && len(b.Dropped) == 0 {
+		if len(b.Entries) == 0 && b.DroppedCount == 0 {
 			break
 		}
 		if entries == 0 && b.Dropped[0].Timestamp != maxQueuedEntries {
@@ -197,8 +197,9 @@ func TestSlowReadersOfTailsAreTold(t *testing.T) {
 		}
 		entries += len(b.Entries)
 		dropped += len(b.Dropped)
+		missed += b.DroppedCount
 	}
-	if entries != maxQueuedEntries || dropped != scan.MaxDropped || q.bytes != 0 || q.missed != 250 {
+	if entries != maxQueuedEntries || dropped != scan.MaxDropped || q.bytes != 0 || missed != 250 {
 		t.Errorf("%d entries, %d told as dropped, %d bytes left", entries, dropped, q.bytes)
 	}
 }
