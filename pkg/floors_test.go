@@ -22,7 +22,7 @@ const floors = `
 	distributor | ingester | querier | frontend | scheduler | ruler | compactor
 	cluster  limits  rpc  deletes
 	storage/… | logql/…
-	scan/…  explain  fields  extract  grep  vfs  encbuf  compression  objstore/…  cache  iter  machine
+	scan/…  explain  fields  extract  grep  vfs  encbuf  guard  compression  objstore/…  cache  iter  machine
 	model  logproto/…  loghttp  parts  seeds
 `
 

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"github.com/skaldlogs/skald/pkg/guard"
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
@@ -143,7 +144,9 @@ func (c *Compactor) running(ctx context.Context) error {
 	if !c.mine() {
 		return nil
 	}
-	switch err := c.pass(ctx, false); {
+	// A mistake that one segment brings to light must not end a process that has
+	// more to do than to compact.
+	switch err := guard.Do(func() error { return c.pass(ctx, false) }); {
 	case err == nil || ctx.Err() != nil:
 	case yields(err):
 		level.Info(c.logger).Log("msg", "some segments were left to another process", "why", err)
@@ -166,7 +169,7 @@ func (c *Compactor) Compact(ctx context.Context) error {
 	if !c.mine() {
 		return ErrNotOwner
 	}
-	err := c.pass(ctx, true)
+	err := guard.Do(func() error { return c.pass(ctx, true) })
 	if err == nil || yields(err) {
 		err = cmp.Or(c.sweep(ctx), err)
 	}
@@ -182,7 +185,9 @@ const orphanFor = 24 * time.Hour
 
 // sweep deletes the dead, at once where no other process reads the bucket: what
 // queries of this one read is left.
-func (c *Compactor) sweep(ctx context.Context) error { return c.store.Sweep(ctx, c.ages) }
+func (c *Compactor) sweep(ctx context.Context) error {
+	return guard.Do(func() error { return c.store.Sweep(ctx, c.ages) })
+}
 
 // pass does all there is to do, once. With all it does also what could wait.
 // Trouble with one tenant or one merge does not keep the others from theirs.
@@ -291,7 +296,7 @@ func (c *Compactor) mergeAll(ctx context.Context, all bool) error {
 		g.SetLimit(c.cfg.MaxCompactionParallelism)
 		for i := range jobs {
 			g.Go(func() error {
-				err := c.merge(ctx, &jobs[i])
+				err := guard.Do(func() error { return c.merge(ctx, &jobs[i]) })
 				if err == nil {
 					return nil
 				}

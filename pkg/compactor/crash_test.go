@@ -35,18 +35,16 @@ func TestKilledAtEachStep(t *testing.T) {
 	}
 }
 
-func killAt(t *testing.T, kill int) (finished bool) {
-	rnd := rand.New(rand.NewPCG(uint64(kill), 9))
-	fs := vfs.NewMem()
-	m := newMachine(t)
+// newWork is a machine that has something of everything to do: retention, a delete
+// and merges. Of the rows that it has, some are to be kept and some deleted.
+func newWork(t *testing.T, rnd *rand.Rand, fs vfs.FS) (m *machine, kept, deleted []row) {
+	m = newMachine(t)
 	m.cfg.RetentionEnabled = true
 	m.cfg.MaxCompactionParallelism = 1
 	m.limits.RetentionPeriod = limits.Duration(24 * time.Hour)
-	folder := openFolder(t, fs, "bucket")
-	m.bucket = folder
+	m.bucket = openFolder(t, fs, "bucket")
 	m.on()
 
-	var kept, deleted []row
 	for n := range 4 {
 		// The first is past retention as a whole, the second in part.
 		start := epoch.Add(time.Duration(n) * 10 * time.Hour)
@@ -68,7 +66,13 @@ func killAt(t *testing.T, kill int) (finished bool) {
 	if len(deleted) == 0 {
 		t.Fatal("nothing is deleted")
 	}
+	return m, kept, deleted
+}
 
+func killAt(t *testing.T, kill int) (finished bool) {
+	rnd := rand.New(rand.NewPCG(uint64(kill), 9))
+	fs := vfs.NewMem()
+	m, kept, deleted := newWork(t, rnd, fs)
 	steps, dead := 0, false
 	m.fault = func(at storage.Step) error {
 		if !dead {
@@ -86,7 +90,7 @@ func killAt(t *testing.T, kill int) (finished bool) {
 	if err != nil && !errors.Is(err, errKilled) {
 		t.Fatal(err)
 	}
-	if err := folder.Close(); err != nil {
+	if err := m.bucket.(*objstore.Folder).Close(); err != nil {
 		t.Fatal(err)
 	}
 	m.bucket = openFolder(t, fs.Crash(rnd), "bucket")
@@ -97,6 +101,34 @@ func killAt(t *testing.T, kill int) (finished bool) {
 	}
 	m.want("t", kept)
 	return !dead
+}
+
+// A mistake that comes to light at some step is an error of that step: the process
+// goes on, and what was begun can be finished.
+func TestPanicAtEachStep(t *testing.T) {
+	for at := 0; ; at++ {
+		m, kept, deleted := newWork(t, rand.New(rand.NewPCG(uint64(at), 9)), vfs.NewMem())
+		steps := 0
+		m.fault = func(storage.Step) error {
+			if steps++; steps-1 == at {
+				panic("a mistake")
+			}
+			return nil
+		}
+		err := m.compactor.Compact(t.Context())
+		m.fault = nil
+		if steps <= at {
+			break
+		}
+		if err == nil || !strings.Contains(err.Error(), "a mistake") {
+			t.Errorf("step %d: error %v, want the panic", at, err)
+		}
+		m.wantAtLeast(fmt.Sprintf("after a panic at step %d", at), kept, deleted)
+		if err := m.compactor.Compact(t.Context()); err != nil {
+			t.Fatalf("after a panic at step %d: %v", at, err)
+		}
+		m.want("t", kept)
+	}
 }
 
 func openFolder(t testing.TB, fs vfs.FS, dir string) *objstore.Folder {

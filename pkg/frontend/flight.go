@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/skaldlogs/skald/pkg/guard"
 	"github.com/skaldlogs/skald/pkg/logql/engine"
 )
 
@@ -41,7 +42,7 @@ func (f *flights) do(ctx context.Context, key string, fn func(ctx context.Contex
 		go func() {
 			defer cancel()
 			// Nothing else stands between a panic here and the end of the process.
-			fl.err = engine.Guard(func() (err error) {
+			fl.err = guard.Do(func() (err error) {
 				fl.res, err = fn(own, begin)
 				return err
 			})

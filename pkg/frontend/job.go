@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/skaldlogs/skald/pkg/explain"
+	"github.com/skaldlogs/skald/pkg/guard"
 	"github.com/skaldlogs/skald/pkg/logql/engine"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/scan"
@@ -254,7 +255,7 @@ func (c *cutting) compute(ctx context.Context, extents []int) error {
 		g.Go(func() (err error) {
 			p := c.job.params
 			p.Start, p.End = c.extents[part[0]].first, c.extents[part[len(part)-1]].last
-			return engine.Guard(func() error {
+			return guard.Do(func() error {
 				results[n], err = c.job.run(gctx, p, func() {})
 				return err
 			})

@@ -41,3 +41,22 @@ func TestFreezesWhileTheStoreHangs(t *testing.T) {
 	}
 	m.wantRows("acme", `{app="a"} 1 the first generation`, `{app="a"} 2 the second generation`)
 }
+
+// Rows that no block can be made of stay in memory and in the log, and the process
+// goes on with those of all others.
+func TestPanicWhileSealing(t *testing.T) {
+	m := newRig(t, vfs.NewMem(), nil)
+	m.mustOn()
+	m.mustPush("acme", streamOf(`{app="a"}`, entry(1, "a line")))
+	m.mustPush("other", streamOf(`{app="a"}`, entry(1, "of another tenant")))
+	gen := m.ing.current
+	r := &gen.heads["acme"].groupList()[0].open.rows[0]
+	r.length = 1 << 30 // which no arena has
+	if err := m.ing.Flush(t.Context()); err == nil || !strings.Contains(err.Error(), "panic") || !strings.Contains(err.Error(), "acme") {
+		t.Errorf("flush: %v, want the panic and whose it is", err)
+	}
+	m.wantRows("other", `{app="a"} 1 of another tenant`)
+	m.off()
+	m.mustOn()
+	m.wantRows("acme", `{app="a"} 1 a line`)
+}

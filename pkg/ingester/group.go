@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/skaldlogs/skald/pkg/guard"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/storage/block"
 )
@@ -92,8 +93,13 @@ func (g *group) cut() *buffer {
 func (g *group) seal(s *sealer, b *buffer) error {
 	// Nothing appends to b any more, so its view needs no lock.
 	v := b.view()
-	blocks, err := s.encode(&v)
+	var blocks []block.Encoded
+	err := guard.Do(func() (err error) {
+		blocks, err = s.encode(&v)
+		return err
+	})
 	if err != nil {
+		*s = sealer{} // nobody knows in what state it was left
 		return err
 	}
 	var grown int64

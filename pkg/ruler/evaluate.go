@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 
+	"github.com/skaldlogs/skald/pkg/guard"
 	"github.com/skaldlogs/skald/pkg/logql/engine"
 	"github.com/skaldlogs/skald/pkg/logql/rulefile"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
@@ -42,7 +43,7 @@ func (e *evaluator) query(ctx context.Context, text string, at time.Time) (promq
 		}
 	}
 	var v promql.Vector
-	err := engine.Guard(func() (err error) {
+	err := guard.Do(func() (err error) {
 		v, err = e.vector(ctx, text, at)
 		return err
 	})

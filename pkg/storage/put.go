@@ -131,6 +131,7 @@ func (s *Store) putObject(ctx context.Context, object string, id ulid.ULID, n Ne
 		_ = pr.CloseWithError(errors.Join(errPutEnded, err))
 		put <- err
 	}()
+	defer pw.CloseWithError(errPutEnded) // should building it end in a panic
 	summary, err := writeSegment(pw, id, n, build)
 	_ = pw.CloseWithError(err) // nil ends the object
 	putErr := <-put

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/skaldlogs/skald/pkg/guard"
 	"github.com/skaldlogs/skald/pkg/logql/plan"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 )
@@ -131,7 +132,7 @@ func (p *partial) points(w *windows) ([][]point, error) {
 	errs := make([]error, max(1, min(runtime.GOMAXPROCS(0), len(out)/fewSeries)))
 	var wg sync.WaitGroup
 	for n := range errs {
-		wg.Go(func() { errs[n] = Guard(work) })
+		wg.Go(func() { errs[n] = guard.Do(work) })
 	}
 	wg.Wait()
 	return out, errors.Join(errs...)

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/skaldlogs/skald/pkg/explain"
+	"github.com/skaldlogs/skald/pkg/guard"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
 )
@@ -62,7 +62,7 @@ func (r *reading) run(ctx context.Context, sinks []sink) error {
 	var wg sync.WaitGroup
 	for _, s := range sinks {
 		wg.Go(func() {
-			if err := Guard(func() error { return r.work(ctx, s) }); err != nil {
+			if err := guard.Do(func() error { return r.work(ctx, s) }); err != nil {
 				cancel(err)
 			}
 		})
@@ -81,17 +81,6 @@ func (r *reading) run(ctx context.Context, sinks []sink) error {
 	q.stats.Add(&r.stats)
 	q.warnings = append(q.warnings, r.warnings...)
 	return nil
-}
-
-// Guard calls fn and makes an error of a panic: a mistake that one query brings
-// to light must not end a process that holds the entries of all tenants.
-func Guard(fn func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("run the query: panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return fn()
 }
 
 // work reads blocks until there are none left. A block is chosen only when

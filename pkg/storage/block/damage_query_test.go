@@ -104,7 +104,7 @@ func queryDamaged(t *testing.T, r *rand.Rand, seed uint64, damage func(Encoded) 
 		for range 2 { // the second time some of it may be kept
 			want := outcome(whole, query, p)
 			got := outcome(&broken, query, p)
-			if strings.HasPrefix(got, "error run the query: panic") {
+			if strings.HasPrefix(got, "error panic") {
 				t.Fatalf("seed %d: %s: %s", seed, query, got)
 			}
 			if got == want || !noticed {
