@@ -7,18 +7,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/golang/snappy"
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,6 +21,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/logproto"
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
 // parseConfig reads an address and flags.
@@ -45,44 +41,13 @@ func parseConfig(t *testing.T, text string) Config {
 // startServer runs a real server and returns its URL.
 func startServer(t *testing.T) *url.URL {
 	t.Helper()
-	dir := t.TempDir()
-	if out, err := exec.Command("go", "build", "-o", dir, "../../cmd/skald").CombinedOutput(); err != nil {
-		t.Fatalf("build skald: %v\n%s", err, out)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
-	_, port, _ := net.SplitHostPort(addr)
-	cmd := exec.Command(filepath.Join(dir, "skald"), "-data.dir="+filepath.Join(dir, "data"), "-ingester.wal-disk-full-threshold=0",
+	port := parts.Port(t)
+	p := parts.NewProcess(t, parts.Program(t, "skald"), "-data.dir="+t.TempDir(), "-ingester.wal-disk-full-threshold=0",
 		"-server.http-listen-port="+port, "-server.grpc-listen-port=0")
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	exited := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(exited) }()
-	t.Cleanup(func() { _ = cmd.Process.Kill(); <-exited })
-	for range 3000 {
-		select {
-		case <-exited:
-			t.Fatalf("skald stopped before it was ready:\n%s", &log)
-		default:
-		}
-		if resp, err := http.Get("http://" + addr + "/ready"); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return &url.URL{Scheme: "http", Host: addr}
-			}
-		}
-		time.Sleep(10 * time.Millisecond) // another process: there is nothing to wait on
-	}
-	t.Fatal("skald is not ready")
-	return nil
+	p.Start()
+	at := &url.URL{Scheme: "http", Host: "127.0.0.1:" + port}
+	p.AwaitOK(at.String() + "/ready")
+	return at
 }
 
 // A thief is a proxy that takes every thousandth line out of pushes, once it is
@@ -181,13 +146,12 @@ func TestCatchesLoss(t *testing.T) {
 	value := func(m prometheus.Collector) float64 { return testutil.ToFloat64(m) }
 	await := func(what string, holds func() bool) {
 		t.Helper()
-		for range 6000 {
-			if holds() {
-				return
+		defer func() {
+			if t.Failed() {
+				t.Logf("%s: %v entries, %v missing, %v not by the tail", what, value(c.m.entries), value(c.m.missing), value(c.m.wsMissing))
 			}
-			time.Sleep(10 * time.Millisecond) // another process: there is nothing to wait on
-		}
-		t.Fatalf("%s: %v entries, %v missing, %v not by the tail", what, value(c.m.entries), value(c.m.missing), value(c.m.wsMissing))
+		}()
+		parts.Await(t, what, holds)
 	}
 
 	await("a healthy server", func() bool {

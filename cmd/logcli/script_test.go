@@ -1,41 +1,19 @@
 package main_test
 
 import (
-	"bytes"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
-// binaries builds logcli and a server for it to ask, once for all tests.
-var binaries = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "logcli-test")
-	if err != nil {
-		return "", err
-	}
-	if out, err := exec.Command("go", "build", "-o", dir, ".", "../skald").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return dir, nil
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if dir, err := binaries(); err == nil {
-		os.RemoveAll(dir)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { parts.Main(m) }
 
 // TestScripts runs sessions of logcli against the server. Each script in
 // testdata shows one thing, and may use, beside testscript's own commands:
@@ -45,15 +23,14 @@ func TestMain(m *testing.M) {
 //
 // The server takes entries however old, so scripts have times of their own.
 func TestScripts(t *testing.T) {
-	dir, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := filepath.Dir(parts.Program(t, "logcli"))
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", dir+string(os.PathListSeparator)+e.Getenv("PATH"))
-			e.Setenv("LOKI_ADDR", "http://"+freePort(e.T().(testing.TB)))
+			tb := e.T().(testing.TB)
+			e.Values[tbKey{}] = tb
+			e.Setenv("LOKI_ADDR", "http://"+parts.Addr(tb))
 			return nil
 		},
 		Cmds:               map[string]func(*testscript.TestScript, bool, []string){"start": start, "push": push},
@@ -62,52 +39,22 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-func freePort(tb testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
+type tbKey struct{}
 
 func start(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("start does not fail")
 	}
-	addr := ts.Getenv("LOKI_ADDR")
+	addr, tb := ts.Getenv("LOKI_ADDR"), ts.Value(tbKey{}).(testing.TB)
 	_, port, err := net.SplitHostPort(strings.TrimPrefix(addr, "http://"))
 	ts.Check(err)
-	cmd := exec.Command("skald", append([]string{
+	p := parts.NewProcess(tb, parts.Program(tb, "skald"), append([]string{
 		"-data.dir=" + filepath.Join(ts.Getenv("WORK"), "data"), "-ingester.wal-disk-full-threshold=0",
 		"-server.http-listen-port=" + port, "-server.grpc-listen-port=0", "-validation.reject-old-samples=false",
 	}, args...)...)
-	dir, err := binaries()
-	ts.Check(err)
-	cmd.Path, cmd.Err = filepath.Join(dir, "skald"), nil
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	// The process must not outlive a test that is killed.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	ts.Check(cmd.Start())
-	exited := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(exited) }()
-	ts.Defer(func() { _ = cmd.Process.Kill(); <-exited })
-	for range 3000 {
-		select {
-		case <-exited:
-			ts.Fatalf("skald stopped before it was ready:\n%s", &log)
-		default:
-		}
-		if resp, err := http.Get(addr + "/ready"); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return
-			}
-		}
-		time.Sleep(10 * time.Millisecond) // another process: there is nothing to wait on
-	}
-	ts.Fatalf("skald is not ready")
+	ts.Defer(p.Kill) // before its folder goes
+	p.Start()
+	p.AwaitOK(addr + "/ready")
 }
 
 func push(ts *testscript.TestScript, neg bool, args []string) {

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
 // BenchmarkKubernetes asks how many lines one core ships: JSON lines of 216
@@ -32,16 +34,17 @@ func BenchmarkKubernetes(b *testing.B) {
 			bytes.Add(n)
 			w.WriteHeader(http.StatusNoContent)
 		}))
-		port := freePort(b)
+		port := parts.Port(b)
 		file := filepath.Join(dir, "promtail.yaml")
 		check(b, os.RemoveAll(filepath.Join(dir, "run")))
 		check(b, os.MkdirAll(filepath.Join(dir, "run"), 0o755))
 		check(b, os.WriteFile(file, fmt.Appendf(nil, kubernetesConfig, port, dir, server.Listener.Addr(), dir), 0o644))
-		agent := newProcess(b, "skald-agent", "-config.file="+file)
+		agent := parts.NewProcess(b, parts.Program(b, "skald-agent"), "-config.file="+file)
 		began := time.Now()
-		agent.start("GOMAXPROCS=1")
+		agent.Env = []string{"GOMAXPROCS=1"}
+		agent.Start()
 		var rss float64
-		agent.await("done", func() bool {
+		agent.Await("done", func() bool {
 			time.Sleep(100 * time.Millisecond) // to ask costs the agent time, too
 			m := metrics("http://127.0.0.1:" + port + "/metrics")
 			rss = max(rss, m["process_resident_memory_bytes"])
@@ -49,7 +52,7 @@ func BenchmarkKubernetes(b *testing.B) {
 		})
 		took := time.Since(began).Seconds()
 		m := metrics("http://127.0.0.1:" + port + "/metrics")
-		agent.stop()
+		agent.Stop()
 		server.Close()
 		b.ReportMetric(files*perFile/took, "lines/s")
 		b.ReportMetric(files*perFile/m["process_cpu_seconds_total"], "lines/cpu-s")
@@ -74,12 +77,12 @@ func BenchmarkMemory(b *testing.B) {
 		defer f.Close()
 		out = append(out, f)
 	}
-	port := freePort(b)
+	port := parts.Port(b)
 	file := filepath.Join(dir, "promtail.yaml")
 	check(b, os.MkdirAll(filepath.Join(dir, "run"), 0o755))
 	check(b, os.WriteFile(file, fmt.Appendf(nil, kubernetesConfig, port, dir, server.Listener.Addr(), dir), 0o644))
-	agent := newProcess(b, "skald-agent", "-config.file="+file)
-	agent.start()
+	agent := parts.NewProcess(b, parts.Program(b, "skald-agent"), "-config.file="+file)
+	agent.Start()
 	rnd := rand.New(rand.NewPCG(1, 1))
 	for b.Loop() {
 		rss := 0.0
@@ -99,7 +102,7 @@ func BenchmarkMemory(b *testing.B) {
 		b.ReportMetric(rss/(1<<20), "MiB-rss")
 		b.ReportMetric(m["process_cpu_seconds_total"], "cpu-s")
 	}
-	agent.stop()
+	agent.Stop()
 }
 
 const kubernetesConfig = `

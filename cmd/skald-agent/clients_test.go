@@ -12,13 +12,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
 // run starts an agent whose configuration is what is said of clients and jobs;
 // DIR stands for its folder. Its pages are at the address that it returns.
-func run(t *testing.T, dir, text string) (agent *process, pages, file string) {
+func run(t *testing.T, dir, text string) (agent *parts.Process, pages, file string) {
 	t.Helper()
-	port := freePort(t)
+	port := parts.Port(t)
 	check(t, os.MkdirAll(filepath.Join(dir, "run"), 0o755))
 	file = filepath.Join(dir, "promtail.yaml")
 	head := fmt.Sprintf(`
@@ -27,8 +29,8 @@ positions: {filename: DIR/run/positions.yaml, sync_period: 100ms}
 target_config: {sync_period: 100ms}
 `, port)
 	configure(t, dir, head+text)
-	agent = newProcess(t, "skald-agent", "-config.file="+file)
-	agent.start()
+	agent = parts.NewProcess(t, parts.Program(t, "skald-agent"), "-config.file="+file)
+	agent.Start()
 	return agent, "http://127.0.0.1:" + port, file
 }
 
@@ -60,7 +62,7 @@ clients:
 	for i := range 5 {
 		_, err := fmt.Fprintf(f, "line %d\n", i)
 		check(t, err)
-		agent.await("sent to the good one", func() bool { return good.lines() == i+1 })
+		agent.Await("sent to the good one", func() bool { return good.lines() == i+1 })
 	}
 	if n := bad.lines(); n != 0 {
 		t.Errorf("%d lines came where none were taken", n)
@@ -68,8 +70,8 @@ clients:
 	bad.mu.Lock()
 	bad.answer = nil
 	bad.mu.Unlock()
-	agent.await("sent to both", func() bool { return bad.lines() == 5 })
-	agent.stop()
+	agent.Await("sent to both", func() bool { return bad.lines() == 5 })
+	agent.Stop()
 	for name, r := range map[string]*receiver{`to="good"`: good, `job="test"`: bad} {
 		for stream, got := range r.streams {
 			if len(got) != 5 || !strings.Contains(stream, name) {
@@ -91,10 +93,10 @@ clients:
   - {url: "%s/push", name: bad, batchwait: 10ms, batchsize: 50000, backoff_config: {min_period: 10ms, max_period: 50ms}}
 `, good.URL, bad.URL)+strings.Replace(oneJob, "*.log", "a.log", 1))
 	// The smallest queue there may be; what is written does not compress.
-	agent.await("started", func() bool { status, _ := get(pages + "/config"); return status == http.StatusOK })
-	agent.stop()
-	agent.args = append(agent.args, "-target.queue-bytes=1048576")
-	agent.start()
+	agent.Await("started", func() bool { status, _ := get(pages + "/config"); return status == http.StatusOK })
+	agent.Stop()
+	agent.Args = append(agent.Args, "-target.queue-bytes=1048576")
+	agent.Start()
 	name := filepath.Join(dir, "a.log")
 	f, err := os.Create(name)
 	check(t, err)
@@ -108,7 +110,7 @@ clients:
 		_, err := fmt.Fprintf(f, "%05d %s\n", i, b)
 		check(t, err)
 		if i == lines/2 {
-			agent.await("sent to the good one", func() bool { return good.lines() == i+1 })
+			agent.Await("sent to the good one", func() bool { return good.lines() == i+1 })
 			check(t, f.Close())
 			check(t, os.Rename(name, name+".1"))
 			f, err = os.Create(name)
@@ -116,19 +118,19 @@ clients:
 		}
 	}
 	check(t, f.Close())
-	agent.await("sent to the good one", func() bool { return good.lines() == lines })
+	agent.Await("sent to the good one", func() bool { return good.lines() == lines })
 	if n := bad.lines(); n != 0 {
 		t.Errorf("%d lines came where none were taken", n)
 	}
 	if _, page := get(pages + "/targets"); !strings.Contains(page, "<th>Put off</th>") {
 		t.Errorf("the page does not say what is put off")
 	}
-	agent.await("behind", func() bool { return strings.Contains(agent.log.String(), "the client's queue is full") })
+	agent.Await("behind", func() bool { return strings.Contains(agent.Log.String(), "the client's queue is full") })
 	bad.mu.Lock()
 	bad.answer = nil
 	bad.mu.Unlock()
-	agent.await("caught up", func() bool { return bad.lines() == lines })
-	agent.stop()
+	agent.Await("caught up", func() bool { return bad.lines() == lines })
+	agent.Stop()
 	for _, r := range []*receiver{good, bad} {
 		for stream, got := range r.streams {
 			if len(got) != lines {
@@ -177,11 +179,11 @@ clients:
 	if want := []string{"Basic dTpw one m", "Bearer t1", "Bearer t2"}; !slices.Equal(got, want) {
 		t.Errorf("pushes show %q, want %q", got, want)
 	}
-	agent.await("without those of the one that trusts nobody", func() bool {
+	agent.Await("without those of the one that trusts nobody", func() bool {
 		return metrics(pages + "/metrics")["promtail_dropped_entries_total"] == 1
 	})
-	agent.stop()
-	if !strings.Contains(agent.log.String(), "certificate signed by unknown authority") {
+	agent.Stop()
+	if !strings.Contains(agent.Log.String(), "certificate signed by unknown authority") {
 		t.Error("the log does not say why the last client cannot push")
 	}
 }
@@ -203,12 +205,12 @@ func TestReload(t *testing.T) {
 		_, err := fmt.Fprintf(f, "line %d\n", written)
 		check(t, err)
 		written++
-		agent.await("sent", func() bool { return r.lines() == written })
+		agent.Await("sent", func() bool { return r.lines() == written })
 	}
 	write()
 	configure(t, dir, strings.Replace(string(first), "job: test", "job: second", 1))
-	check(t, agent.cmd.Process.Signal(syscall.SIGHUP))
-	agent.await("reloaded", func() bool { return metrics(pages + "/metrics")["promtail_config_reload_success_total"] == 1 })
+	agent.Signal(syscall.SIGHUP)
+	agent.Await("reloaded", func() bool { return metrics(pages + "/metrics")["promtail_config_reload_success_total"] == 1 })
 	write()
 	configure(t, dir, strings.Replace(string(first), "job: test", "job: third", 1))
 	if status, body := get(pages + "/reload"); status != http.StatusOK {
@@ -224,7 +226,7 @@ func TestReload(t *testing.T) {
 	if m["promtail_config_reload_success_total"] != 2 || m["promtail_config_reload_fail_total"] != 1 {
 		t.Errorf("%v reloads and %v failures, want 2 and 1", m["promtail_config_reload_success_total"], m["promtail_config_reload_fail_total"])
 	}
-	agent.stop()
+	agent.Stop()
 	entries := 0
 	for stream, want := range map[string]int{"test": 1, "second": 1, "third": 2} {
 		for name, got := range r.streams {
@@ -254,7 +256,7 @@ scrape_configs:
       - {metrics: {lines: {type: Counter, description: d, config: {match_all: true, action: inc}}}}
     static_configs: [{labels: {job: test, __path__: DIR/*.log}}, {labels: {job: nothing}}]
 `, r.URL))
-	agent.await("sent", func() bool { return r.lines() == 1 && metrics(pages + "/metrics")["promtail_sent_entries_total"] == 1 })
+	agent.Await("sent", func() bool { return r.lines() == 1 && metrics(pages + "/metrics")["promtail_sent_entries_total"] == 1 })
 	host := r.Listener.Addr().String()
 	_, text := get(pages + "/metrics")
 	path := filepath.Join(dir, "a.log")
@@ -281,5 +283,5 @@ scrape_configs:
 			t.Errorf("there is no %s", series)
 		}
 	}
-	agent.stop()
+	agent.Stop()
 }

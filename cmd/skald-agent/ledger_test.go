@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
 // A ledger is what the agent says became of lines, by state.
@@ -52,9 +54,9 @@ func readLedger(pages string) (l ledger) {
 
 // checkLedger waits until the agent waits for nothing, and checks that what it
 // says of lines adds up; it returns the ledger.
-func checkLedger(t testing.TB, agent *process, pages string) (l ledger) {
+func checkLedger(t testing.TB, agent *parts.Process, pages string) (l ledger) {
 	t.Helper()
-	agent.reach("lines that have an end", 1, func() int {
+	agent.Reach("lines that have an end", 1, func() int {
 		l = readLedger(pages)
 		if len(l.handed) == 0 {
 			return 0

@@ -9,13 +9,15 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
 // An outage drives an agent over one file while something is wrong.
 type outage struct {
 	*testing.T
 	r     *receiver
-	agent *process
+	agent *parts.Process
 	pages string
 	dir   string
 	log   *os.File
@@ -43,7 +45,7 @@ func (o *outage) write(n int) {
 // all waits until every line came, and checks each came once and in order.
 func (o *outage) all() {
 	o.Helper()
-	o.agent.await("done", func() bool { return o.r.lines() == o.lines })
+	o.agent.Await("done", func() bool { return o.r.lines() == o.lines })
 	o.r.mu.Lock()
 	defer o.r.mu.Unlock()
 	for _, s := range o.r.streams {
@@ -70,8 +72,8 @@ func TestServerAway(t *testing.T) {
 	o := newOutage(t)
 	o.set(func(int) (int, bool) { return http.StatusServiceUnavailable, false })
 	o.write(150_000)
-	o.agent.start()
-	o.agent.await("full", func() bool {
+	o.agent.Start()
+	o.agent.Await("full", func() bool {
 		return o.metric("promtail_batch_retries_total") > 3
 	})
 	if read := o.metric("promtail_read_lines_total"); read >= 150_000 {
@@ -79,7 +81,7 @@ func TestServerAway(t *testing.T) {
 	}
 	o.set(nil)
 	o.all()
-	o.agent.stop()
+	o.agent.Stop()
 }
 
 // 429 is waited out; so is a server that takes its time.
@@ -93,7 +95,7 @@ func TestRateLimitedAndSlowServer(t *testing.T) {
 		time.Sleep(20 * time.Millisecond) // it is slow
 		return 0, false
 	})
-	o.agent.start()
+	o.agent.Start()
 	o.write(100)
 	o.all()
 	o.write(100)
@@ -101,7 +103,7 @@ func TestRateLimitedAndSlowServer(t *testing.T) {
 	if got := o.metric("promtail_dropped_entries_total"); got != 0 {
 		t.Errorf("%v entries dropped", got)
 	}
-	o.agent.stop()
+	o.agent.Stop()
 }
 
 // An entry that the server refuses for good is dropped with its words, and the
@@ -114,20 +116,20 @@ func TestRefusedBatch(t *testing.T) {
 		}
 		return 0, false
 	})
-	o.agent.start()
+	o.agent.Start()
 	o.write(10)
-	o.agent.await("dropped", func() bool { return o.metric("promtail_dropped_entries_total") == 10 })
+	o.agent.Await("dropped", func() bool { return o.metric("promtail_dropped_entries_total") == 10 })
 	o.write(10)
-	o.agent.await("done", func() bool { return o.r.lines() == 10 })
-	if !strings.Contains(o.agent.log.String(), "batch dropped") {
-		t.Errorf("the log does not say that a batch was dropped:\n%s", o.agent.tail())
+	o.agent.Await("done", func() bool { return o.r.lines() == 10 })
+	if !strings.Contains(o.agent.Log.String(), "batch dropped") {
+		t.Errorf("the log does not say that a batch was dropped:\n%s", o.agent.Log.Tail())
 	}
-	o.agent.stop()
+	o.agent.Stop()
 	// What was refused is not tried again by the next process.
-	o.agent.start()
+	o.agent.Start()
 	o.write(1)
-	o.agent.await("done", func() bool { return o.r.lines() == 11 })
-	o.agent.stop()
+	o.agent.Await("done", func() bool { return o.r.lines() == 11 })
+	o.agent.Stop()
 }
 
 // Where positions cannot be written the agent says so and goes on, and when
@@ -135,26 +137,26 @@ func TestRefusedBatch(t *testing.T) {
 func TestPositionsCannotBeWritten(t *testing.T) {
 	o := newOutage(t)
 	run := filepath.Join(o.dir, "run")
-	o.agent.start()
+	o.agent.Start()
 	o.write(10)
 	o.all()
 	// A folder where the file is to be renamed to is as good as a full disk: it
 	// fails for root, too.
-	o.agent.await("saved", func() bool { _, err := os.Stat(filepath.Join(run, "positions.yaml")); return err == nil })
+	o.agent.Await("saved", func() bool { _, err := os.Stat(filepath.Join(run, "positions.yaml")); return err == nil })
 	check(t, os.Rename(filepath.Join(run, "positions.yaml"), filepath.Join(run, "kept")))
 	check(t, os.MkdirAll(filepath.Join(run, "positions.yaml", "x"), 0o755))
 	o.write(10)
 	o.all()
-	o.agent.await("failing", func() bool { return o.metric("skald_agent_positions_failures_total") > 0 })
+	o.agent.Await("failing", func() bool { return o.metric("skald_agent_positions_failures_total") > 0 })
 	o.write(10)
 	o.all()
 	check(t, os.RemoveAll(filepath.Join(run, "positions.yaml")))
-	o.agent.await("saved again", func() bool { return strings.Contains(o.agent.log.String(), "positions are saved again") })
-	o.agent.kill()
-	o.agent.start()
+	o.agent.Await("saved again", func() bool { return strings.Contains(o.agent.Log.String(), "positions are saved again") })
+	o.agent.Kill()
+	o.agent.Start()
 	o.write(10)
 	o.all()
-	o.agent.stop()
+	o.agent.Stop()
 }
 
 // A line that the runtime wrote in pieces is one entry, though the file was
@@ -169,21 +171,21 @@ func TestPartialLineAcrossRotationAndCrash(t *testing.T) {
 		_, err := fmt.Fprintf(o.log, "2026-11-22T10:00:00.1Z stdout "+format+"\n", args...)
 		check(t, err)
 	}
-	o.agent.start()
+	o.agent.Start()
 	say("F one")
 	say("P first ")
-	o.agent.await("read", func() bool { return o.r.lines() == 1 && o.metric("promtail_read_lines_total") == 2 })
+	o.agent.Await("read", func() bool { return o.r.lines() == 1 && o.metric("promtail_read_lines_total") == 2 })
 	name := o.log.Name()
 	check(t, os.Rename(name, name+".1"))
 	o.log, err = os.Create(name)
 	check(t, err)
 	say("P second ")
-	o.agent.await("read", func() bool { return o.metric("promtail_read_lines_total") == 3 })
-	o.agent.kill()
+	o.agent.Await("read", func() bool { return o.metric("promtail_read_lines_total") == 3 })
+	o.agent.Kill()
 	say("F third")
-	o.agent.start()
-	o.agent.await("done", func() bool { return o.r.lines() == 2 })
-	o.agent.stop()
+	o.agent.Start()
+	o.agent.Await("done", func() bool { return o.r.lines() == 2 })
+	o.agent.Stop()
 	for key, s := range o.r.streams {
 		if len(s) != 2 || s[1].line != "first second third" {
 			t.Errorf("%s has %v", key, s)

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/skaldlogs/skald/pkg/parts"
 	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
@@ -180,14 +181,14 @@ scrape_configs:
     static_configs: [{labels: {job: test, __path__: %s/logs/*.log}}]
 `
 
-func newAgent(tb testing.TB, dir, server string) (p *process, pages string) {
+func newAgent(tb testing.TB, dir, server string) (p *parts.Process, pages string) {
 	tb.Helper()
-	port := freePort(tb)
+	port := parts.Port(tb)
 	file := filepath.Join(dir, "promtail.yaml")
 	check(tb, os.MkdirAll(filepath.Join(dir, "run"), 0o755))
 	check(tb, os.MkdirAll(filepath.Join(dir, "logs"), 0o755))
 	check(tb, os.WriteFile(file, fmt.Appendf(nil, agentConfig, port, dir, server, dir), 0o644))
-	return newProcess(tb, "skald-agent", "-config.file="+file), "http://127.0.0.1:" + port
+	return parts.NewProcess(tb, parts.Program(tb, "skald-agent"), "-config.file="+file), "http://127.0.0.1:" + port
 }
 
 // arrivals says how many distinct lines of each path a server has.
@@ -234,12 +235,12 @@ func rotationsAndCrashes(t *testing.T, size sizes, seed uint64) {
 		checkStream(t, w, lines(w))
 	}
 	checkLedger(t, agent, pages)
-	agent.stop()
+	agent.Stop()
 }
 
 // churn writes, rotates and kills until each file was rotated as often as size
 // says, waits until all lines came, and leaves the agent running.
-func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *process, pages, logs string, arrived arrivals, lines func(w *writer) []received) []*writer {
+func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *parts.Process, pages, logs string, arrived arrivals, lines func(w *writer) []received) []*writer {
 	var writers []*writer
 	for n := range size.files {
 		writers = append(writers, newWriter(t, logs, n))
@@ -247,7 +248,7 @@ func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *process, pages, logs
 	for _, w := range writers {
 		w.write(rnd, 1)
 	}
-	agent.explain = func() string {
+	agent.Explain = func() string {
 		var b strings.Builder
 		came := arrived()
 		_, targets := get(pages + "/targets")
@@ -268,9 +269,9 @@ func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *process, pages, logs
 		_, sums, _ := strings.Cut(targets, "<h2>Lines")
 		return b.String() + sums
 	}
-	agent.start()
+	agent.Start()
 	// What is rotated away before the agent has ever seen it is not its concern.
-	agent.reach("first lines", size.files, arrived.total)
+	agent.Reach("first lines", size.files, arrived.total)
 	turns := size.rotations * 4
 	kills := map[int]bool{}
 	for len(kills) < min(size.kills, turns) {
@@ -299,7 +300,7 @@ func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *process, pages, logs
 			}
 		}
 		if kills[turn] {
-			agent.kill()
+			agent.Kill()
 			for range rnd.IntN(3) { // while it is away
 				for _, w := range writers {
 					w.write(rnd, rnd.IntN(20))
@@ -308,12 +309,12 @@ func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *process, pages, logs
 					}
 				}
 			}
-			agent.start()
+			agent.Start()
 		}
 		time.Sleep(time.Duration(rnd.IntN(150)) * time.Millisecond) // so that writes and reads meet in many ways
 	}
 	left := behind()
-	agent.reach("rotations", left, func() int {
+	agent.Reach("rotations", left, func() int {
 		came = arrived()
 		for _, w := range writers {
 			if w.turns < size.rotations {
@@ -329,7 +330,7 @@ func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *process, pages, logs
 		check(t, w.f.Close())
 		total += w.lines
 	}
-	agent.reach("lines", total, arrived.total)
+	agent.Reach("lines", total, arrived.total)
 	t.Logf("%d files, %d rotations and %d kills, %d lines", size.files, size.rotations, len(kills), total)
 	return writers
 }
@@ -407,7 +408,7 @@ func exactlyOnce(t *testing.T, size sizes, seed uint64) {
 		}
 	}
 	checkLedger(t, agent, pages)
-	agent.stop()
+	agent.Stop()
 }
 
 // counts asks a server how many entries it has of each file.

@@ -6,14 +6,13 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
 // TestCommandLine drives the binary as its users do, a behaviour in each script.
 func TestCommandLine(t *testing.T) {
-	dir, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := filepath.Dir(parts.Program(t, "skald-agent"))
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -16,11 +15,11 @@ import (
 )
 
 // has waits until a server answers a selector with these lines, in any order.
-func has(t *testing.T, agent *process, server, selector string, want ...string) {
+func has(t *testing.T, agent *parts.Process, server, selector string, want ...string) {
 	t.Helper()
 	slices.Sort(want)
 	var got []string
-	ok := agent.poll(func() bool {
+	ok := agent.Poll(func() bool {
 		got = got[:0]
 		for _, e := range query(t, server, selector, time.Now().Add(-time.Hour)) {
 			got = append(got, e.line)
@@ -29,7 +28,7 @@ func has(t *testing.T, agent *process, server, selector string, want ...string) 
 		return slices.Equal(got, want)
 	})
 	if !ok {
-		t.Fatalf("%s has %q, want %q\n%s", selector, got, want, agent.tail())
+		t.Fatalf("%s has %q, want %q\n%s", selector, got, want, agent.Log.Tail())
 	}
 }
 
@@ -44,7 +43,7 @@ func command(t *testing.T, stdin, program string, args ...string) {
 
 // runRsyslog runs rsyslogd with what is said of forwarding, and returns the socket
 // on which it takes messages.
-func runRsyslog(t *testing.T, agent *process, dir, forward string) (socket string) {
+func runRsyslog(t *testing.T, dir, forward string) (socket string) {
 	t.Helper()
 	rsyslogd := parts.Need(t, "rsyslogd", "rsyslog")
 	dir, err := os.MkdirTemp(dir, "rsyslog")
@@ -56,19 +55,9 @@ module(load="imuxsock" SysSock.Use="off")
 input(type="imuxsock" Socket=%q)
 %s
 `, dir, socket, forward), 0o644))
-	daemon := exec.Command(rsyslogd, "-n", "-f", conf, "-i", filepath.Join(dir, "rsyslog.pid"))
-	said := &logBuffer{}
-	daemon.Stdout, daemon.Stderr = said, said
-	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	check(t, daemon.Start())
-	t.Cleanup(func() {
-		_ = daemon.Process.Kill()
-		_ = daemon.Wait()
-		if t.Failed() {
-			t.Logf("rsyslogd says: %s", said)
-		}
-	})
-	agent.await("given a socket by rsyslogd", func() bool { _, err := os.Stat(socket); return err == nil })
+	daemon := parts.NewProcess(t, rsyslogd, "-n", "-f", conf, "-i", filepath.Join(dir, "rsyslog.pid"))
+	daemon.Start()
+	daemon.Await("having a socket", func() bool { _, err := os.Stat(socket); return err == nil })
 	return socket
 }
 
@@ -77,7 +66,7 @@ input(type="imuxsock" Socket=%q)
 func TestSyslogToServer(t *testing.T) {
 	logger := parts.Need(t, "logger", "bsdutils")
 	server, dir := startSkald(t), t.TempDir()
-	tcp, udp := freePort(t), freePort(t)
+	tcp, udp := parts.Port(t), parts.Port(t)
 	agent, pages, _ := run(t, dir, fmt.Sprintf(`
 clients: [{url: "http://%s/loki/api/v1/push", batchwait: 50ms}]
 scrape_configs:
@@ -90,7 +79,7 @@ scrape_configs:
     syslog: {listen_address: "127.0.0.1:%s", listen_protocol: udp, syslog_format: rfc3164, labels: {job: udp}}
     relabel_configs: *labels
 `, server, tcp, udp))
-	agent.await("ready", func() bool { status, _ := get(pages + "/ready"); return status == http.StatusOK })
+	agent.Await("ready", func() bool { status, _ := get(pages + "/ready"); return status == http.StatusOK })
 	command(t, "", logger, "--tcp", "-n", "127.0.0.1", "-P", tcp, "--rfc5424", "--octet-count", "-t", "counted", "-p", "user.warning", "by tcp")
 	command(t, "", logger, "--tcp", "-n", "127.0.0.1", "-P", tcp, "--rfc5424", "-t", "lines", "by tcp, a line")
 	command(t, "", logger, "--udp", "-n", "127.0.0.1", "-P", udp, "--rfc3164", "-t", "old", "by udp")
@@ -98,24 +87,24 @@ scrape_configs:
 	has(t, agent, server, `{job="tcp", app="lines", level="notice"}`, "by tcp, a line")
 	has(t, agent, server, `{job="udp", app="old"}`, "by udp")
 
-	socket := runRsyslog(t, agent, dir, fmt.Sprintf(`action(type="omfwd" target="127.0.0.1" port=%q protocol="tcp" TCP_Framing="octet-counted" template="RSYSLOG_SyslogProtocol23Format")`, tcp))
+	socket := runRsyslog(t, dir, fmt.Sprintf(`action(type="omfwd" target="127.0.0.1" port=%q protocol="tcp" TCP_Framing="octet-counted" template="RSYSLOG_SyslogProtocol23Format")`, tcp))
 	command(t, "one\ntwo\n", logger, "-u", socket, "-t", "through")
 	// The space before a text of the old format is part of it to rsyslog.
 	has(t, agent, server, `{job="tcp", app="through"}`, " one", " two")
-	agent.stop()
+	agent.Stop()
 }
 
 // TestPushToServer pushes to the agent, which is stopped before the server gets
 // it, and killed.
 func TestPushToServer(t *testing.T) {
-	server, dir, port := startSkald(t), t.TempDir(), freePort(t)
+	server, dir, port := startSkald(t), t.TempDir(), parts.Port(t)
 	agent, pages, _ := run(t, dir, fmt.Sprintf(`
 clients: [{url: "http://%s/loki/api/v1/push", batchwait: 50ms}]
 scrape_configs:
   - job_name: push
     loki_push_api: {server: {http_listen_address: 127.0.0.1, http_listen_port: %s}, labels: {via: agent}}
 `, server, port))
-	agent.await("ready", func() bool { status, _ := get(pages + "/ready"); return status == http.StatusOK })
+	agent.Await("ready", func() bool { status, _ := get(pages + "/ready"); return status == http.StatusOK })
 	for path, body := range map[string]string{
 		"/loki/api/v1/push":    `{"streams":[{"stream":{"app":"a"},"values":[["1700000000000000000","pushed"]]}]}`,
 		"/promtail/api/v1/raw": "raw one\nraw two\n",
@@ -128,11 +117,11 @@ scrape_configs:
 		}
 	}
 	// What was acknowledged is on disk.
-	agent.kill()
-	agent.start()
+	agent.Kill()
+	agent.Start()
 	has(t, agent, server, `{via="agent", app="a"}`, "pushed")
 	has(t, agent, server, `{via="agent", app=""}`, "raw one", "raw two")
-	agent.stop()
+	agent.Stop()
 }
 
 // TestJournalToServer reads a journal, and goes on where it was after a restart.
@@ -163,9 +152,9 @@ scrape_configs:
 `, server))
 	const selector = `{job="journal", unit="a.service", level="warning"}`
 	has(t, agent, server, selector, "first", "second")
-	agent.stop()
+	agent.Stop()
 	add("third")
-	agent.start()
+	agent.Start()
 	has(t, agent, server, selector, "first", "second", "third")
-	agent.stop()
+	agent.Stop()
 }

@@ -64,7 +64,7 @@ func TestSyslogTLS(t *testing.T) {
 	parts.NeedFile(t, "/usr/lib/*/rsyslog/lmnsd_ossl.so", "rsyslog-openssl")
 	server, dir := startSkald(t), t.TempDir()
 	authority(t, dir)
-	modern, old := freePort(t), freePort(t)
+	modern, old := parts.Port(t), parts.Port(t)
 	agent, pages, _ := run(t, dir, fmt.Sprintf(`
 clients: [{url: "http://%s/loki/api/v1/push", batchwait: 50ms}]
 scrape_configs:
@@ -80,7 +80,7 @@ scrape_configs:
     syslog: {<<: *tls, listen_address: "127.0.0.1:%s", syslog_format: rfc3164, labels: {job: old}}
     relabel_configs: *labels
 `, server, modern, old))
-	agent.await("ready", func() bool { status, _ := get(pages + "/ready"); return status == http.StatusOK })
+	agent.Await("ready", func() bool { status, _ := get(pages + "/ready"); return status == http.StatusOK })
 
 	for _, tc := range []struct{ driver, format, port, framing, job string }{
 		{"gtls", "RSYSLOG_SyslogProtocol23Format", modern, "octet-counted", "modern"},
@@ -89,7 +89,7 @@ scrape_configs:
 		{"ossl", "RSYSLOG_ForwardFormat", old, "octet-counted", "old"},
 	} {
 		app := tc.driver + "-" + tc.job
-		socket := runRsyslog(t, agent, dir, fmt.Sprintf(`
+		socket := runRsyslog(t, dir, fmt.Sprintf(`
 global(DefaultNetstreamDriverCAFile="%[1]s/ca.pem" DefaultNetstreamDriverCertFile="%[1]s/client.pem" DefaultNetstreamDriverKeyFile="%[1]s/client.key")
 action(type="omfwd" target="127.0.0.1" port=%[2]q protocol="tcp" TCP_Framing=%[3]q template=%[4]q
        StreamDriver=%[5]q StreamDriverMode="1" StreamDriverAuthMode="x509/name" StreamDriverPermittedPeers="server.test")
@@ -121,10 +121,10 @@ action(type="omfwd" target="127.0.0.1" port=%[2]q protocol="tcp" TCP_Framing=%[3
 		t.Errorf("openssl with a certificate: %v", err)
 	}
 	_ = sClient("<11>1 - h stranger - - - not to be taken\n")
-	agent.await("refusing", func() bool {
+	agent.Await("refusing", func() bool {
 		return metrics(pages + "/metrics")["promtail_syslog_target_parsing_errors_total"] > 0
 	})
-	agent.stop()
+	agent.Stop()
 	if got := query(t, server, `{app="stranger"}`, time.Now().Add(-time.Hour)); len(got) > 0 {
 		t.Errorf("a sender without a certificate was heard: %v", got)
 	}

@@ -201,9 +201,9 @@ func TestBadInput(t *testing.T) {
 	if resp.StatusCode != http.StatusNoContent {
 		t.Errorf("a good push after all that: %s", resp.Status)
 	}
-	s.stop()
-	if strings.Contains(s.log.String(), "ended in a panic") {
-		t.Errorf("a request ended in a panic:\n%s", s.log)
+	s.Stop()
+	if strings.Contains(s.Log.String(), "ended in a panic") {
+		t.Errorf("a request ended in a panic:\n%s", s.Log)
 	}
 	for _, place := range []string{filepath.Dir(dir), filepath.Join(dir, "bucket")} {
 		for _, name := range []string{"a", "etc", "b"} {

@@ -78,7 +78,7 @@ func BenchmarkIngest(b *testing.B) {
 		<-profiled
 		s.flush()
 		b.ReportMetric(float64(folderSize(b, filepath.Join(s.dir, "bucket")))/1e6, "disk-MB")
-		s.stop()
+		s.Stop()
 	}
 }
 
@@ -139,7 +139,7 @@ func nextLine(b *testing.B) func(*rand.Rand, string, time.Time) string {
 
 // cpu is the CPU time of the process so far, in seconds.
 func (s *server) cpu() float64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.PID()))
 	if err != nil {
 		s.tb.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func (s *server) cpu() float64 {
 
 // peakRSS is the most memory the process has had, in bytes.
 func (s *server) peakRSS() int64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.PID()))
 	if err != nil {
 		s.tb.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func BenchmarkQuery(b *testing.B) {
 		b.Fatalf("flush: %v, %v", err, resp)
 	}
 	resp.Body.Close()
-	b.Cleanup(s.stop)
+	b.Cleanup(s.Stop)
 	for _, q := range benchQueries {
 		b.Run(q.name, func(b *testing.B) {
 			form := url.Values{"query": {q.query}, "since": {"2h"}, "step": {"60"}, "limit": {"100"}}.Encode()

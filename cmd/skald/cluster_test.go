@@ -1,10 +1,7 @@
 package main_test
 
 import (
-	"bytes"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -12,6 +9,7 @@ import (
 	"time"
 
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
 // member prepares a server of a ring that is kept by gossip, with as many replicas.
@@ -26,13 +24,13 @@ func member(t *testing.T, name, gossip, join, target string, replicas int) *serv
 // TestProcessesApart runs a distributor beside three processes that hold the
 // entries, kills one of them, and goes on. Each entry is answered once.
 func TestProcessesApart(t *testing.T) {
-	first := freePort(t)
-	distributor := member(t, "distributor", freePort(t), first, "distributor", 3)
+	first := parts.Addr(t)
+	distributor := member(t, "distributor", parts.Addr(t), first, "distributor", 3)
 	var ingesters []*server
 	for i := range 3 {
 		gossip := first
 		if i > 0 {
-			gossip = freePort(t)
+			gossip = parts.Addr(t)
 		}
 		s := member(t, fmt.Sprint("ingester-", i), gossip, first, "all", 3)
 		s.start()
@@ -49,7 +47,7 @@ func TestProcessesApart(t *testing.T) {
 		t.Helper()
 		e := model.Entry{Timestamp: start.Add(time.Duration(pushed)).UnixNano(), Line: fmt.Sprint("line ", pushed)}
 		if err := distributor.push(t.Context(), fmt.Sprintf(`{app="app-%d"}`, pushed%7), []model.Entry{e}); err != nil {
-			t.Fatalf("push %d: %v\n%s", pushed, err, distributor.log)
+			t.Fatalf("push %d: %v\n%s", pushed, err, distributor.Log)
 		}
 		pushed++
 	}
@@ -71,7 +69,7 @@ func TestProcessesApart(t *testing.T) {
 	for _, s := range ingesters {
 		check(s)
 	}
-	ingesters[1].kill()
+	ingesters[1].Kill()
 	for range 20 {
 		push()
 	}
@@ -85,34 +83,16 @@ func TestProcessesApart(t *testing.T) {
 // awaitRing waits until as many ingesters are active as the process sees the ring.
 func (s *server) awaitRing(n int) {
 	s.tb.Helper()
-	var page []byte
-	for range 3000 {
-		req, err := http.NewRequest(http.MethodGet, "http://"+s.http+"/ring", nil)
-		if err != nil {
-			s.tb.Fatal(err)
-		}
-		req.Header.Set("Accept", "application/json")
-		if resp, err := http.DefaultClient.Do(req); err == nil {
-			page, _ = io.ReadAll(resp.Body)
-			resp.Body.Close()
-			if bytes.Count(page, []byte(`"state":"ACTIVE"`)) == n {
-				return
-			}
-		}
-		time.Sleep(10 * time.Millisecond) // other processes: there is nothing to wait on
-	}
-	s.tb.Fatalf("not %d ingesters are active: %s\n%s", n, page, s.log)
+	s.Await(fmt.Sprint("seeing ", n, " active ingesters"), func() bool {
+		return strings.Count(s.text("/ring", "application/json"), `"state":"ACTIVE"`) == n
+	})
 }
 
 // A querier without an ingester cannot see what others keep in their folders,
 // and says so rather than leave it out.
 func TestQuerierApartNeedsASharedBucket(t *testing.T) {
-	name, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	gossip := freePort(t)
-	cmd := exec.Command(name, "-target=querier", "-data.dir="+t.TempDir(),
+	gossip := parts.Addr(t)
+	cmd := exec.Command(parts.Program(t, "skald"), "-target=querier", "-data.dir="+t.TempDir(),
 		"-server.http-listen-port=0", "-server.grpc-listen-port=0",
 		"-memberlist.bind-addr=127.0.0.1", "-memberlist.bind-port="+port(gossip), "-memberlist.join="+gossip)
 	cmd.Env = os.Environ()

@@ -72,7 +72,7 @@ func BenchmarkIngestCompacting(b *testing.B) {
 					b.ReportMetric(during, "query-during-ms")
 				}
 				b.ReportMetric(float64(s.peakRSS())/1e6, "peak-RSS-MB")
-				s.stop()
+				s.Stop()
 			}
 		})
 	}

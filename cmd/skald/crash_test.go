@@ -48,7 +48,7 @@ func killNine(t *testing.T, seed uint64) {
 			wg.Go(func() { c.run(ctx) })
 		}
 		time.Sleep(time.Duration(20+rnd.IntN(400)) * time.Millisecond) // the crash comes when it comes
-		s.kill()
+		s.Kill()
 		cancel()
 		wg.Wait()
 		if t.Failed() {

@@ -29,7 +29,7 @@ func damagedLog(t *testing.T, seed uint64) {
 	s := newServer(t, t.TempDir(), lifted...)
 	s.start()
 	start, end, pushed := pushMany(t, s, 200, 100)
-	s.kill()
+	s.Kill()
 
 	files := filesBelow(t, filepath.Join(s.dir, "wal"), ".wal")
 	if len(files) == 0 {
@@ -50,14 +50,14 @@ func damagedLog(t *testing.T, seed uint64) {
 	if len(got) < len(pushed)/4 {
 		t.Errorf("%d of %d lines are left", len(got), len(pushed))
 	}
-	if len(got) < len(pushed) && !regexp.MustCompile(`msg="write-ahead log is damaged" .*file=\S+\.wal offset=[0-9]+`).MatchString(s.log.String()) {
-		t.Errorf("%d of %d lines are left, and the log does not say where they were:\n%s", len(got), len(pushed), s.log)
+	if len(got) < len(pushed) && !regexp.MustCompile(`msg="write-ahead log is damaged" .*file=\S+\.wal offset=[0-9]+`).MatchString(s.Log.String()) {
+		t.Errorf("%d of %d lines are left, and the log does not say where they were:\n%s", len(got), len(pushed), s.Log)
 	}
 	if err := s.push(t.Context(), `{app="damage"}`, []model.Entry{{Timestamp: end - 1, Line: "and on"}}); err != nil {
 		t.Errorf("a push afterwards: %v", err)
 	}
 	s.flush()
-	s.stop()
+	s.Stop()
 	s.start()
 	if n := s.count(`{app="damage"}`, start, end); n != len(got)+1 {
 		t.Errorf("%d lines after one more start, want %d", n, len(got)+1)
@@ -90,7 +90,7 @@ func damagedBucket(t *testing.T, seed uint64) {
 	}
 	pushed["of another segment"] = true
 	s.flush()
-	s.stop()
+	s.Stop()
 	objects := filesBelow(t, filepath.Join(s.dir, "bucket"), "")
 	if len(objects) < 4 {
 		t.Fatalf("two segments and their entries are %d objects: %q", len(objects), objects)
@@ -121,8 +121,8 @@ func damagedBucket(t *testing.T, seed uint64) {
 			}
 		}
 		s.askAll(start, end, false)
-		s.kill() // then the log has arrived, too
-		log := s.log.String()
+		s.Kill() // then the log has arrived, too
+		log := s.Log.String()
 		if len(got) < len(pushed) && !strings.Contains(log, "level=error") {
 			t.Errorf("%s: %d lines read of %d, and the log says nothing:\n%s", what, len(got), len(pushed), log)
 		}
@@ -231,7 +231,7 @@ func (s *server) askAll(start, end int64, well bool) {
 		s.tb.Helper()
 		status, text, err := s.request("", "GET", "/loki/api/v1/"+path, span(query)...)
 		if err != nil || well && status != http.StatusOK {
-			s.tb.Errorf("%s of %s: %d %s %v\n%s", path, query, status, text, err, s.log)
+			s.tb.Errorf("%s of %s: %d %s %v\n%s", path, query, status, text, err, s.Log)
 		}
 	}
 	for _, query := range []string{

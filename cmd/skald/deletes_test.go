@@ -164,7 +164,7 @@ func TestDeletedIsAsNeverPushed(t *testing.T) {
 	compare("flushed")
 	s.must("all", "POST", "/compact")
 	compare("merged")
-	s.kill()
+	s.Kill()
 	s.args = append(s.args, "-compactor.delete-request-cancel-period=0s")
 	s.start()
 	compare("after a crash")
@@ -199,7 +199,7 @@ func TestKilledWhileDeleting(t *testing.T) {
 			if n := strings.Count(want, "line "); n != 120 || strings.Contains(want, "user-3") {
 				t.Fatalf("%d lines are left, want 120", n)
 			}
-			s.stop()
+			s.Stop()
 
 			t.Setenv("SKALD_TEST_KILL_AT", step)
 			s.start()
@@ -221,13 +221,13 @@ func TestKilledWhileDeleting(t *testing.T) {
 				select {
 				case <-compacted:
 					if _, _, err := s.request("", "GET", "/ready"); err == nil {
-						t.Fatalf("it came to no step %q\n%s", step, s.log)
+						t.Fatalf("it came to no step %q\n%s", step, s.Log)
 					}
 				default:
 				}
 			}
 			<-compacted
-			s.kill()
+			s.Kill()
 
 			t.Setenv("SKALD_TEST_KILL_AT", "")
 			s.start()

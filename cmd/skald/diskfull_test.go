@@ -88,18 +88,9 @@ func TestDiskFull(t *testing.T) {
 			if err := os.Remove(ballast); err != nil {
 				t.Fatal(err)
 			}
-			taken := false
-			for range 600 {
-				if taken = push() == nil; taken {
-					break
-				}
-				time.Sleep(50 * time.Millisecond) // it looks at its disk once in a while
-			}
-			if !taken {
-				t.Fatalf("pushes are not taken again\n%s", s.log)
-			}
+			s.Await("taking pushes again", func() bool { return push() == nil })
 			all("with room again")
-			s.kill()
+			s.Kill()
 			s.start()
 			all("after a crash")
 			t.Logf("%d lines acknowledged", len(acked))

@@ -93,14 +93,14 @@ func TestQueriesWithoutPause(t *testing.T) {
 		default:
 		}
 		if !check() {
-			t.Errorf("no answer while the process runs\n%s", s.log)
+			t.Errorf("no answer while the process runs\n%s", s.Log)
 		}
 		asked++
 		if restarts < wanted && acked.Load() >= int64(writers*perWriter*(restarts+1)/(wanted+1)) {
 			if restarts++; restarts%2 == 0 {
-				s.stop()
+				s.Stop()
 			} else {
-				s.kill()
+				s.Kill()
 			}
 			s.start()
 		}
@@ -139,7 +139,7 @@ func TestReplayBeyondMemory(t *testing.T) {
 		}
 	}
 	end := start + pushes*perPush*1000
-	s.kill()
+	s.Kill()
 
 	const bound = 4 << 20
 	if bytes < 3*bound {
@@ -151,7 +151,7 @@ func TestReplayBeyondMemory(t *testing.T) {
 		t.Errorf("%d lines after the replay, want %d", n, pushes*perPush)
 	}
 	rss := s.peakRSS()
-	s.kill()
+	s.Kill()
 	s.start()
 	if n := s.count(`{app="replay"}`, start, end); n != pushes*perPush {
 		t.Errorf("%d lines after one more crash, want %d", n, pushes*perPush)

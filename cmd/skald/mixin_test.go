@@ -15,6 +15,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
 const mixin = "../../production/mixin/"
@@ -113,7 +114,7 @@ func TestMixin(t *testing.T) {
 		})
 	}
 
-	s := rulerServer(t, "  alertmanager_url: http://"+freePort(t)+"\n")
+	s := rulerServer(t, "  alertmanager_url: http://"+parts.Addr(t)+"\n")
 	s.start()
 	s.setRules("n", "name: g\nrules:\n- alert: A\n  expr: count_over_time({app=\"pay\"}[1m]) > 0\n")
 	s.pushNow(`{app="pay"}`, "a line")
@@ -133,16 +134,9 @@ func TestMixin(t *testing.T) {
 		}
 		return out
 	}
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for giveUp := time.After(30 * time.Second); len(missing()) > 0; {
-		select {
-		case <-tick.C:
-		case <-giveUp:
-			for name, what := range missing() {
-				t.Errorf("%s: there is no metric %s", what, name)
-			}
-			return
+	if !s.Poll(func() bool { return len(missing()) == 0 }) {
+		for name, what := range missing() {
+			t.Errorf("%s: there is no metric %s", what, name)
 		}
 	}
 }

@@ -44,17 +44,6 @@ func TestLimitsChangeWhileRunning(t *testing.T) {
 		}
 		return status, text
 	}
-	// await asks until the answer is as it should be after a change.
-	await := func(what string, ok func() bool) {
-		t.Helper()
-		for range 1000 {
-			if ok() {
-				return
-			}
-			time.Sleep(10 * time.Millisecond) // another process: there is nothing to wait on
-		}
-		t.Errorf("%s: not after a long time\n%s", what, s.log)
-	}
 	lines := func(tenant string) string {
 		_, text := ask(tenant, "100")
 		var found []string
@@ -71,8 +60,8 @@ func TestLimitsChangeWhileRunning(t *testing.T) {
 	}
 
 	write(`overrides: {a: {max_entries_limit_per_query: 10, retention_stream: [{selector: '{app="short"}', priority: 1, period: 10m}]}}`)
-	await("a lower limit", func() bool { status, _ := ask("a", "11"); return status == http.StatusBadRequest })
-	await("a shorter retention", func() bool {
+	s.Await("a lower limit", func() bool { status, _ := ask("a", "11"); return status == http.StatusBadRequest })
+	s.Await("a shorter retention", func() bool {
 		_, text := ask("a", "10")
 		return strings.Contains(text, "short new") && !strings.Contains(text, "short old") && strings.Contains(text, "long old")
 	})
@@ -80,10 +69,10 @@ func TestLimitsChangeWhileRunning(t *testing.T) {
 		t.Errorf("lines of another tenant are %q, want %q", got, all)
 	}
 	write("overrides: {a: {max_entries_limit_per_query: many}}")
-	await("a bad file", func() bool { return strings.Contains(s.log.String(), "many") })
+	s.Await("a bad file", func() bool { return strings.Contains(s.Log.String(), "many") })
 	if status, _ := ask("a", "11"); status != http.StatusBadRequest {
 		t.Errorf("with a bad file the limit is another: status %d", status)
 	}
 	write("overrides: {}\n")
-	await("no limits of its own", func() bool { return lines("a") == all })
+	s.Await("no limits of its own", func() bool { return lines("a") == all })
 }

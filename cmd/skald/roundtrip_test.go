@@ -81,11 +81,11 @@ func TestRoundTrip(t *testing.T) {
 	check("in the store", all)
 	push(secondHalf) // copies, which count once wherever they lie
 	check("half of it twice", all)
-	s.kill()
+	s.Kill()
 	s.start()
 	check("after a crash", all)
 	s.flush()
-	s.stop()
+	s.Stop()
 	for _, dir := range []string{"wal", "cache"} {
 		if err := os.RemoveAll(filepath.Join(s.dir, dir)); err != nil {
 			t.Fatal(err)

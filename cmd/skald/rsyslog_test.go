@@ -3,11 +3,9 @@ package main_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -47,14 +45,12 @@ action(type="omelasticsearch" server="http://%s/elasticsearch" template="doc" se
 	if err != nil {
 		t.Fatal(err)
 	}
-	daemon := exec.Command(rsyslogd, "-n", "-f", conf, "-i", filepath.Join(dir, "rsyslog.pid"))
-	said := &logBuffer{}
-	daemon.Stdout, daemon.Stderr = said, said
-	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := daemon.Start(); err != nil {
-		t.Fatal(err)
+	daemon := parts.NewProcess(t, rsyslogd, "-n", "-f", conf, "-i", filepath.Join(dir, "rsyslog.pid"))
+	daemon.Explain = func() string {
+		refused, _ := os.ReadFile(errorFile)
+		return fmt.Sprintf("it gave up %s", refused)
 	}
-	t.Cleanup(func() { _ = daemon.Process.Kill(); _ = daemon.Wait() })
+	daemon.Start()
 
 	sent := 0
 	write := func() {
@@ -67,43 +63,32 @@ action(type="omelasticsearch" server="http://%s/elasticsearch" template="doc" se
 			t.Fatal(err)
 		}
 	}
-	await := func(what string, ok func() bool) {
-		t.Helper()
-		for range 1200 {
-			if ok() {
-				return
-			}
-			time.Sleep(50 * time.Millisecond) // another process: there is nothing to wait on
-		}
-		refused, _ := os.ReadFile(errorFile)
-		t.Fatalf("not %s\nrsyslogd said %s\nand gave up %s", what, said, refused)
-	}
 	start := time.Now().Add(-time.Hour).UnixNano()
 	end := time.Now().Add(time.Hour).UnixNano()
 	arrived := func() {
 		t.Helper()
-		await("all there", func() bool { return s.count(`{app="shop"}`, start, end) >= sent })
+		daemon.Reach("lines", sent, func() int { return s.count(`{app="shop"}`, start, end) })
 	}
 
 	write()
 	arrived()
-	s.stop()
+	s.Stop()
 	write()
 	s.start()
 	arrived()
-	s.kill()
+	s.Kill()
 	write()
 	s.start()
 	arrived()
 
-	s.stop()
+	s.Stop()
 	s.args = []string{"-distributor.ingestion-rate-limit-mb=0.0001", "-distributor.ingestion-burst-size-mb=0.0001"}
 	s.start()
 	write()
-	await("refused", func() bool {
+	daemon.Await("refused", func() bool {
 		return strings.Contains(s.text("/metrics"), `reason="rate_limited"`)
 	})
-	s.stop()
+	s.Stop()
 	s.args = nil
 	s.start()
 	write()

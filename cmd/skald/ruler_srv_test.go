@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
 // TestAlertmanagersBySRV: the Alertmanagers that a DNS server names in SRV records
@@ -33,10 +35,10 @@ func TestAlertmanagersBySRV(t *testing.T) {
 	am := startAlertmanager(t)
 	go answerDNS(conn, "_http._tcp.am.test.", "am-0.test.", am.addr)
 	s := rulerServer(t, "  alertmanager_url: http://_http._tcp.am.test\n  enable_alertmanager_discovery: true\n  alertmanager_refresh_interval: 1s\n")
-	s.in = in
+	s.In = in
 	s.start()
 	s.setRules("shop", fires)
-	await(t, "the alert fires", func() bool {
+	parts.Await(t, "the alert fires", func() bool {
 		s.pushNow(`{app="pay"}`, "error 42")
 		return len(am.alerts(t, "PayErrors")) == 1
 	})

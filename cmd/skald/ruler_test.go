@@ -8,10 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,36 +19,17 @@ import (
 
 // A part is a real server that Skald talks to.
 type part struct {
+	*parts.Process
 	addr string
-	cmd  *exec.Cmd
-	log  *logBuffer
 }
 
-// startPart runs a program until the test ends, and waits until it answers on path.
-func startPart(t *testing.T, addr, path, program string, args ...string) *part {
+// startPart runs a program until the test ends, and waits until it is ready.
+func startPart(t *testing.T, addr, program string, args ...string) *part {
 	t.Helper()
-	p := &part{addr: addr, cmd: exec.Command(program, args...), log: &logBuffer{}}
-	p.cmd.Dir = t.TempDir()
-	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		_ = p.cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s said:\n%s", program, p.log)
-		}
-	})
-	await(t, program+" answers", func() bool {
-		resp, err := http.Get("http://" + addr + path)
-		if err != nil {
-			return false
-		}
-		_ = resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
-	})
+	p := &part{parts.NewProcess(t, program, args...), addr}
+	p.Dir = t.TempDir()
+	p.Start()
+	p.AwaitOK("http://" + addr + "/-/ready")
 	return p
 }
 
@@ -60,8 +39,8 @@ func startAlertmanager(t *testing.T) *part {
 	if err := os.WriteFile(file, []byte("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	addr := freePort(t)
-	return startPart(t, addr, "/-/ready", program, "--config.file="+file, "--web.listen-address="+addr,
+	addr := parts.Addr(t)
+	return startPart(t, addr, program, "--config.file="+file, "--web.listen-address="+addr,
 		"--cluster.listen-address=", "--storage.path="+t.TempDir())
 }
 
@@ -71,24 +50,9 @@ func startPrometheus(t *testing.T) *part {
 	if err := os.WriteFile(file, []byte("global: {}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	addr := freePort(t)
-	return startPart(t, addr, "/-/ready", program, "--config.file="+file, "--web.listen-address="+addr,
+	addr := parts.Addr(t)
+	return startPart(t, addr, program, "--config.file="+file, "--web.listen-address="+addr,
 		"--web.enable-remote-write-receiver", "--storage.tsdb.path="+t.TempDir())
-}
-
-// await waits until something that other processes do has happened.
-func await(t *testing.T, what string, happened func() bool) {
-	t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	giveUp := time.After(90 * time.Second)
-	for !happened() {
-		select {
-		case <-tick.C:
-		case <-giveUp:
-			t.Fatalf("waited in vain until %s", what)
-		}
-	}
 }
 
 // getJSON asks addr and reads the answer into v.
@@ -180,7 +144,7 @@ func TestRulesAtAFrontend(t *testing.T) {
 		s := rulerServer(t, "  alertmanager_url: http://"+am.addr+"\n  evaluation: {mode: remote, query_frontend: {address: \""+address+"\"}}\n")
 		s.start()
 		s.setRules("shop", strings.ReplaceAll(fires, "PayErrors", way))
-		await(t, "the alert of the rules over "+way+" fires, with its evidence", func() bool {
+		parts.Await(t, "the alert of the rules over "+way+" fires, with its evidence", func() bool {
 			data.pushNow(`{app="pay"}`, "error 42")
 			found := am.alerts(t, way)
 			return len(found) == 1 && strings.HasSuffix(found[0].Annotations["skald_evidence"], " error 42")
@@ -195,12 +159,12 @@ func TestRulesAtAFrontend(t *testing.T) {
 // it is over.
 func TestAlertsReachAlertmanager(t *testing.T) {
 	am := startAlertmanager(t)
-	s := rulerServer(t, "  alertmanager_url: http://"+freePort(t)+",http://"+am.addr+"\n  external_url: http://grafana\n  datasource_uid: logs\n")
+	s := rulerServer(t, "  alertmanager_url: http://"+parts.Addr(t)+",http://"+am.addr+"\n  external_url: http://grafana\n  datasource_uid: logs\n")
 	s.start()
 	s.setRules("shop", fires)
 
 	var alert amAlert
-	await(t, "the alert fires", func() bool {
+	parts.Await(t, "the alert fires", func() bool {
 		s.pushNow(`{app="pay"}`, "error 42")
 		s.pushNow(`{app="pay"}`, "all is well")
 		found := am.alerts(t, "PayErrors")
@@ -221,7 +185,7 @@ func TestAlertsReachAlertmanager(t *testing.T) {
 		t.Errorf("link %s", alert.GeneratorURL)
 	}
 	// Alertmanager shows alerts that go on; ours is over when its lines are.
-	await(t, "the alert is resolved", func() bool { return len(am.alerts(t, "PayErrors")) == 0 })
+	parts.Await(t, "the alert is resolved", func() bool { return len(am.alerts(t, "PayErrors")) == 0 })
 }
 
 // An alert that waits goes on waiting after a crash.
@@ -246,7 +210,7 @@ rules:
 		} `json:"data"`
 	}
 	pending := func() (since time.Time) {
-		await(t, "the alert is pending", func() bool {
+		parts.Await(t, "the alert is pending", func() bool {
 			var a answer
 			if !getJSON(t, s.http, "/prometheus/api/v1/alerts", nil, &a) || len(a.Data.Alerts) != 1 || a.Data.Alerts[0].State != "pending" {
 				return false
@@ -256,17 +220,32 @@ rules:
 		})
 		return since
 	}
-	pending()
-	// Its state is in the bucket once another evaluation is through.
+	// Time in which nobody evaluates does not make an alert older. So it is older
+	// than the process, or it begins anew, if its age was more than it took to start;
+	// which nobody knows before it did.
 	states := filepath.Join(s.dir, "bucket", "ruler-states")
-	await(t, "the state is saved", func() bool {
-		found, _ := filepath.Glob(filepath.Join(states, "*", "*"))
-		return len(found) == 1
-	})
-	s.kill()
-	began := time.Now()
-	s.start()
-	await(t, "the state is taken up again", func() bool { return pending().Before(began) })
+	const lag = 2 * time.Second // between evaluations that are saved
+	for age := 2 * lag; ; {
+		since := pending()
+		parts.Await(t, fmt.Sprint("an age of ", age, " is saved"), func() bool {
+			found, _ := filepath.Glob(filepath.Join(states, "*", "*"))
+			if len(found) != 1 {
+				return false
+			}
+			info, err := os.Stat(found[0])
+			return err == nil && info.ModTime().Sub(since) >= age
+		})
+		s.Kill()
+		began := time.Now()
+		s.start()
+		pending()
+		if took := time.Since(began); took > age-lag {
+			age = 2*took + lag
+			continue
+		}
+		parts.Await(t, "the state is taken up again", func() bool { return pending().Before(began) })
+		return
+	}
 }
 
 // What rules record is read back from Prometheus.
@@ -302,7 +281,7 @@ rules:
 		q := url.Values{"query": {`app:lines:count{app="pay", team="shop", cluster="test"}`}}
 		return getJSON(t, prom.addr, "/api/v1/query", q, &a) && len(a.Data.Result) == 1 && a.Data.Result[0].Value[1] == "3"
 	}
-	await(t, "Prometheus has the series", recorded)
+	parts.Await(t, "Prometheus has the series", recorded)
 	page := s.must("", "GET", "/metrics")
 	for _, want := range []string{
 		`loki_ruler_wal_appender_ready{user="fake"} 1`, `loki_ruler_wal_storage_active_series{user="fake"} 1`,
@@ -378,7 +357,7 @@ func TestRulesAPI(t *testing.T) {
 	}
 
 	do("POST", rules+"/ns", group)
-	await(t, "the rule was evaluated", func() bool {
+	parts.Await(t, "the rule was evaluated", func() bool {
 		_, text := do("GET", "/prometheus/api/v1/rules?type=RECORD&rule_group[]=g&file=ns", "")
 		return strings.Contains(text, `"query":"sum(rate({a=\"b\"}[1m]))"`) && strings.Contains(text, `"health":"ok"`)
 	})

@@ -9,11 +9,17 @@ import (
 	"time"
 
 	"github.com/skaldlogs/skald/pkg/objstore/s3test"
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
-// text is what a server answers to a GET.
-func (s *server) text(path string) string {
-	resp, err := http.Get("http://" + s.http + path)
+// text is what a server answers to a GET, as one of the types that are accepted.
+func (s *server) text(path string, accept ...string) string {
+	req, err := http.NewRequest(http.MethodGet, "http://"+s.http+path, nil)
+	if err != nil {
+		return err.Error()
+	}
+	req.Header["Accept"] = accept
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err.Error()
 	}
@@ -65,7 +71,7 @@ func (s *server) own() int {
 // were pending there; one that is killed is left behind after the ring's timeout.
 func TestRulersShareGroups(t *testing.T) {
 	bucket := s3test.Start(t)
-	first := freePort(t)
+	first := parts.Addr(t)
 	apart := func(name, gossip, target string) *server {
 		s := member(t, name, gossip, first, target, 1)
 		s.args = append(s.args, bucket.Args()...)
@@ -75,8 +81,8 @@ func TestRulersShareGroups(t *testing.T) {
 		return s
 	}
 	write := apart("write", first, "write")
-	one := apart("ruler-one", freePort(t), "ruler")
-	two := apart("ruler-two", freePort(t), "backend")
+	one := apart("ruler-one", parts.Addr(t), "ruler")
+	two := apart("ruler-two", parts.Addr(t), "backend")
 	for _, s := range []*server{write, one, two} {
 		s.awaitRing(1)
 	}
@@ -95,10 +101,10 @@ rules:
 		a, b := one.own(), two.own()
 		return a > 0 && b > 0 && a+b == groups
 	}
-	await(t, "each ruler has its share", shared)
+	parts.Await(t, "each ruler has its share", shared)
 	whole := func(s *server) func() bool { return func() bool { return len(s.evaluated(t)) == groups } }
-	await(t, "one tells of all groups", whole(one))
-	await(t, "two tells of all groups", whole(two))
+	parts.Await(t, "one tells of all groups", whole(one))
+	parts.Await(t, "two tells of all groups", whole(two))
 	if page := two.text("/ruler/ring"); !strings.Contains(page, "ruler-one") {
 		t.Errorf("the page of the ring is %s", page)
 	}
@@ -107,7 +113,7 @@ rules:
 	// evaluated it; what begins anew does so when it is taken over.
 	old := func(s *server) {
 		t.Helper()
-		await(t, "alerts are pending for long", func() bool {
+		parts.Await(t, "alerts are pending for long", func() bool {
 			found := s.evaluated(t)
 			for _, since := range found {
 				if time.Since(since) < 10*time.Second {
@@ -119,9 +125,9 @@ rules:
 	}
 	check := func(s *server) {
 		t.Helper()
-		await(t, "one ruler has all groups", func() bool { return s.own() == groups && whole(s)() })
+		parts.Await(t, "one ruler has all groups", func() bool { return s.own() == groups && whole(s)() })
 		taken := time.Now()
-		await(t, "alerts go on to be pending", func() bool {
+		parts.Await(t, "alerts go on to be pending", func() bool {
 			for _, since := range s.evaluated(t) {
 				if since.After(taken.Add(-5 * time.Second)) {
 					return false
@@ -131,12 +137,12 @@ rules:
 		})
 	}
 	old(two)
-	one.stop()
+	one.Stop()
 	check(two)
 	one.start()
-	await(t, "each ruler has its share again", shared)
-	await(t, "one tells of all groups again", whole(one))
+	parts.Await(t, "each ruler has its share again", shared)
+	parts.Await(t, "one tells of all groups again", whole(one))
 	old(one)
-	two.kill()
+	two.Kill()
 	check(one)
 }

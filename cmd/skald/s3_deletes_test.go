@@ -15,6 +15,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/objstore/backend"
 	"github.com/skaldlogs/skald/pkg/objstore/s3test"
+	"github.com/skaldlogs/skald/pkg/parts"
 	"github.com/skaldlogs/skald/pkg/skald"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
 )
@@ -83,8 +84,8 @@ func (s *server) has(when string, start time.Time, want []string) {
 // comes later; it is applied, and its receipt can be verified.
 func TestS3DeletesApart(t *testing.T) {
 	bucket := s3test.Start(t)
-	first := freePort(t)
-	gossip := []string{first, freePort(t), freePort(t)}
+	first := parts.Addr(t)
+	gossip := []string{first, parts.Addr(t), parts.Addr(t)}
 	var all []*server
 	for i, target := range []string{"write", "read", "compactor"} {
 		s := member(t, target, gossip[i], first, target, 1)
@@ -122,7 +123,7 @@ func TestS3DeletesApart(t *testing.T) {
 	compact.post("/compact")
 	read.has("compacted", start, want)
 
-	compact.stop()
+	compact.Stop()
 	compact.args = append(compact.args, "-compactor.delete-request-cancel-period=0s")
 	compact.start()
 	compact.awaitRing(1)
@@ -141,9 +142,9 @@ func TestS3DeletesApart(t *testing.T) {
 // came later stays, and in the end every request has a receipt that is true.
 func TestS3DeletesRaceMerges(t *testing.T) {
 	bucket := s3test.Start(t)
-	first := freePort(t)
+	first := parts.Addr(t)
 	var all []*server
-	for i, gossip := range []string{first, freePort(t)} {
+	for i, gossip := range []string{first, parts.Addr(t)} {
 		s := member(t, fmt.Sprint("all-", i), gossip, first, "all", 1)
 		s.args = append(append(s.args, bucket.Args()...), "-compactor.retention-enabled=true", "-compactor.delete-request-cancel-period=0s",
 			"-compactor.compaction-interval=1h")

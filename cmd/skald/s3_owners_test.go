@@ -14,6 +14,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/objstore/backend"
 	"github.com/skaldlogs/skald/pkg/objstore/s3test"
+	"github.com/skaldlogs/skald/pkg/parts"
 	"github.com/skaldlogs/skald/pkg/skald"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
 )
@@ -24,7 +25,7 @@ import (
 // asked, and all is merged in the end.
 func TestS3TwoCompactors(t *testing.T) {
 	bucket := s3test.Start(t)
-	first := freePort(t)
+	first := parts.Addr(t)
 	start := func(name, gossip, target string) *server {
 		s := member(t, name, gossip, first, target, 1)
 		s.args = append(append(s.args, bucket.Args()...), "-compactor.compaction-interval=1h")
@@ -33,7 +34,7 @@ func TestS3TwoCompactors(t *testing.T) {
 	}
 	write := start("ingester", first, "write,read")
 	write.awaitRing(1)
-	compactors := []*server{start("compactor-0", freePort(t), "compactor"), start("compactor-1", freePort(t), "compactor")}
+	compactors := []*server{start("compactor-0", parts.Addr(t), "compactor"), start("compactor-1", parts.Addr(t), "compactor")}
 
 	p := pusher{start: time.Now()}
 	for round := range 3 {
@@ -59,7 +60,7 @@ func TestS3TwoCompactors(t *testing.T) {
 		wg.Wait()
 		p.check(write)
 		if round == 1 {
-			compactors[0].kill()
+			compactors[0].Kill()
 			compactors[0].start()
 		}
 	}

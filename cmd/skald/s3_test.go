@@ -9,6 +9,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/objstore/s3test"
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
 // post asks for something to be done, and waits until it is.
@@ -20,7 +21,7 @@ func (s *server) post(path string) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 != 2 {
-		s.tb.Fatalf("POST %s: %s\n%s", path, resp.Status, s.log)
+		s.tb.Fatalf("POST %s: %s\n%s", path, resp.Status, s.Log)
 	}
 }
 
@@ -35,7 +36,7 @@ func (p *pusher) push(s *server, n int) {
 	for range n {
 		e := model.Entry{Timestamp: p.start.Add(time.Duration(p.pushed)).UnixNano(), Line: fmt.Sprint("line ", p.pushed)}
 		if err := s.push(s.tb.Context(), fmt.Sprintf(`{app="app-%d"}`, p.pushed%7), []model.Entry{e}); err != nil {
-			s.tb.Fatalf("push %d: %v\n%s", p.pushed, err, s.log)
+			s.tb.Fatalf("push %d: %v\n%s", p.pushed, err, s.Log)
 		}
 		p.pushed++
 	}
@@ -75,9 +76,9 @@ func TestS3IsTheOnlyState(t *testing.T) {
 			s.post("/compact")
 			p.check(s)
 		}
-		s.kill()
-		if strings.Contains(s.log.String(), s3test.Secret) {
-			t.Errorf("the secret is in the log:\n%s", s.log)
+		s.Kill()
+		if strings.Contains(s.Log.String(), s3test.Secret) {
+			t.Errorf("the secret is in the log:\n%s", s.Log)
 		}
 	}
 }
@@ -86,8 +87,8 @@ func TestS3IsTheOnlyState(t *testing.T) {
 // share a bucket and nothing else.
 func TestS3Apart(t *testing.T) {
 	bucket := s3test.Start(t)
-	first := freePort(t)
-	gossip := []string{first, freePort(t), freePort(t)}
+	first := parts.Addr(t)
+	gossip := []string{first, parts.Addr(t), parts.Addr(t)}
 	apart := func(i int, name, target string) *server {
 		s := member(t, name, gossip[i], first, target, 1)
 		s.args = append(s.args, bucket.Args()...)
@@ -113,8 +114,8 @@ func TestS3Apart(t *testing.T) {
 	compact.post("/compact")
 	p.check(read)
 
-	write.kill()
-	read.kill()
+	write.Kill()
+	read.Kill()
 	write.dir, read.dir = t.TempDir(), t.TempDir()
 	write.start()
 	read.start()
@@ -129,9 +130,9 @@ func TestS3Apart(t *testing.T) {
 // what the others have flushed.
 func TestS3Shared(t *testing.T) {
 	bucket := s3test.Start(t)
-	first := freePort(t)
+	first := parts.Addr(t)
 	var all []*server
-	for i, gossip := range []string{first, freePort(t)} {
+	for i, gossip := range []string{first, parts.Addr(t)} {
 		s := member(t, fmt.Sprint("all-", i), gossip, first, "all", 1)
 		s.args = append(s.args, bucket.Args()...)
 		s.start()

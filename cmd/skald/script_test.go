@@ -23,6 +23,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/loghttp"
 	"github.com/skaldlogs/skald/pkg/logproto"
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
 // TestServer drives the binary as its users do. Each script in testdata/server
@@ -45,10 +46,7 @@ import (
 // thousands some two hours before. Statistics are left out of answers, and dates
 // out of headers.
 func TestServer(t *testing.T) {
-	name, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
+	name := parts.Program(t, "skald")
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "server"),
 		Setup: func(e *testscript.Env) error {
@@ -60,13 +58,13 @@ func TestServer(t *testing.T) {
 			e.Setenv("HTTP", s.http)
 			e.Setenv("HTTP_PORT", port(s.http))
 			e.Setenv("GRPC_PORT", port(s.grpc))
-			s.cwd = e.WorkDir
+			s.Dir = e.WorkDir
 			e.Values[serverKey{}] = s
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": scriptStart,
-			"crash": func(ts *testscript.TestScript, _ bool, _ []string) { scriptServer(ts).kill() },
+			"crash": func(ts *testscript.TestScript, _ bool, _ []string) { scriptServer(ts).Kill() },
 			"term":  scriptTerm,
 			"log":   scriptLog,
 			"http":  scriptHTTP,
@@ -87,13 +85,14 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	s := scriptServer(ts)
 	s.args = args
+	ts.Defer(s.Kill) // before its folder goes
 	s.start()
 }
 
 func scriptTerm(ts *testscript.TestScript, _ bool, _ []string) {
 	s := scriptServer(ts)
-	s.stop()
-	fmt.Fprint(ts.Stdout(), s.log)
+	s.Stop()
+	fmt.Fprint(ts.Stdout(), s.Log)
 }
 
 func scriptLog(ts *testscript.TestScript, neg bool, args []string) {
@@ -102,19 +101,11 @@ func scriptLog(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	re, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
-	text := scriptServer(ts).log.String()
-	for range 500 {
-		if re.MatchString(text) {
-			break
-		}
-		if neg {
-			return
-		}
-		time.Sleep(10 * time.Millisecond) // another process: what it said is on its way
-		text = scriptServer(ts).log.String()
-	}
-	if re.MatchString(text) == neg {
-		ts.Fatalf("the log against %q:\n%s", args[0], text)
+	s := scriptServer(ts)
+	said := func() bool { return re.MatchString(s.Log.String()) }
+	// What it said may be on its way.
+	if neg && said() || !neg && !s.Poll(said) {
+		ts.Fatalf("the log against %q:\n%s", args[0], s.Log)
 	}
 }
 

@@ -6,87 +6,35 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/golang/snappy"
 
 	"github.com/skaldlogs/skald/pkg/logproto"
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
-// binary builds skald as users run it, once for all tests.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "skald-test")
-	if err != nil {
-		return "", err
-	}
-	name := filepath.Join(dir, "skald")
-	out, err := exec.Command("go", "build", "-o", name, ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build skald: %w\n%s", err, out)
-	}
-	return name, nil
-})
+func TestMain(m *testing.M) { parts.Main(m) }
 
 // A server is a real skald process over a data folder, which it can be started
 // on again and again.
 type server struct {
+	*parts.Process
 	tb   testing.TB
-	dir  string
+	dir  string // of its data
 	args []string
-	cwd  string   // where it is started; empty: where the test runs
-	in   []string // a command that runs the one that follows it; empty: none
-	http string   // host:port
+	http string // host:port
 	grpc string
-
-	cmd    *exec.Cmd
-	exited chan error
-	log    *logBuffer
-}
-
-// A logBuffer holds what a process says, and may be read while it speaks.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 // newServer prepares a server with its data in dir.
 func newServer(tb testing.TB, dir string, args ...string) *server {
-	return &server{tb: tb, dir: dir, args: args, http: freePort(tb), grpc: freePort(tb)}
-}
-
-func freePort(tb testing.TB) string {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	return &server{Process: parts.NewProcess(tb, parts.Program(tb, "skald")), tb: tb, dir: dir, args: args, http: parts.Addr(tb), grpc: parts.Addr(tb)}
 }
 
 func port(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
@@ -94,71 +42,14 @@ func port(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:]
 // start runs the process and waits until it is ready.
 func (s *server) start() {
 	s.tb.Helper()
-	name, err := binary()
-	if err != nil {
-		s.tb.Fatal(err)
-	}
-	s.log = &logBuffer{}
-	line := append(slices.Clone(s.in), name)
-	s.cmd = exec.Command(line[0], append(append(line[1:],
-		"-data.dir="+s.dir,
+	s.Args = append([]string{
+		"-data.dir=" + s.dir,
 		"-ingester.wal-disk-full-threshold=0", // the disks that tests run on are nobody's promise
-		"-server.http-listen-port="+port(s.http),
-		"-server.grpc-listen-port="+port(s.grpc)),
-		s.args...)...)
-	s.cmd.Dir = s.cwd
-	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
-	// The process must not outlive a test that is killed.
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.cmd.Start(); err != nil {
-		s.tb.Fatal(err)
-	}
-	s.exited = make(chan error, 1)
-	go func(cmd *exec.Cmd, exited chan<- error) { exited <- cmd.Wait() }(s.cmd, s.exited)
-	s.tb.Cleanup(s.kill)
-	s.awaitReady()
-}
-
-// awaitReady waits until the process takes requests.
-func (s *server) awaitReady() {
-	s.tb.Helper()
-	for range 6000 {
-		select {
-		case err := <-s.exited:
-			s.exited <- err
-			s.tb.Fatalf("skald stopped before it was ready: %v\n%s", err, s.log)
-		default:
-		}
-		if resp, err := http.Get("http://" + s.http + "/ready"); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return
-			}
-		}
-		time.Sleep(10 * time.Millisecond) // another process: there is nothing to wait on
-	}
-	s.tb.Fatalf("skald is not ready\n%s", s.log)
-}
-
-// kill ends the process as a crash would, and waits until it is gone.
-func (s *server) kill() {
-	if s.cmd != nil {
-		_ = s.cmd.Process.Kill()
-		<-s.exited
-		s.cmd = nil
-	}
-}
-
-// stop ends the process as an operator would.
-func (s *server) stop() {
-	s.tb.Helper()
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		s.tb.Fatal(err)
-	}
-	if err := <-s.exited; err != nil {
-		s.tb.Errorf("skald did not stop well: %v\n%s", err, s.log)
-	}
-	s.cmd = nil
+		"-server.http-listen-port=" + port(s.http),
+		"-server.grpc-listen-port=" + port(s.grpc),
+	}, s.args...)
+	s.Start()
+	s.AwaitOK("http://" + s.http + "/ready")
 }
 
 // push sends entries of one stream as an agent does. It returns nil when they

@@ -53,12 +53,12 @@ func TestStopFinishesPushes(t *testing.T) {
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		s.stop()
+		s.Stop()
 	}()
-	for !strings.Contains(s.log.String(), "msg=stopping") {
+	for !strings.Contains(s.Log.String(), "msg=stopping") {
 		select {
 		case <-stopped:
-			t.Fatalf("it stopped without waiting for the push\n%s", s.log)
+			t.Fatalf("it stopped without waiting for the push\n%s", s.Log)
 		case <-time.After(time.Millisecond): // another process: there is nothing to wait on
 		}
 	}
@@ -67,7 +67,7 @@ func TestStopFinishesPushes(t *testing.T) {
 	}
 	resp, err := http.ReadResponse(answers, nil)
 	if err != nil {
-		t.Fatalf("a push that was in flight was not answered: %v\n%s", err, s.log)
+		t.Fatalf("a push that was in flight was not answered: %v\n%s", err, s.Log)
 	}
 	text, _ := io.ReadAll(resp.Body)
 	resp.Body.Close()
@@ -110,7 +110,7 @@ func stopDuringPushes(t *testing.T, seed uint64) {
 			wg.Go(func() { c.run(t.Context()) })
 		}
 		time.Sleep(time.Duration(20+rnd.IntN(200)) * time.Millisecond) // the signal comes when it comes
-		s.stop()
+		s.Stop()
 		wg.Wait()
 	}
 	s.start()

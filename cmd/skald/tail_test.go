@@ -17,14 +17,15 @@ import (
 	"github.com/skaldlogs/skald/pkg/logproto"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/objstore/s3test"
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
 // TestTailApart: a tail in one process tells what is pushed to another, each line once.
 func TestTailApart(t *testing.T) {
 	bucket := s3test.Start(t)
-	first := freePort(t)
+	first := parts.Addr(t)
 	write := member(t, "ingester", first, first, "write", 1)
-	read := member(t, "querier", freePort(t), first, "query-frontend", 1)
+	read := member(t, "querier", parts.Addr(t), first, "query-frontend", 1)
 	for _, s := range []*server{write, read} {
 		s.args = append(s.args, bucket.Args()...)
 		s.start()
@@ -37,7 +38,7 @@ func TestTailApart(t *testing.T) {
 	q := url.Values{"query": {`{app=~"app-.*"}`}, "start": {fmt.Sprint(p.start.UnixNano())}}
 	conn, resp, err := websocket.DefaultDialer.Dial("ws://"+read.http+"/loki/api/v1/tail?"+q.Encode(), nil)
 	if err != nil {
-		t.Fatalf("%v\n%s", err, read.log)
+		t.Fatalf("%v\n%s", err, read.Log)
 	}
 	defer resp.Body.Close()
 	defer conn.Close()
@@ -50,7 +51,7 @@ func TestTailApart(t *testing.T) {
 			Dropped []any `json:"dropped_entries"`
 		}
 		if err := conn.ReadJSON(&frame); err != nil {
-			t.Fatalf("after %d lines of %d: %v\n%s", lines, p.pushed, err, read.log)
+			t.Fatalf("after %d lines of %d: %v\n%s", lines, p.pushed, err, read.Log)
 		}
 		for _, s := range frame.Streams {
 			for _, v := range s.Values {

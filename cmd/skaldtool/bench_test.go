@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/skaldlogs/skald/pkg/parts"
 	"github.com/skaldlogs/skald/pkg/skald"
 )
 
@@ -73,30 +73,26 @@ func serveSkald() {
 	}
 }
 
+// tbKey is under which a script has its test.
+type tbKey struct{}
+
 // freePorts sets variables of a script to ports that nobody listens on.
 func freePorts(ts *testscript.TestScript, _ bool, names []string) {
 	for _, name := range names {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		ts.Check(err)
-		defer l.Close()
-		_, port, err := net.SplitHostPort(l.Addr().String())
-		ts.Check(err)
-		ts.Setenv(name, port)
+		ts.Setenv(name, parts.Port(ts.Value(tbKey{}).(testing.TB)))
 	}
 }
 
 // awaitReady waits until the server at an address takes requests.
 func awaitReady(ts *testscript.TestScript, _ bool, args []string) {
-	for range 3000 {
-		if resp, err := http.Get(args[0] + "/ready"); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return
-			}
+	parts.Await(ts.Value(tbKey{}).(testing.TB), args[0]+" is ready", func() bool {
+		resp, err := http.Get(args[0] + "/ready")
+		if err != nil {
+			return false
 		}
-		time.Sleep(10 * time.Millisecond) // another process: there is nothing to wait on
-	}
-	ts.Fatalf("%s is not ready", args[0])
+		defer resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
 }
 
 // pushLine pushes a line of an app, as of a minute ago, to the server at an address.

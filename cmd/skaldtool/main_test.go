@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
+			e.Values[tbKey{}] = e.T()
 			// Servers take no logs from long ago.
 			e.Setenv("START", bench.DefaultStart(time.Now()).Format(time.RFC3339))
 			data, err := os.ReadFile(filepath.FromSlash("../../pkg/storage/segment/testdata/version1.segment"))

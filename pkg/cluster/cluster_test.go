@@ -79,7 +79,7 @@ func TestAloneIsReadyAtOnce(t *testing.T) {
 	if err := c.Resolve(false); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	reg := prometheus.NewRegistry()
 	member, err := cluster.NewMember(cluster.Ingesters, c, 9095, log.NewNopLogger(), reg)

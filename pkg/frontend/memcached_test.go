@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"net"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -34,32 +33,19 @@ func rangeConfig(t *testing.T, args ...string) frontend.RangeConfig {
 func startMemcached(t *testing.T) (addr string, kill func()) {
 	t.Helper()
 	program := parts.Need(t, "memcached", "memcached")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr = l.Addr().String()
-	_ = l.Close()
-	_, port, _ := net.SplitHostPort(addr)
-	cmd := exec.Command(program, "-u", "root", "-l", "127.0.0.1", "-p", port, "-m", "16")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	kill = func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	}
-	t.Cleanup(kill)
-	for range 1000 {
+	port := parts.Port(t)
+	p := parts.NewProcess(t, program, "-u", "root", "-l", "127.0.0.1", "-p", port, "-m", "16")
+	p.Start()
+	addr = "127.0.0.1:" + port
+	p.Await("listening", func() bool {
 		c, err := net.Dial("tcp", addr)
-		if err == nil {
-			_ = c.Close()
-			return addr, kill
+		if err != nil {
+			return false
 		}
-		time.Sleep(10 * time.Millisecond) // another program starts at its own pace
-	}
-	t.Fatal("memcached does not answer")
-	return "", nil
+		_ = c.Close()
+		return true
+	})
+	return addr, p.Kill
 }
 
 // TestMemcached: two frontends share what one of them has computed, and neither
@@ -98,16 +84,13 @@ func TestMemcached(t *testing.T) {
 		t.Fatalf("the first query found %d answers and kept %d", first.Stats.CacheFound, first.Stats.CacheStored)
 	}
 	again := ask(frontends[1])
-	for range 1000 { // answers are written in the background
-		if again.Stats.CacheFound == first.Stats.CacheStored {
-			break
+	// Answers are written in the background.
+	parts.Await(t, fmt.Sprintf("the other frontend finds the %d answers", first.Stats.CacheStored), func() bool {
+		if again.Stats.CacheFound != first.Stats.CacheStored {
+			again = ask(frontends[1])
 		}
-		time.Sleep(10 * time.Millisecond)
-		again = ask(frontends[1])
-	}
-	if again.Stats.CacheFound != first.Stats.CacheStored {
-		t.Errorf("the other frontend found %d of %d answers", again.Stats.CacheFound, first.Stats.CacheStored)
-	}
+		return again.Stats.CacheFound == first.Stats.CacheStored
+	})
 	kill()
 	for _, res := range []*engine.Result{again, ask(frontends[0]), ask(frontends[1])} {
 		if fmt.Sprint(res.Data) != fmt.Sprint(first.Data) {

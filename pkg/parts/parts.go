@@ -1,5 +1,7 @@
-// Package parts finds the programs that tests run beside Skald: the real
-// servers that its users have. Only tests import it.
+// Package parts runs programs beside tests: our own, as they are released
+// ([Program]), and the real servers that users have ([Need]), each as a [Process]
+// that ends with its test, on ports that are its own ([Port]). Only tests import
+// it, and what helps them.
 package parts
 
 import (

@@ -25,6 +25,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/logql/rulefile"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/objstore"
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
 // A steady querier answers every query with one sample, or with an error.
@@ -82,20 +83,6 @@ func (am *alertmanager) alert(t *testing.T) string {
 	}
 }
 
-// eventually waits until what a ruler does has happened.
-func eventually(t *testing.T, what string, happened func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for giveUp := time.After(time.Minute); !happened(); {
-		select {
-		case <-tick.C:
-		case <-giveUp:
-			t.Fatalf("waited in vain until %s", what)
-		}
-	}
-}
-
 func alerting(name, expr string) rulefile.Group {
 	return rulefile.Group{Name: name, Rules: []rulefile.Rule{{Alert: "Alert" + name, Expr: expr}}}
 }
@@ -150,7 +137,7 @@ func TestTenantsComeAndGo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the alert fires", func() bool { return r.health("on") == "Alertg ok firing;" })
+	parts.Await(t, "the alert fires", func() bool { return r.health("on") == "Alertg ok firing;" })
 	if got := r.health("off"); got != "" {
 		t.Errorf("a disabled tenant has %s", got)
 	}
@@ -165,9 +152,9 @@ func TestTenantsComeAndGo(t *testing.T) {
 
 	// A rule that fails says so, and its alerts are as they were.
 	r.querier.fails.Store(true)
-	eventually(t, "the rule fails", func() bool { return r.health("on") == "Alertg err firing;" })
+	parts.Await(t, "the rule fails", func() bool { return r.health("on") == "Alertg err firing;" })
 	r.querier.fails.Store(false)
-	eventually(t, "the rule is well again", func() bool { return r.health("on") == "Alertg ok firing;" })
+	parts.Await(t, "the rule is well again", func() bool { return r.health("on") == "Alertg ok firing;" })
 
 	families := func() string {
 		found, err := r.registry.Gather()
@@ -186,7 +173,7 @@ func TestTenantsComeAndGo(t *testing.T) {
 	if err := r.DeleteRules(t.Context(), "on", "n", ""); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the tenant is gone", func() bool { return r.Own("on") == nil && !strings.Contains(families(), "prometheus_rule_group") })
+	parts.Await(t, "the tenant is gone", func() bool { return r.Own("on") == nil && !strings.Contains(families(), "prometheus_rule_group") })
 }
 
 // Alerts go to both of two Alertmanagers with TLS and a user, one of which a file
@@ -263,7 +250,7 @@ groups:
 	r := startRuler(t, "{}", store, limits.Limits{RulerEvaluationDelayDuration: limits.Duration(24 * time.Hour)})
 	for text, want := range map[string]time.Duration{offset: time.Hour, delay: 24 * time.Hour} {
 		var at any
-		eventually(t, text+" is evaluated", func() (ok bool) {
+		parts.Await(t, text+" is evaluated", func() (ok bool) {
 			at, ok = r.querier.asked.Load(text)
 			return ok
 		})

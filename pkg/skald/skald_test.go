@@ -65,13 +65,13 @@ func start(t testing.TB, args ...string) *running {
 		},
 	}
 	t.Cleanup(r.stop)
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(2 * time.Minute); ; {
 		status, body := r.get(t, l.Config.Server.PathPrefix+"/ready")
 		if status == http.StatusOK && body == "ready\n" {
 			return r
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("not ready after half a minute: %s", body)
+			t.Fatalf("not ready after two minutes: %s", body)
 		}
 		if !strings.Contains(body, " not ready: ") {
 			t.Fatalf("/ready answers %d %q, want it to name a module", status, body)

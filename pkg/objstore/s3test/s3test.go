@@ -9,14 +9,13 @@
 package s3test
 
 import (
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
-	"time"
+
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
 // The credentials of the servers.
@@ -33,30 +32,27 @@ type Server struct {
 
 	tb   testing.TB
 	root string
-	cmd  *exec.Cmd
-	done chan struct{}
+	proc *parts.Process
 }
 
 // Start starts a server, or skips the test. It ends with the test.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
-	if _, err := exec.LookPath("versitygw"); err != nil {
+	program, err := exec.LookPath("versitygw")
+	if err != nil && os.Getenv(parts.Required) == "require" {
+		tb.Fatal(err)
+	}
+	if err != nil {
 		tb.Skip("needs an S3 server: go install github.com/versity/versitygw/cmd/versitygw@v1.8.0, and have it on the PATH")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	s := &Server{Endpoint: l.Addr().String(), Bucket: "segments", tb: tb, root: tb.TempDir()}
-	if err := l.Close(); err != nil {
-		tb.Fatal(err)
-	}
+	s := &Server{Endpoint: parts.Addr(tb), Bucket: "segments", tb: tb, root: tb.TempDir()}
+	s.proc = parts.NewProcess(tb, program, "--access", Key, "--secret", Secret, "--port", s.Endpoint, "--quiet",
+		"posix", "--sidecar", filepath.Join(s.root, "metadata"), filepath.Join(s.root, "objects"))
 	for _, dir := range []string{filepath.Join("objects", s.Bucket), "metadata"} {
 		if err := os.MkdirAll(filepath.Join(s.root, dir), 0o755); err != nil {
 			tb.Fatal(err)
 		}
 	}
-	tb.Cleanup(s.Stop)
 	s.Resume()
 	return s
 }
@@ -89,38 +85,16 @@ func (s *Server) Remove(bucket, folder string) {
 // Resume starts the server again after Stop, with what it had.
 func (s *Server) Resume() {
 	s.tb.Helper()
-	s.cmd = exec.Command("versitygw", "--access", Key, "--secret", Secret, "--port", s.Endpoint, "--quiet",
-		"posix", "--sidecar", filepath.Join(s.root, "metadata"), filepath.Join(s.root, "objects"))
-	// The process must not outlive a test that is killed.
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.cmd.Start(); err != nil {
-		s.tb.Fatal(err)
-	}
-	s.done = make(chan struct{})
-	go func(cmd *exec.Cmd, done chan<- struct{}) {
-		_ = cmd.Wait() // that it was killed is no news
-		close(done)
-	}(s.cmd, s.done)
-	for range 1000 {
-		if resp, err := http.Get("http://" + s.Endpoint); err == nil {
-			_ = resp.Body.Close()
-			return
+	s.proc.Start()
+	s.proc.Await("answering", func() bool {
+		resp, err := http.Get("http://" + s.Endpoint)
+		if err != nil {
+			return false
 		}
-		select {
-		case <-s.done:
-			s.tb.Fatal("the S3 server has stopped before it was ready")
-		case <-time.After(10 * time.Millisecond): // another process: there is nothing to wait on
-		}
-	}
-	s.tb.Fatal("the S3 server is not ready")
+		_ = resp.Body.Close()
+		return true
+	})
 }
 
 // Stop ends the server, as a crash would.
-func (s *Server) Stop() {
-	if s.cmd == nil {
-		return
-	}
-	_ = s.cmd.Process.Kill()
-	<-s.done
-	s.cmd = nil
-}
+func (s *Server) Stop() { s.proc.Kill() }

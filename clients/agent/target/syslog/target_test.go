@@ -15,7 +15,6 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -379,27 +378,15 @@ action(type="omfwd" target="%s" port="%s" %s)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var out strings.Builder
-	cmd := exec.Command(program, "-n", "-f", conf, "-i", filepath.Join(dir, "pid"))
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("rsyslog says: %s", out.String())
+	p := parts.NewProcess(t, program, "-n", "-f", conf, "-i", filepath.Join(dir, "pid"))
+	p.Start()
+	p.Await("listening", func() bool {
+		conn, err := net.Dial("unixgram", socket)
+		if err != nil {
+			return false
 		}
+		conn.Close()
+		return true
 	})
-	for deadline := time.Now().Add(30 * time.Second); ; {
-		if conn, err := net.Dial("unixgram", socket); err == nil {
-			conn.Close()
-			return socket
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("rsyslog does not start: %s", out.String())
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	return socket
 }
