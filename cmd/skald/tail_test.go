@@ -155,7 +155,7 @@ func follow(t *testing.T, s *server, query string, start time.Time, buffer int) 
 	q := url.Values{"query": {query}, "start": {fmt.Sprint(start.UnixNano())}}
 	conn, resp, err := dialer.Dial("ws://"+s.http+"/loki/api/v1/tail?"+q.Encode(), nil)
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", query, err, s.log)
+		t.Fatalf("%s: %v\n%s", query, err, s.Log)
 	}
 	resp.Body.Close()
 	t.Cleanup(func() { conn.Close() })
