@@ -161,7 +161,7 @@ func appendFilter(dst []byte, ids, words *keySet, most int) []byte {
 // A filter says of keys that they are in no column, or that they may be.
 type filter []byte
 
-// readFilter checks the form of a filter, which may be empty.
+// readFilter checks the form of a filter, which may be empty. It is b.
 func readFilter(b []byte) (filter, error) {
 	if len(b) == 0 {
 		return nil, nil
@@ -172,7 +172,7 @@ func readFilter(b []byte) (filter, error) {
 	if len(b) == filterHead || (len(b)-filterHead)%filterLine != 0 {
 		return nil, damagedf("a filter of %d bytes", len(b))
 	}
-	return append(filter(nil), b...), nil
+	return b, nil
 }
 
 func (f filter) has(kind byte) bool { return len(f) > 0 && f[0]&kind != 0 }

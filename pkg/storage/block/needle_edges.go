@@ -9,7 +9,7 @@ import (
 )
 
 // edges are where static text and slots meet in the templates of a column, each kind
-// of meeting once. They tell of most needles at once that these lie across none, so
+// of meeting about once. They tell of most needles at once that these lie across none, so
 // that they are in static text or in one slot, and no template has to be looked at.
 type edges struct {
 	once sync.Once // guards the making of the fields below
@@ -20,13 +20,13 @@ type edges struct {
 
 	// What the static text is made of.
 	charset charset
-	runs    runs
+	word    int // length of the longest
 }
 
-// lacks reports whether a text is not in the static text of any template: it holds
-// what that does not. An id mostly does.
+// lacks reports whether a text is not in the static text of any template: it has bytes
+// that are not there, or a longer word. An id mostly has.
 func (e *edges) lacks(text grep.Text) bool {
-	return e.charset.lacksText(text) || e.runs.lacks(text.Text)
+	return e.charset.lacksText(text) || len(text.Text) > e.word && longestWord(model.BorrowBytes(text.Text)) > e.word
 }
 
 // edgeLen is how many bytes of static text are kept on each side of a slot.
@@ -41,7 +41,8 @@ func (t *templateColumn) edgesOf() *edges {
 func (t *templateColumn) findEdges() {
 	e := &t.edges
 	e.charset.addText(model.Borrow(t.text))
-	e.runs.add(t.text)
+	e.word = longestWord(t.text)
+	var tails, heads recent
 	for i := range t.templates {
 		tm := &t.templates[i]
 		for slot := range tm.refs {
@@ -51,23 +52,48 @@ func (t *templateColumn) findEdges() {
 				for j := range min(edgeLen, len(before)) {
 					tail |= uint64(before[len(before)-1-j]) << (8 * j)
 				}
-				e.tails = append(e.tails, tail)
+				if tails.isNew(tail) {
+					e.tails = append(e.tails, tail)
+				}
 			}
 			if len(behind) > 0 {
 				head := uint64(0)
 				for j := range min(edgeLen, len(behind)) {
 					head |= uint64(behind[j]) << (8 * j)
 				}
-				e.heads = append(e.heads, head)
+				if heads.isNew(head) {
+					e.heads = append(e.heads, head)
+				}
 			} else if slot+1 < len(tm.refs) {
 				e.adjacent = true
 			}
 		}
 	}
-	for _, list := range [...]*[]uint64{&e.tails, &e.heads} {
-		slices.Sort(*list)
-		*list = slices.Clip(slices.Compact(*list))
+	e.tails, e.heads = slices.Clip(e.tails), slices.Clip(e.heads)
+}
+
+// recent remembers most of the edges that were seen: it is no harm to have one twice.
+type recent [128]uint64
+
+func (r *recent) isNew(edge uint64) bool {
+	at := &r[edge*0x9e3779b97f4a7c15>>57]
+	seen := *at
+	*at = edge
+	return seen != edge
+}
+
+// longestWord is the length of the longest run of letters and digits in text.
+func longestWord(text []byte) int {
+	n, most := 0, 0
+	for _, b := range text {
+		if classes[b]&isWord == 0 {
+			n = 0
+			continue
+		}
+		n++
+		most = max(most, n)
 	}
+	return most
 }
 
 // mayCross reports whether needle[start:end] may lie across an edge, with bytes on

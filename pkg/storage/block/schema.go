@@ -50,7 +50,8 @@ type metaSchema struct {
 	pairs     column // encoded pairs, one value for each row of shape 0
 }
 
-// Open reads and verifies a prune part, which the block does not keep.
+// Open reads and verifies a prune part. The block keeps it, for its filter: nobody may
+// change it.
 func Open(prune []byte) (*Block, error) {
 	b := &Block{}
 	d := encbuf.NewDecoder(prune)
@@ -92,9 +93,9 @@ func (b *Block) FilterLen() int { return len(b.keys) }
 func (b *Block) Interval() model.Interval { return b.interval }
 
 // Memory estimates how many bytes the block keeps in memory: what its schema
-// says of columns and templates, and its filter.
+// says of columns and templates, and its prune part.
 func (b *Block) Memory() int64 {
-	n := int64(unsafe.Sizeof(*b)) + int64(len(b.keys)) + b.lines.memory()
+	n := int64(unsafe.Sizeof(*b)) + int64(b.schema+b.filter) + b.lines.memory()
 	if b.meta != nil {
 		for i := range b.meta.columns {
 			n += int64(len(b.meta.names[i])) + b.meta.columns[i].memory()
