@@ -82,9 +82,10 @@ type StorageConfig struct {
 // RegisterFlags adds the settings of c to f, each with its default.
 func (c *StorageConfig) RegisterFlags(f *flag.FlagSet) {
 	c.Config.RegisterFlags(f)
-	c.IndexCache, c.ColumnCache, c.CacheMemory, c.CacheDisk = cacheShare(128<<20), cacheShare(64<<20), 64<<20, 4<<30
-	f.Var(&c.IndexCache, "store.index-cache", "How much memory the indexes of segments may take, with the templates, columns and filters of their blocks, while no query uses them. The default is a 32nd of the memory of the container or machine, and 128MB at least.")
-	f.Var(&c.ColumnCache, "store.column-cache", "How much memory may be taken by columns of blocks that queries have read, decompressed, for other queries. 0 for none. The default is a 32nd of the memory of the container or machine, and 64MB at least.")
+	memory := machine.Memory()
+	c.IndexCache, c.ColumnCache, c.CacheMemory, c.CacheDisk = cacheShare(memory, 128<<20), cacheShare(memory, 64<<20), 64<<20, 4<<30
+	f.Var(&c.IndexCache, "store.index-cache", "How much memory the indexes of segments may take, with the templates, columns and filters of their blocks, while no query uses them. The default is a 32nd of the memory of the container or machine, and 128MB at least; an eighth below 1GB.")
+	f.Var(&c.ColumnCache, "store.column-cache", "How much memory may be taken by columns of blocks that queries have read, decompressed, for other queries. 0 for none. The default is a 32nd of the memory of the container or machine, and 64MB at least; a 16th below 1GB.")
 	for _, name := range []string{"store.index-cache", "store.column-cache"} {
 		f.Lookup(name).DefValue = "" // it differs from machine to machine
 	}
@@ -92,9 +93,12 @@ func (c *StorageConfig) RegisterFlags(f *flag.FlagSet) {
 	f.Var(&c.CacheDisk, "store.cache-disk", "How much of a remote bucket is kept on the local disk, in cache/pages of common.path_prefix. 0 for nothing.")
 }
 
-// cacheShare is how large a cache of the store is by default. Caches take what is used
-// of them: where little is stored and asked, it is less.
-func cacheShare(least int64) limits.Bytes { return limits.Bytes(max(least, machine.Memory()/32)) }
+// cacheShare is how large a cache of the store is by default, where memory is a share of
+// what there is: at least so much, but for small machines. Caches take what is used of
+// them: where little is stored and asked, it is less.
+func cacheShare(memory, least int64) limits.Bytes {
+	return limits.Bytes(max(memory/32, min(least, least*memory/(1<<30))))
+}
 
 // RegisterFlags adds the settings of c to f, each with its default.
 func (c *Config) RegisterFlags(f *flag.FlagSet) {
