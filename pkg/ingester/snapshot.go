@@ -292,7 +292,7 @@ func (p *part) readSealed(want scan.Want, filters *block.Filters) (*scan.Batch, 
 	}
 	q := &block.Question{
 		Interval: want.Interval, Columns: want.Columns, Filters: filters,
-		Fields: want.Fields, Shapes: want.Shapes, Limit: want.Limit, Oldest: want.Oldest,
+		Fields: want.Fields, Shapes: want.Shapes, List: want.List, Limit: want.Limit, Oldest: want.Oldest,
 	}
 	for n, r := range p.sealed.Runs {
 		if number, ok := p.streams[r.Stream]; ok && r.Interval.Overlaps(want.Interval) {

@@ -68,35 +68,37 @@ func worthChoosing(name string, values map[string]bool) bool {
 type FieldsRequest struct {
 	Query      *syntax.LogSelector
 	Start, End int64 // nanoseconds, the end excluded
-	LineLimit  int   // entries to look at, the newest
+	LineLimit  int   // entries to look at, the newest, of a query with stages
 	Limit      int   // fields, or values of one, that are wanted
 }
 
-// DetectedFields looks for fields in the newest entries of a query, and returns
-// them by name.
+// DetectedFields returns the fields of what a query selects, by name: of all entries,
+// or, where the query has stages, of the newest that it returns.
 func (q *Querier) DetectedFields(ctx context.Context, tenants []string, req *FieldsRequest) ([]loghttp.DetectedField, error) {
-	d, err := q.detect(ctx, tenants, req)
+	d, err := q.detect(ctx, tenants, req, "")
 	if err != nil {
 		return nil, err
 	}
 	return d.list(req.Limit), nil
 }
 
-// DetectedFieldValues returns the values of a field in the newest entries of a
-// query, sorted.
+// DetectedFieldValues returns values of a field of the same entries, sorted.
 func (q *Querier) DetectedFieldValues(ctx context.Context, tenants []string, req *FieldsRequest, name string) ([]string, error) {
-	d, err := q.detect(ctx, tenants, req)
+	d, err := q.detect(ctx, tenants, req, name)
 	if err != nil {
 		return nil, err
 	}
-	return d.values(name, req.Limit), nil
+	return d.sorted(req.Limit), nil
 }
 
 // rangeQuery is a step, which makes a query one over a range, whatever its bounds.
 const rangeQuery = time.Second
 
-// detect runs the query and collects the fields of the entries it returns.
-func (q *Querier) detect(ctx context.Context, tenants []string, req *FieldsRequest) (*detector, error) {
+// detect finds the fields of what a query selects, or only one of them.
+func (q *Querier) detect(ctx context.Context, tenants []string, req *FieldsRequest, only string) (*detector, error) {
+	if len(req.Query.Stages) == 0 {
+		return q.listFields(ctx, tenants, req, only)
+	}
 	limit := stricter(req.LineLimit, q.queryLimits(tenants).MaxEntries)
 	res, err := q.Query(ctx, tenants, req.Query, engine.Params{
 		Start: req.Start, End: req.End, Step: rangeQuery, Limit: limit, Direction: engine.Backward, Categorize: true,
@@ -109,6 +111,7 @@ func (q *Querier) detect(ctx context.Context, tenants []string, req *FieldsReque
 	if err != nil {
 		return nil, err
 	}
+	d.only = only
 	streams, _ := res.Data.(engine.Streams)
 	for i := range streams {
 		if err := ctx.Err(); err != nil {

@@ -20,8 +20,15 @@ func TestKindOf(t *testing.T) {
 		"true": "boolean", "F": "boolean", "1m30s": "duration", "0.5h": "duration", "12kB": "bytes", "3 MiB": "bytes",
 		"": "string", "12 apples": "string", "10.0.0.1": "string",
 	} {
-		if got := kindOf(value); got != want {
+		if got := allKinds.of(value).first(); got != want {
 			t.Errorf("%q is %s, want %s", value, got, want)
+		}
+	}
+	for _, tc := range []struct{ a, b, want string }{
+		{"1", "2", "int"}, {"1", "1.5", "float"}, {"1", "0", "int"}, {"12", "12kB", "bytes"}, {"1", "true", "boolean"}, {"1s", "1kB", "string"}, {"0", "5ms", "duration"},
+	} {
+		if got := allKinds.of(tc.a).of(tc.b).first(); got != tc.want {
+			t.Errorf("%q and %q are %s, want %s", tc.a, tc.b, got, tc.want)
 		}
 	}
 }
@@ -104,9 +111,9 @@ what string 1 [] []`},
 	if list, err := f.querier().DetectedFields(t.Context(), []string{"t"}, req); err != nil || len(list) != 2 {
 		t.Errorf("limit: %v, %v", list, err)
 	}
-	// The newest lines are looked at, as many as the tenant's limit allows.
+	// The newest lines of a query with stages are looked at, as many as the tenant's limit allows.
 	f.limits.MaxEntriesLimitPerQuery = 3
-	if list, err := f.querier().DetectedFields(t.Context(), []string{"t"}, fieldsRequest(t, `{app="web"}`)); err != nil || len(list) != 2 {
+	if list, err := f.querier().DetectedFields(t.Context(), []string{"t"}, fieldsRequest(t, `{app="web"} |= ""`)); err != nil || len(list) != 2 {
 		t.Errorf("limit of lines: %v, %v", list, err)
 	}
 }
@@ -142,7 +149,7 @@ func FuzzDetector(f *testing.F) {
 		}
 		d.addStream(&engine.Stream{Labels: labels.FromStrings("a", "b"), Entries: []engine.Entry{{Line: line}}})
 		for name, field := range d.fields {
-			if len(field.values) == 0 {
+			if len(field.hashes) == 0 {
 				t.Errorf("%q has no values", name)
 			}
 			if field.path != nil && labelName(strings.Join(field.path, "_")) != strings.TrimSuffix(name, "_extracted") && labelName(strings.Join(field.path, "_")) != name {

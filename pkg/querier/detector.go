@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/dustin/go-humanize"
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/logql/pipeline"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/scan"
 )
 
 // The parsers that a field may be found by.
@@ -29,18 +31,29 @@ var parserNames = [parsers]string{"json", "logfmt"}
 
 // A detector finds out which fields entries have. Fields are what a query would
 // call them: a line is an object of JSON if the json stage can read it, else it
-// is pairs of logfmt, and names that are taken get a suffix.
+// is pairs of logfmt, and names that are taken get a suffix. What it finds does not
+// depend on the order of the entries, but for fields with many values.
 type detector struct {
 	stages [parsers]*pipeline.Pipeline
 	fields map[string]*field
+	// limit is how many fields are kept, the first by name. 0 keeps all.
+	limit int
+	// only, if not empty, is the field whose values are wanted.
+	only string
 }
 
 // A field is what is known of one name.
 type field struct {
-	kind   string
-	values map[string]bool
+	// kinds are those that all values are of.
+	kinds kinds
+	// hashes are those of the values, scan.MaxListValues at most; many says that
+	// there are more. Of what is looked for by name, the values are kept as well.
+	hashes map[uint64]struct{}
+	values []string
+	many   bool
 	found  [parsers]bool
 	path   []string // of JSON; nil when it is not known
+	tries  int      // to find it
 }
 
 func newDetector() (*detector, error) {
@@ -55,14 +68,48 @@ func newDetector() (*detector, error) {
 	return d, nil
 }
 
-// addStream adds the fields of a stream's entries, the oldest first: it is the
-// first value of a field that says what type it has.
-func (d *detector) addStream(s *engine.Stream) {
-	var runs [parsers]*pipeline.StreamPipeline
-	for i := range runs {
-		runs[i] = d.stages[i].ForStream(s.Labels)
+// A detectorStream finds the fields of the lines of one stream.
+type detectorStream struct {
+	d      *detector
+	labels labels.Labels
+	runs   [parsers]*pipeline.StreamPipeline
+}
+
+func (d *detector) stream(ls labels.Labels) *detectorStream {
+	s := &detectorStream{d: d, labels: ls}
+	for i := range s.runs {
+		s.runs[i] = d.stages[i].ForStream(ls)
 	}
-	for i := range slices.Backward(s.Entries) {
+	return s
+}
+
+// addLine adds the fields of a line, and those of metadata where asked for.
+func (s *detectorStream) addLine(ts int64, line string, md model.Metadata, withMetadata bool) {
+	for p, run := range s.runs {
+		noPath := false
+		failed, ok := run.Fields(ts, line, md, func(name, value string, parsed bool) {
+			if !parsed && (p > 0 || !withMetadata) {
+				return
+			}
+			if f := s.d.add(name, value); f != nil && parsed {
+				f.found[p] = true
+				noPath = noPath || f.path == nil && f.tries < maxPathTries
+			}
+		})
+		if !ok || failed {
+			continue
+		}
+		if p == byJSON && noPath && s.d.only == "" {
+			s.d.addPaths(line)
+		}
+		break
+	}
+}
+
+// addStream adds the fields of what a query returned.
+func (d *detector) addStream(s *engine.Stream) {
+	of := d.stream(s.Labels)
+	for i := range s.Entries {
 		e := &s.Entries[i]
 		var md model.Metadata
 		e.Metadata.Range(func(l labels.Label) { md = append(md, l) })
@@ -71,49 +118,130 @@ func (d *detector) addStream(s *engine.Stream) {
 		}
 		// What the stages of the query found is there, whatever they were.
 		e.Parsed.Range(func(l labels.Label) { d.add(l.Name, l.Value) })
-		for p, run := range runs {
-			_, set, ok := run.Process(e.Timestamp, e.Line, md)
-			if !ok || set.Error != "" {
-				continue
-			}
-			d.addParsed(p, set.Parsed, s.Labels, e.Line)
-			break
-		}
+		of.addLine(e.Timestamp, e.Line, md, false)
 	}
 }
 
-func (d *detector) addParsed(parser int, found, stream labels.Labels, line string) {
-	noPath := false
-	found.Range(func(l labels.Label) {
-		if f := d.add(l.Name, l.Value); f != nil {
-			f.found[parser] = true
-			noPath = noPath || f.path == nil
-		}
-	})
-	if parser != byJSON || !noPath {
-		return
-	}
+// maxPathTries is how many lines are searched for the path of a field.
+const maxPathTries = 8
+
+// addPaths notes where a line of JSON has its fields.
+func (d *detector) addPaths(line string) {
 	eachPath(line, func(name string, path []string) {
 		for _, name := range []string{name, name + "_extracted"} {
-			if f := d.fields[name]; f != nil && f.found[byJSON] && f.path == nil && found.Has(name) {
+			if f := d.fields[name]; f != nil && f.found[byJSON] && f.path == nil {
 				f.path = slices.Clone(path)
 			}
 		}
 	})
+	for _, f := range d.fields {
+		if f.path == nil {
+			f.tries++
+		}
+	}
 }
 
-// add notes a value of a field. What tells of errors is no field.
-func (d *detector) add(name, value string) *field {
-	if value == "" || name == pipeline.ErrorLabel || name == pipeline.ErrorDetailsLabel || name == pipeline.PreserveErrorLabel {
+// addFound adds what a source tells of a block.
+func (d *detector) addFound(found *scan.FoundFields) {
+	for i := range found.Fields {
+		from := &found.Fields[i]
+		var f *field
+		for _, v := range from.Values {
+			f = d.add(from.Name, v)
+		}
+		if f == nil {
+			continue
+		}
+		if from.Many {
+			f.many = true
+		}
+		switch from.Parser {
+		case scan.JSON:
+			f.found[byJSON] = true
+			if f.path == nil && d.only == "" {
+				d.addPaths(from.Example)
+			}
+		case scan.Logfmt:
+			f.found[byLogfmt] = true
+		}
+	}
+}
+
+// at returns the field of a name, nil for one that does not matter. What tells of
+// errors is no field.
+func (d *detector) at(name string) *field {
+	if f := d.fields[name]; f != nil {
+		return f
+	}
+	if name == pipeline.ErrorLabel || name == pipeline.ErrorDetailsLabel || name == pipeline.PreserveErrorLabel || d.only != "" && name != d.only {
 		return nil
 	}
-	f := d.fields[name]
-	if f == nil {
-		f = &field{kind: kindOf(value), values: map[string]bool{}}
-		d.fields[name] = f
+	if d.limit > 0 && len(d.fields) == d.limit {
+		last := ""
+		for n := range d.fields {
+			last = max(last, n)
+		}
+		if name > last {
+			return nil
+		}
+		delete(d.fields, last)
 	}
-	f.values[value] = true
+	f := &field{kinds: allKinds, hashes: map[uint64]struct{}{}}
+	d.fields[strings.Clone(name)] = f
 	return f
+}
+
+// add notes a value of a field.
+func (d *detector) add(name, value string) *field {
+	if value == "" {
+		return nil
+	}
+	f := d.at(name)
+	if f == nil || f.many {
+		return f
+	}
+	hash := xxhash.Sum64String(value)
+	if _, ok := f.hashes[hash]; ok {
+		return f
+	}
+	if len(f.hashes) == scan.MaxListValues {
+		f.many = true
+		return f
+	}
+	f.hashes[hash] = struct{}{}
+	f.kinds = f.kinds.of(value)
+	if d.only != "" {
+		f.values = append(f.values, strings.Clone(value))
+	}
+	return f
+}
+
+// merge adds what another detector has found.
+func (d *detector) merge(o *detector) {
+	for name, from := range o.fields {
+		f := d.at(name)
+		if f == nil {
+			continue
+		}
+		f.kinds &= from.kinds
+		f.many = f.many || from.many
+		for p := range from.found {
+			f.found[p] = f.found[p] || from.found[p]
+		}
+		if f.path == nil {
+			f.path = from.path
+		}
+		if d.only != "" {
+			for _, v := range from.values {
+				d.add(name, v)
+			}
+			continue
+		}
+		for hash := range from.hashes {
+			f.hashes[hash] = struct{}{}
+		}
+		f.many = f.many || len(f.hashes) > scan.MaxListValues
+	}
 }
 
 // list returns the fields by name.
@@ -124,7 +252,10 @@ func (d *detector) list(limit int) []loghttp.DetectedField {
 			break
 		}
 		f := d.fields[name]
-		field := loghttp.DetectedField{Label: name, Type: f.kind, Cardinality: uint64(len(f.values)), JSONPath: f.path}
+		field := loghttp.DetectedField{Label: name, Type: f.kinds.first(), Cardinality: uint64(min(len(f.hashes), scan.MaxListValues)), JSONPath: f.path}
+		if f.many {
+			field.Cardinality = scan.MaxListValues
+		}
 		for p, found := range f.found {
 			if found {
 				field.Parsers = append(field.Parsers, parserNames[p])
@@ -135,32 +266,56 @@ func (d *detector) list(limit int) []loghttp.DetectedField {
 	return out
 }
 
-// values returns the values of a field, sorted.
-func (d *detector) values(name string, limit int) []string {
-	f := d.fields[name]
+// sorted returns the values of the field that is looked for, sorted.
+func (d *detector) sorted(limit int) []string {
+	f := d.fields[d.only]
 	if f == nil {
 		return nil
 	}
-	out := slices.Sorted(maps.Keys(f.values))
-	return out[:min(limit, len(out))]
+	slices.Sort(f.values)
+	return f.values[:min(limit, len(f.values))]
 }
 
-// kindOf is the type that a value looks like.
-func kindOf(value string) string {
-	if _, err := strconv.ParseInt(value, 10, 64); err == nil {
-		return "int"
+// kinds is a set of types that values may be of.
+type kinds uint8
+
+// kindNames are the types, those that say more first. What is of no other is a string.
+var kindNames = [...]string{"int", "float", "boolean", "duration", "bytes"}
+
+const allKinds = kinds(1<<len(kindNames) - 1)
+
+// of is those of the kinds that a value is of, too.
+func (k kinds) of(value string) kinds {
+	for i := range kindNames {
+		if k&(1<<i) == 0 {
+			continue
+		}
+		var err error
+		switch i {
+		case 0:
+			_, err = strconv.ParseInt(value, 10, 64)
+		case 1:
+			_, err = strconv.ParseFloat(value, 64)
+		case 2:
+			_, err = strconv.ParseBool(value)
+		case 3:
+			_, err = time.ParseDuration(value)
+		case 4:
+			_, err = humanize.ParseBytes(value)
+		}
+		if err != nil {
+			k &^= 1 << i
+		}
 	}
-	if _, err := strconv.ParseFloat(value, 64); err == nil {
-		return "float"
-	}
-	if _, err := strconv.ParseBool(value); err == nil {
-		return "boolean"
-	}
-	if _, err := time.ParseDuration(value); err == nil {
-		return "duration"
-	}
-	if _, err := humanize.ParseBytes(value); err == nil {
-		return "bytes"
+	return k
+}
+
+// first is the name of the type that says most.
+func (k kinds) first() string {
+	for i, name := range kindNames {
+		if k&(1<<i) != 0 {
+			return name
+		}
 	}
 	return "string"
 }

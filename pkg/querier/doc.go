@@ -14,8 +14,8 @@
 //
 //   - [Querier.IndexStats] and [Querier.Volume] read directories alone: the
 //     counts of whole runs, which share in what was asked by time.
-//   - [Querier.DetectedLabels] looks at streams, [Querier.DetectedFields] at the
-//     newest lines of a query.
+//   - [Querier.DetectedLabels] looks at streams; [Querier.DetectedFields] asks blocks
+//     to list fields and values of all lines, or looks at the newest of a query with stages.
 //   - [Querier.Patterns] asks blocks for the shapes of all lines, as templates and
 //     columns, and takes lines apart that have none.
 //

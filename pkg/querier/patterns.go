@@ -46,7 +46,7 @@ func (q *Querier) Patterns(ctx context.Context, tenants []string, req *scan.Requ
 	var out []loghttp.Pattern
 	err := q.survey(ctx, tenants, req, func(ctx context.Context, s *engine.Survey) error {
 		book := newShapeBook()
-		readers, err := engine.Read(ctx, s, func() scan.Want {
+		readers, err := engine.Read(ctx, s, true, func(int) scan.Want {
 			return scan.Want{Columns: scan.Lines, Shapes: &scan.Shapes{Closed: book.closed()}}
 		}, func() *shapeReader { return &shapeReader{book: book} })
 		if err != nil {
@@ -56,7 +56,7 @@ func (q *Querier) Patterns(ctx context.Context, tenants []string, req *scan.Requ
 			r.flush()
 		}
 		p := book.plan(int64(step))
-		counters, err := engine.Read(ctx, s, func() scan.Want {
+		counters, err := engine.Read(ctx, s, false, func(int) scan.Want {
 			return scan.Want{Columns: scan.Lines, Shapes: &scan.Shapes{Closed: p.closed}, Fields: levelField}
 		}, func() *shapeCounter { return newShapeCounter(p) })
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -135,8 +136,12 @@ func TestPatternsOfMemoryAndStore(t *testing.T) {
 // A blockPart is a store of blocks: encoded ones, and rows that are not.
 type blockPart struct {
 	store
+	labels []labels.Labels // of the streams; nil for usual ones
 	blocks []partBlock
 	shapes int // batches that told shapes
+
+	mu                    sync.Mutex // guards shapes and the fields below
+	lists, listed, unread int        // batches that listed fields, their rows, and those that were left to be read
 }
 
 type partBlock struct {
@@ -164,6 +169,9 @@ func (p *blockPart) Open(_ context.Context, req *scan.Request, _ []scan.Generati
 	s := &blockPartSnapshot{part: p, req: req}
 	for n := range 4 {
 		ls := labels.FromStrings("app", "web", "pod", strconv.Itoa(n))
+		if p.labels != nil {
+			ls = p.labels[n]
+		}
 		s.dir.Streams = append(s.dir.Streams, scan.Stream{Labels: ls, Hash: labels.StableHash(ls)})
 	}
 	for i, b := range p.blocks {
@@ -202,13 +210,22 @@ func (s *blockPartSnapshot) Read(_ context.Context, i int, want scan.Want) (*sca
 		}
 		return out, nil
 	}
-	q := &block.Question{Interval: in, Columns: want.Columns, Fields: want.Fields, Shapes: want.Shapes}
+	q := &block.Question{Interval: in, Columns: want.Columns, Fields: want.Fields, Shapes: want.Shapes, List: want.List}
 	for n, r := range b.encoded.Runs {
 		q.Picks = append(q.Picks, block.Pick{Run: n, Stream: int(r.Stream)})
 	}
 	out, err := b.opened.Decode(block.Bytes(b.encoded.Data), b.encoded.Runs, q)
+	s.part.mu.Lock()
+	defer s.part.mu.Unlock()
 	if err == nil && out.Shapes != nil {
 		s.part.shapes++
+	}
+	if err == nil && out.Found != nil {
+		s.part.lists++
+		s.part.listed += out.Rows()
+		if out.Found.Unread != nil {
+			s.part.unread += out.Found.Unread.Count()
+		}
 	}
 	return out, err
 }

@@ -4,16 +4,16 @@ package scan
 // been: they neither count nor have copies. b does not change; the two share
 // memory where all rows stay.
 //
-// b has no shapes: of a slot with too many words few may be left, and it does not say
-// which. Who hides rows does not ask for shapes.
+// b has no shapes, and no list of fields: they do not say which rows have what. Who
+// hides rows does not ask for them.
 func (b *Batch) Keep(keep *Bitset) *Batch {
 	rows := b.Rows()
 	left := keep.Count()
 	if left == rows {
 		return b
 	}
-	if b.Shapes != nil {
-		panic("scan: some rows of a batch with shapes are to be kept")
+	if b.Shapes != nil || b.Found != nil {
+		panic("scan: some rows of a batch with shapes or a list of fields are to be kept")
 	}
 	out := *b
 	out.Runs = nil

@@ -82,7 +82,7 @@ func TestKeepKnowsAllColumns(t *testing.T) {
 	known := map[string]bool{
 		"Runs": true, "Timestamps": true, "Times": true, "Lines": true, "Metadata": true, "Sizes": true, "Selected": true,
 		"Answered": true, "How": true, "ReadBytes": true, "DecodedBytes": true,
-		"Shapes": true, // there are none
+		"Shapes": true, "Found": true, // there are none
 		"Answer": true, "Unsure": true, "Vectors": true, "Codes": true, "Values": true, "Numbers": true, "Absent": true,
 	}
 	for _, of := range []any{Batch{}, Answer{}, Vector{}} {

@@ -84,8 +84,9 @@ type Want struct {
 	// filters it answers, and one that does returns them of the rows that it is unsure
 	// about, whatever the columns.
 	Fields *Fields
-	// Shapes are asked for, if not nil.
+	// Shapes are asked for, if not nil, and so is the List of fields.
 	Shapes *Shapes
+	List   *FieldList
 	// Limit, if not 0, is how many rows are wanted: those with the latest times of
 	// all selected rows that are not unsure, or with the earliest where Oldest is set.
 	// A source may leave others out of the selection, but none with the same time as a
@@ -217,6 +218,9 @@ type Batch struct {
 	// Shapes are those of the lines; nil when they were not wanted, or the source
 	// does not tell. A row without shape has a line then, others need none.
 	Shapes *ShapeList
+	// Found is the answer to the list of fields; nil when it was not wanted, or the
+	// source does not tell.
+	Found *FoundFields
 	// How says what it took to answer filters and fields.
 	How How
 	// ReadBytes is how much was read of the bucket or memory, before

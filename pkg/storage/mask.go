@@ -185,7 +185,7 @@ func (m *masked) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch, 
 		return m.Snapshot.Read(ctx, b.number, want)
 	}
 	want.Limit = 0 // rows may be hidden of those that it would leave
-	want.Shapes = nil
+	want.Shapes, want.List = nil, nil
 	if want.Fields != nil {
 		want.Fields = nil
 		want.Columns |= scan.Lines | scan.Metadata

@@ -129,6 +129,15 @@ func (l *layout) cutGroup(runs []runRef, maxt int64) {
 	}
 }
 
+// share forgets that rows may have copies.
+func (l *layout) share() {
+	for b := range l.blocks {
+		for r := range l.blocks[b].runs {
+			l.blocks[b].runs[r].spans = nil
+		}
+	}
+}
+
 // A piece is consecutive rows of one stream in one batch.
 type piece struct {
 	batch      *scan.Batch

@@ -307,6 +307,12 @@ func checkBatch(b *scan.Batch, dir *scan.Directory, want scan.Want) error {
 	if b.Shapes != nil {
 		columns &^= scan.Lines
 	}
+	if f := b.Found; f != nil {
+		if want.List == nil || f.Unread != nil && (f.Unread.Len() != rows || b.Lines == nil) {
+			return fmt.Errorf("read block: a list of fields that does not fit %d rows", rows)
+		}
+		columns &^= scan.Lines
+	}
 	bad := b.Shapes != nil && (want.Shapes == nil || !fitting(b.Shapes, b)) || rows > 0 && (columns.Has(scan.Lines) && b.Lines == nil || columns.Has(scan.Sizes) && b.Sizes == nil) ||
 		b.Lines != nil && len(b.Lines) != rows || b.Metadata != nil && len(b.Metadata) != rows ||
 		b.Sizes != nil && len(b.Sizes) != rows || b.Selected != nil && b.Selected.Len() != rows

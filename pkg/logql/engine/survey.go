@@ -20,7 +20,7 @@ type Survey struct {
 
 // A Visitor sees rows of a survey. It is used by one goroutine at a time.
 type Visitor interface {
-	// Visit sees rows that have no copies elsewhere. It may keep nothing of them.
+	// Visit sees rows. It may keep nothing of them.
 	Visit(ctx context.Context, rows Rows) error
 }
 
@@ -32,6 +32,9 @@ func (r *Rows) Batch() *scan.Batch { return r.batch }
 
 // Bounds are the rows from start on and before end.
 func (r *Rows) Bounds() (start, end int) { return r.start, r.end }
+
+// Stream is the number of their stream in the directory.
+func (r *Rows) Stream() int { return r.stream }
 
 // Counts reports whether a row of them is none that is left out.
 func (r *Rows) Counts(row int) bool { return r.selected(row) }
@@ -62,12 +65,19 @@ func (e *Engine) Survey(ctx context.Context, source scan.Source, req *scan.Reque
 // in it may be there or not.
 func (s *Survey) Damaged() bool { return s.query.stats.BlocksDamaged > 0 }
 
+// Directory lists the streams and blocks. It must not be changed.
+func (s *Survey) Directory() *scan.Directory { return s.snap.Directory() }
+
 // Read reads all blocks, by a few visitors at once, which it returns. What is wanted
-// of a block is asked when its turn comes, by any goroutine.
-func Read[V Visitor](ctx context.Context, s *Survey, want func() scan.Want, visitor func() V) ([]V, error) {
+// of a block is asked when its turn comes, by any goroutine. Where copies do not
+// matter, visitors see them as well.
+func Read[V Visitor](ctx context.Context, s *Survey, copies bool, want func(block int) scan.Want, visitor func() V) ([]V, error) {
 	dir := s.snap.Directory()
 	// What waits for other blocks has been given away by the reading before.
 	s.layout = newLayout(dir, s.req.Interval, nil)
+	if copies {
+		s.layout.share()
+	}
 	s.order = s.order[:0]
 	for b := range s.layout.blocks {
 		if !s.layout.blocks[b].interval.Empty() {
@@ -84,7 +94,7 @@ func Read[V Visitor](ctx context.Context, s *Survey, want func() scan.Want, visi
 		sinks[i] = &visiting{visitor: visitors[i]}
 	}
 	rd := &reading{query: s.query, snap: s.snap, dir: dir, layout: s.layout, order: s.order, need: func(b int) need {
-		w := want()
+		w := want(b)
 		n := s.layout.need(b, 0)
 		shares := n.compare != 0
 		w.Interval = n.first.Interval

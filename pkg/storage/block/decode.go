@@ -64,7 +64,8 @@ type Question struct {
 	Filters  *Filters     // nil for none
 	Fields   *scan.Fields // nil when nothing is asked of them
 	Shapes   *scan.Shapes // nil when they are not wanted
-	Limit    int          // see scan.Want
+	List     *scan.FieldList
+	Limit    int // see scan.Want
 	Oldest   bool
 	Seek     bool // see scan.Want
 }
@@ -221,6 +222,17 @@ func (d *decoder) decode(read ReadFunc, runs []Run, q *Question) error {
 			return fmt.Errorf("shapes: %w", err)
 		}
 		d.columns &^= scan.Lines
+	}
+	if q.List != nil && d.tellsShapes(q) {
+		unread, told, err := d.listFields(q)
+		if err != nil {
+			return fmt.Errorf("fields: %w", err)
+		}
+		if told {
+			apart, unsure = unread, unread
+			d.columns &^= scan.Lines | scan.Metadata
+			need &^= scan.Lines | scan.Metadata
+		}
 	}
 	switch {
 	case d.layout == layoutTemplates:

@@ -2,6 +2,7 @@ package block
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/skaldlogs/skald/pkg/extract"
@@ -21,6 +22,10 @@ type logfmtOptions struct {
 // escapes included, or what comes behind a = up to a space or line feed. In others, the
 // bytes that the schema knows of the column must not include any that mean something.
 func (o logfmtOptions) view(t *template, columns []column) view {
+	plain := len(o.extractions) == 0 && !o.keepEmpty && !o.strict
+	if plain && !t.mayHave('=', columns) {
+		return view{} // no pair has a value then, whatever else is there
+	}
 	whole := wholeValues(t.text)
 	filled := bytes.ReplaceAll(t.text, []byte{0}, []byte{'x'})
 	inPair := make([]form, len(t.marks)) // of the slots that are in a value
@@ -102,6 +107,12 @@ func (o logfmtOptions) view(t *template, columns []column) view {
 			if c.charset.has('"') || c.charset.has('\\') {
 				return view{unknown: true}
 			}
+		case plain && inPair[i] == 0:
+			// Between pairs, white space only makes two words of one, unless a = comes
+			// later in it: what is before that was no key, and may become one.
+			if c.charset.has('"') || c.charset.has('=') || c.charset.hasSpace(false) && assigns(filled[t.marks[i]:]) {
+				return view{unknown: true}
+			}
 		default:
 			if c.charset.hasSpace(false) || c.charset.has('"') || c.charset.has('=') || c.min == 0 {
 				return view{unknown: true}
@@ -163,6 +174,24 @@ func (o *logfmtOptions) add(v *view, key string, p place) {
 		}
 		labels[label] = true
 	}
+}
+
+// assigns reports whether the word that a text begins with has a = in it.
+func assigns(text []byte) bool {
+	for _, c := range text {
+		if c <= ' ' {
+			break
+		}
+		if c == '=' {
+			return true
+		}
+	}
+	return false
+}
+
+// mayHave reports whether a line of the template may hold a byte.
+func (t *template) mayHave(b byte, columns []column) bool {
+	return bytes.IndexByte(t.text, b) >= 0 || slices.ContainsFunc(t.refs, func(ref uint16) bool { return columns[ref].charset.has(b) })
 }
 
 // wholeValues reports whether the tokeniser has read the lines of a template as logfmt.

@@ -100,6 +100,7 @@ func (s *snapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch
 		Filters:  s.filter,
 		Fields:   want.Fields,
 		Shapes:   want.Shapes,
+		List:     want.List,
 		Limit:    want.Limit,
 		Oldest:   want.Oldest,
 		Seek:     want.Seek,
