@@ -189,48 +189,13 @@ func (s *snapshot) Read(ctx context.Context, n int, want scan.Want) (*scan.Batch
 	want.Interval = want.Interval.Intersect(s.req.Interval)
 	p := &s.parts[n]
 	if p.sealed == nil {
-		want.Columns = want.Columns.Settled(len(s.req.Filters) == 0)
-		return p.readRows(want), nil
+		return p.readRows(want, s.filters), nil
 	}
 	batch, err := p.readSealed(want, s.filters)
 	if err != nil {
 		return nil, fmt.Errorf("read a block of generation %d in memory: %w", p.gen.id, err)
 	}
 	return batch, nil
-}
-
-// readRows sorts the rows that are wanted and drops exact duplicates, as sealing
-// would.
-func (p *part) readRows(want scan.Want) *scan.Batch {
-	rows := p.rows.appendRows(nil, func(r *row) bool {
-		_, ok := p.streams[r.stream]
-		return ok && want.Interval.Contains(r.ts)
-	})
-	rows, _ = block.Sort(rows)
-	if want.Fields != nil {
-		want.Columns |= scan.Lines | scan.Metadata
-	}
-	b := &scan.Batch{}
-	for n := range rows {
-		r := &rows[n]
-		if n == 0 || r.Stream != rows[n-1].Stream {
-			b.Runs = append(b.Runs, scan.BatchRun{Stream: p.streams[r.Stream], Start: n})
-		}
-		b.Runs[len(b.Runs)-1].End = n + 1
-		b.Timestamps = append(b.Timestamps, r.Timestamp)
-		b.ReadBytes += int64(len(r.Line))
-		if want.Columns.Has(scan.Lines) {
-			b.Lines = append(b.Lines, r.Line)
-		}
-		if want.Columns.Has(scan.Sizes) {
-			b.Sizes = append(b.Sizes, uint32(len(r.Line)))
-		}
-		if want.Columns.Has(scan.Metadata) {
-			b.Metadata = append(b.Metadata, r.Metadata)
-		}
-	}
-	b.DecodedBytes = b.ReadBytes
-	return b
 }
 
 // Close implements [scan.Snapshot].

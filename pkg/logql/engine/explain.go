@@ -121,7 +121,7 @@ func explainRead(s *explain.Scan, b *scan.Batch, want *scan.Want, first bool, to
 			if r.Selected == 0 {
 				s.Skip(explain.Skip{Why: explain.RuledOut, Blocks: 1})
 			}
-		case b.How == scan.ByColumns, b.Lines == nil:
+		case b.How == scan.ByColumns, b.Lines == nil && b.Answered == nil:
 			r.ByColumns = 1
 		default:
 			r.ByRows = 1

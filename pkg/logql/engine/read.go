@@ -392,7 +392,7 @@ func (r *reading) count(p *part, read model.Interval, first bool) {
 		switch b := p.batch; {
 		case b.How == scan.BySchema:
 			r.stats.BlocksSchema++
-		case b.How == scan.ByColumns, b.Lines == nil:
+		case b.How == scan.ByColumns, b.Lines == nil && b.Answered == nil:
 			r.stats.BlocksColumns++
 		default:
 			r.stats.BlocksRows++

@@ -69,6 +69,29 @@ func NewFilters(list []scan.LineFilter) *Filters {
 	return f
 }
 
+// Answered says for each filter whether Keep takes it into account; nil where there are
+// none.
+func (f *Filters) Answered() []bool {
+	if f == nil || len(f.tests) == 0 {
+		return nil
+	}
+	out := make([]bool, len(f.tests))
+	for i := range f.tests {
+		out[i] = f.tests[i].expr != nil
+	}
+	return out
+}
+
+// Keep reports whether a line passes all filters that are answered.
+func (f *Filters) Keep(line string) bool {
+	for i := range f.tests {
+		if t := &f.tests[i]; t.expr != nil && t.expr.Match(line) == t.exclude {
+			return false
+		}
+	}
+	return true
+}
+
 // A lineFilter answers the filters of a request for one block.
 type lineFilter struct {
 	left     []lineTest // those that the schema did not decide
