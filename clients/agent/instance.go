@@ -73,7 +73,6 @@ func (in *instance) build() error {
 		names = []string{"dry-run"}
 	}
 	in.ledger = position.NewLedger(names...)
-	in.reg.MustRegister(ledgerMetrics{in.ledger})
 	var err error
 	in.book, err = position.Open(vfs.OS, in.cfg.Positions.Filename, in.ledger, position.Options{
 		Clients: names, IgnoreInvalid: in.cfg.Positions.IgnoreInvalidYAML,
@@ -83,6 +82,7 @@ func (in *instance) build() error {
 	if err != nil {
 		return err
 	}
+	in.reg.MustRegister(ledgerMetrics{in.ledger, in.book})
 	for _, dir := range in.book.StrayQueues() {
 		level.Error(in.a.logger).Log("msg", "batches wait on disk for a client that is not configured: give it its name back, or remove the folder", "folder", dir)
 	}

@@ -122,14 +122,18 @@ clients:
 	if n := bad.lines(); n != 0 {
 		t.Errorf("%d lines came where none were taken", n)
 	}
-	if _, page := get(pages + "/targets"); !strings.Contains(page, "<th>Put off</th>") {
-		t.Errorf("the page does not say what is put off")
+	agent.Await("behind", func() bool { return readLedger(pages).putOff["bad"] > 0 })
+	if n := metrics(pages + "/metrics")["skald_agent_client_queue_bytes"]; n < 1<<20 || n > 2<<20 {
+		t.Errorf("%v bytes are on disk, want a little more than 1 MiB", n)
 	}
-	agent.Await("behind", func() bool { return strings.Contains(agent.Log.String(), "the client's queue is full") })
+	if !strings.Contains(agent.Log.String(), "the client's queue is full") {
+		t.Errorf("the log does not say that the queue is full")
+	}
 	bad.mu.Lock()
 	bad.answer = nil
 	bad.mu.Unlock()
 	agent.Await("caught up", func() bool { return bad.lines() == lines })
+	checkLedger(t, agent, pages)
 	agent.Stop()
 	for _, r := range []*receiver{good, bad} {
 		for stream, got := range r.streams {

@@ -12,10 +12,12 @@ import (
 type ledger struct {
 	read, takenOver, dropped               float64
 	handed, acknowledged, repeated, gaveUp map[string]float64 // by client
+	takenOverBy, putOff                    map[string]float64 // by client
 }
 
 func readLedger(pages string) (l ledger) {
 	l.handed, l.acknowledged, l.repeated, l.gaveUp = map[string]float64{}, map[string]float64{}, map[string]float64{}, map[string]float64{}
+	l.takenOverBy, l.putOff = map[string]float64{}, map[string]float64{}
 	_, body := get(pages + "/metrics")
 	for line := range strings.Lines(body) {
 		name, rest, _ := strings.Cut(line, "{")
@@ -34,7 +36,13 @@ func readLedger(pages string) (l ledger) {
 		case "read":
 			l.read = n
 		case "taken_over":
-			l.takenOver = n
+			if name == "skald_agent_lines_total" {
+				l.takenOver = n
+			} else {
+				l.takenOverBy[client] = n
+			}
+		case "put_off":
+			l.putOff[client] = n
 		case "handed":
 			l.handed[client] = n
 		case "acknowledged":
@@ -62,7 +70,7 @@ func checkLedger(t testing.TB, agent *parts.Process, pages string) (l ledger) {
 			return 0
 		}
 		for client, handed := range l.handed {
-			if l.read+l.takenOver != l.dropped+handed || handed != l.acknowledged[client]+l.repeated[client]+l.gaveUp[client] {
+			if l.read+l.takenOver+l.takenOverBy[client] != l.dropped+handed+l.putOff[client] || handed != l.acknowledged[client]+l.repeated[client]+l.gaveUp[client] {
 				return 0
 			}
 		}

@@ -96,15 +96,21 @@ func (b *Book) describe(t *Track) {
 	t.described = b.generation
 }
 
-// Done ends the flight: the server has its lines, or they are given up. The
-// ledger is the caller's affair.
-func (f *Flight) Done() {
+// Done ends the flight: the server has its lines. The ledger is the caller's
+// affair.
+func (f *Flight) Done() { f.end((*Track).Settle) }
+
+// GiveUp ends the flight: its lines are dropped, and not read again. The ledger is
+// the caller's affair.
+func (f *Flight) GiveUp() { f.end((*Track).giveUp) }
+
+func (f *Flight) end(settle func(t *Track, client int, lines int64, rs ...Range)) {
 	b := f.book
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i := range f.Parts {
 		p := &f.Parts[i]
-		p.Track.Settle(f.Client, p.Lines, p.Ranges...)
+		settle(p.Track, f.Client, p.Lines, p.Ranges...)
 	}
 	if b.opts.ReadOnly {
 		return

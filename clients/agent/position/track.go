@@ -2,6 +2,7 @@ package position
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -31,6 +32,7 @@ type Track struct {
 	inFlight []Set
 	dropped  map[string]int64
 	acked    []int64 // lines, by client
+	gaveUp   []int64 // lines, by client
 	notes    []note
 	low      int64 // of all clients together
 	name     Name
@@ -49,7 +51,7 @@ type note struct {
 // NewTrack returns a track that no book knows: nothing of it is saved.
 func NewTrack(l *Ledger) *Track {
 	n := l.Clients()
-	return &Track{ledger: l, settled: make([]Set, n), inFlight: make([]Set, n), acked: make([]int64, n)}
+	return &Track{ledger: l, settled: make([]Set, n), inFlight: make([]Set, n), acked: make([]int64, n), gaveUp: make([]int64, n)}
 }
 
 // Lasts reports whether a book saves the track, so that what is not settled of it
@@ -118,11 +120,20 @@ func (t *Track) Anew() int64 {
 	return max(known, t.Low())
 }
 
-// Settle notes that a client is done with sorted offsets.
+// Settle notes that a server acknowledged sorted offsets to a client.
 func (t *Track) Settle(client int, lines int64, rs ...Range) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.acked[client] += lines
+	t.settled[client].Add(rs...)
+	t.advance()
+}
+
+// giveUp notes that a client sends sorted offsets no more.
+func (t *Track) giveUp(client int, lines int64, rs ...Range) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.gaveUp[client] += lines
 	t.settled[client].Add(rs...)
 	t.advance()
 }
@@ -253,11 +264,12 @@ type Count struct {
 	Read         int64
 	Dropped      map[string]int64 // by reason
 	Acknowledged []int64          // by client
+	GaveUp       []int64          // by client: dropped by it
 }
 
 // Count returns what became of the track's lines.
 func (t *Track) Count() Count {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return Count{Read: t.lines.Load(), Dropped: maps.Clone(t.dropped), Acknowledged: append([]int64(nil), t.acked...)}
+	return Count{Read: t.lines.Load(), Dropped: maps.Clone(t.dropped), Acknowledged: slices.Clone(t.acked), GaveUp: slices.Clone(t.gaveUp)}
 }

@@ -118,6 +118,9 @@ func TestRefused(t *testing.T) {
 				if got := r.metric(r.clients[0].metrics.droppedEntries.WithLabelValues("server", "t", tc.reason)); got != 3 {
 					t.Errorf("%v entries dropped as %s, want 3", got, tc.reason)
 				}
+				if c := s.track.Count(); c.Acknowledged[0] != 0 || c.GaveUp[0] != 3 {
+					t.Errorf("of its source %d lines are acknowledged and %d dropped, want 3 dropped", c.Acknowledged[0], c.GaveUp[0])
+				}
 				if !strings.Contains(r.log.String(), tc.words) || strings.Contains(r.log.String(), "second line") {
 					t.Errorf("the log says\n%s\nwant %.80s", r.log, tc.words)
 				}

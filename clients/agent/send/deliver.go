@@ -67,7 +67,7 @@ func (c *Client) drop(f *position.Flight, reason string) {
 	c.metrics.droppedBytes.WithLabelValues(c.cfg.host(), f.Tenant, reason).Add(float64(len(f.Body)))
 	c.metrics.droppedEntries.WithLabelValues(c.cfg.host(), f.Tenant, reason).Add(float64(f.Entries))
 	c.ledger.Drop(reason, f.Lines())
-	f.Done()
+	f.GiveUp()
 }
 
 // backoff is how long to wait after a number of tries: twice as long each time,

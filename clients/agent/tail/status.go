@@ -45,6 +45,9 @@ func (s *stream) status() entry.Status {
 		}
 		for i, n := range c.Acknowledged {
 			st.Details = append(st.Details, entry.Detail{Name: "lines acknowledged to " + g.track.Ledger().Client(i).Name, Value: strconv.FormatInt(n, 10)})
+			if n := c.GaveUp[i]; n > 0 {
+				st.Details = append(st.Details, entry.Detail{Name: "lines dropped by " + g.track.Ledger().Client(i).Name, Value: strconv.FormatInt(n, 10)})
+			}
 		}
 	}
 	return st
