@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/go-kit/log"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/skaldlogs/skald/pkg/objstore"
 )
@@ -29,7 +31,7 @@ func TestWALsOfFormerTenants(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := &Ruler{logger: log.NewNopLogger(), tenants: map[string]*tenant{"here": nil}}
+	r := &Ruler{metrics: newMetrics(prometheus.NewRegistry()), logger: log.NewNopLogger(), tenants: map[string]*tenant{"here": nil}}
 	r.tenants["here"] = &tenant{}
 	r.cfg.WAL.Dir, r.cfg.WALCleaner.MinAge = dir, time.Hour
 	r.cleanWALs(now)
@@ -46,4 +48,7 @@ func TestWALsOfFormerTenants(t *testing.T) {
 	}
 	r.cfg.WAL.Dir = filepath.Join(dir, "nosuch")
 	r.cleanWALs(now)
+	if removed, abandoned := testutil.ToFloat64(r.metrics.cleaned), testutil.ToFloat64(r.metrics.abandoned); removed != 1 || abandoned != 1 {
+		t.Errorf("metrics say %v are removed and %v left, want 1 and 1", removed, abandoned)
+	}
 }
