@@ -1,5 +1,7 @@
 package extract
 
+import "strings"
+
 // Name makes a name a label can have: other characters than letters, digits
 // and _ become _, and a digit in front gets one before it.
 func Name(key string) string {
@@ -22,6 +24,18 @@ func Name(key string) string {
 	}
 	return string(out)
 }
+
+// Member is what the name of a member of a JSON object adds to the name of a label:
+// the spaces around it do not count, and one that is nothing else adds nothing.
+func Member(key string) string {
+	if n := len(key); n > 0 && isPlain(key[0]) && isPlain(key[n-1]) {
+		return key
+	}
+	return strings.TrimSpace(key)
+}
+
+// isPlain reports whether a byte is no space, and no part of one.
+func isPlain(c byte) bool { return ' ' < c && c < 0x80 }
 
 func validName(s string) bool {
 	for i := range len(s) {

@@ -157,6 +157,9 @@ func TestJSON(t *testing.T) {
 	}
 	runLineCases(t, []lineCase{
 		{name: "nested", stages: `| json`, line: `{"a":{"b":1,"c":{"d":"x y"}},"e":true}`, want: `a_b=1 a_c_d="x y" e=true`},
+		{name: "spaces around names", stages: `| json`, line: `{" a ":"z","\tb\n":1,"c":{" d ":2},"\u00a0e":3,"  ":4,"f g":5}`, want: `a=z b=1 c_d=2 e=3 f_g=5`},
+		{name: "names of spaces alone", stages: `| json`, line: `{"":"x","a":{"":1},"b":{" ":{"c":2}},"":{"d":3,"":4}}`, want: `a=1 b_c=2 d=3`},
+		{name: "the first of names that are alike but for spaces", stages: `| json`, line: `{"a":1,"a ":2}`, want: `a=1`},
 		{name: "arrays, nulls, empty keys and objects", stages: `| json`, line: `{"a":[1,{"b":2}],"c":null,"":3,"d":{},"e":""}`, want: `e=""`},
 		{name: "numbers as written", stages: `| json`, line: `{"a":1.50e3,"b":-0,"c":12345678901234567890}`, want: `a=1.50e3 b=-0 c=12345678901234567890`},
 		{name: "names", stages: `| json`, line: `{"9a":1,"b-c":2,"d.e":3,"é":4}`, want: `_=4 _9a=1 b_c=2 d_e=3`},
@@ -204,7 +207,8 @@ func TestLogfmt(t *testing.T) {
 		{name: "keys", stages: `| logfmt level, m="msg", nope, empty`, line: line, want: `empty="" level=late m="say \"hi\"\n" nope=""`},
 		{name: "keys by their labels", stages: `| logfmt http_status, x="_9x", n`, line: `n=1 http.status=200 9x=2 n.=3`, want: `http_status=200 n=1 x=2`},
 		{name: "stream's name", stages: `| logfmt app="level", env`, line: line, want: `app_extracted=late`},
-		{name: "strict keys", stages: `| logfmt --strict level, nope`, line: line, want: `__error__=LogfmtParserErr level=warn`},
+		{name: "strict keys", stages: `| logfmt --strict level, nope`, line: line, want: `__error__=LogfmtParserErr level=warn nope=""`},
+		{name: "keys behind a fault of another parser", stages: `| json | logfmt n, nope`, line: `n=1`, want: `__error__=JSONParserErr n=1 nope=""`},
 		{name: "names", stages: `| logfmt`, line: `a-b=1 c.d=2 9e=3 é=4`, want: `_=4 _9e=3 a_b=1 c_d=2`},
 		{name: "single quotes", stages: `| logfmt`, line: `a='b c'`, want: `a='b`},
 		{name: "unicode", stages: `| logfmt`, line: `a=żółw b="\u00e9"`, want: `a=żółw b=é`},

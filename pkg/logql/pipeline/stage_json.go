@@ -6,8 +6,8 @@ import (
 )
 
 // jsonStage makes a label of each member of an object; the names of nested
-// members are joined by _. Arrays and nulls are left out, and the first of
-// members with one name counts.
+// members are joined by _, without the spaces around each ([extract.Member]). Arrays and nulls are left out, and
+// the first of members with one name counts.
 type jsonStage struct{ parser }
 
 func newJSON(s *syntax.JSONParser) (stage, error) {
@@ -45,11 +45,14 @@ func extractMembers(e *entry, r *extract.JSON, i, depth int) int {
 			return at
 		}
 		i = at
+		key = extract.Member(key)
 		switch {
-		case key == "" || r.At(i, '['):
+		case r.At(i, '['), key == "" && outer == 0 && !r.At(i, '{'):
 			i = r.Skip(i)
 		case r.At(i, '{'):
-			e.path = append(append(e.path, key...), '_')
+			if key != "" {
+				e.path = append(append(e.path, key...), '_')
+			}
 			i = extractMembers(e, r, i+1, depth+1)
 			e.path = e.path[:outer]
 		case r.At(i, '"'):
@@ -74,6 +77,9 @@ func extractMembers(e *entry, r *extract.JSON, i, depth int) int {
 func memberName(e *entry, key string) *parsedName {
 	if len(e.path) == 0 {
 		return e.names.lookupString(key)
+	}
+	if key == "" {
+		return e.names.lookup(e.path[:len(e.path)-1])
 	}
 	outer := len(e.path)
 	e.path = append(e.path, key...)

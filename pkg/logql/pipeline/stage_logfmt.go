@@ -98,9 +98,7 @@ func (s *logfmtKeysStage) process(e *entry) bool {
 		}
 	}
 	for i, f := range s.fields {
-		if found[i].OK || !e.failed() {
-			e.extractFinding(f.Label, found[i])
-		}
+		e.extractFinding(f.Label, found[i])
 	}
 	return true
 }

@@ -356,16 +356,19 @@ func (w *jsonViewer) object(i, depth int) int {
 			w.unknown = true
 		}
 		i = at
+		key = extract.Member(key)
 		switch {
-		case key == "" && r.At(i, '{'), r.At(i, '['):
+		case r.At(i, '['):
 			i = r.Skip(i)
 		case r.At(i, '{'):
-			w.path = append(append(w.path, key...), '_')
+			if key != "" {
+				w.path = append(append(w.path, key...), '_')
+			}
 			i = w.object(i+1, depth+1)
 			w.path = w.path[:outer]
 		case r.At(i, '"'):
 			raw, escaped, end := r.Quoted(i)
-			if key != "" {
+			if key != "" || outer > 0 {
 				w.add(key, raw, i+1, escaped)
 			}
 			i = end
@@ -377,10 +380,10 @@ func (w *jsonViewer) object(i, depth int) int {
 				w.unknown = true
 			case slot >= 0:
 				w.view.guards = append(w.view.guards, slot)
-				if key != "" {
+				if key != "" || outer > 0 {
 					w.view.add(member{w.name(key), place{kind: placeSlot, slot: slot, form: formBare}})
 				}
-			case key != "" && text != "null":
+			case (key != "" || outer > 0) && text != "null":
 				w.view.add(member{w.name(key), place{kind: placeText, text: text}})
 			}
 			i = end
@@ -412,5 +415,8 @@ func (w *jsonViewer) add(key, raw string, start int, escaped bool) {
 
 // name is the name of the label of a member of the object at w.path.
 func (w *jsonViewer) name(key string) string {
+	if key == "" {
+		return extract.Name(string(w.path[:len(w.path)-1]))
+	}
 	return extract.Name(model.Borrow(append([]byte(string(w.path)), key...)))
 }

@@ -202,7 +202,7 @@ func trickyRows(r *rand.Rand) []Row {
 		value,
 		func() string { return fmt.Sprintf(`{"a":"%s","b":%s,"a":"%s"}`, value(), value(), value()) },
 		func() string {
-			return fmt.Sprintf(`{"a":{"b":[%s,"%s",null,true]},"c" : "%s"}`, value(), value(), value())
+			return fmt.Sprintf(`{"a":{"b":[%s,"%s",null,true]},"c" : "%s","d":{" e ":"%s","":%d}}`, value(), value(), value(), value(), r.IntN(1000))
 		},
 		func() string { return `{"a` + value() + `":` + value() + "}" },
 		func() string { return fmt.Sprintf(`a=%s b="%s" c=%s`, value(), value(), value()) },
