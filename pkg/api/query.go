@@ -153,17 +153,29 @@ func stats(s *engine.Stats) loghttp.Stats {
 	kept.EntriesRequested, kept.EntriesFound, kept.EntriesStored = s.CacheRequested, s.CacheFound, s.CacheStored
 	kept.BytesReceived = s.CacheBytes
 
+	// What is not of memory is of the store.
+	m := &s.Memory
 	store := &out.Querier.Store
 	out.Querier.QuerierExecTime = seconds
-	store.TotalChunksRef = s.BlocksRead + s.BlocksDirectory + s.BlocksSkipped + s.BlocksDamaged
-	store.TotalChunksDownloaded = s.BlocksRead
-	store.QueryReferencedStructuredMetadata = s.MetadataBytes > 0
-	store.Chunk.CompressedBytes = s.ReadBytes
-	store.Chunk.DecompressedBytes = s.LineBytes
-	store.Chunk.DecompressedLines = s.Lines
-	store.Chunk.DecompressedStructuredMetadataBytes = s.MetadataBytes
-	store.Chunk.PostFilterLines = s.PostFilter
+	store.TotalChunksRef = s.BlocksRead + s.BlocksDirectory + s.BlocksSkipped + s.BlocksDamaged - m.Blocks
+	store.TotalChunksDownloaded = s.BlocksRead - m.BlocksRead
+	store.QueryReferencedStructuredMetadata = s.MetadataBytes > m.MetadataBytes
+	store.Chunk.CompressedBytes = s.ReadBytes - m.ReadBytes
+	store.Chunk.DecompressedBytes = s.LineBytes - m.LineBytes
+	store.Chunk.DecompressedLines = s.Lines - m.Lines
+	store.Chunk.DecompressedStructuredMetadataBytes = s.MetadataBytes - m.MetadataBytes
+	store.Chunk.PostFilterLines = s.PostFilter - m.PostFilter
 	store.Chunk.TotalDuplicates = s.Duplicates
+
+	in := &out.Ingester
+	in.TotalReached, in.TotalChunksMatched = m.Ingesters, m.Blocks
+	in.TotalBatches, in.TotalLinesSent = m.Batches, m.Lines
+	in.RecvWaitTime = m.Wait.Seconds()
+	in.Store.TotalChunksRef, in.Store.TotalChunksDownloaded = m.Blocks, m.BlocksRead
+	in.Store.QueryReferencedStructuredMetadata = m.MetadataBytes > 0
+	in.Store.Chunk.HeadChunkBytes, in.Store.Chunk.HeadChunkLines = m.LineBytes, m.Lines
+	in.Store.Chunk.HeadChunkStructuredMetadataBytes = m.MetadataBytes
+	in.Store.Chunk.CompressedBytes, in.Store.Chunk.PostFilterLines = m.ReadBytes, m.PostFilter
 	return out
 }
 

@@ -151,7 +151,7 @@ func (q *Querier) Open(ctx context.Context, req *scan.Request) (scan.Snapshot, e
 		}
 	}
 	for n, s := range snaps {
-		snaps[n] = hide(s, masks)
+		snaps[n] = inMemory(hide(s, masks))
 	}
 	// The store is older than memory, so its blocks come first.
 	joined := scan.Join(append([]scan.Snapshot{stored}, snaps...)...)
@@ -168,6 +168,16 @@ func explainIngester(trace *explain.Scan, dir *scan.Directory, took time.Duratio
 		name += " " + dir.Generations[0].Ingester // all are of one
 	}
 	trace.AddSource(explain.Source{Name: name, Blocks: len(dir.Blocks), Seconds: explain.Seconds(took)})
+}
+
+// inMemory says of all blocks of a snapshot that they are an ingester's.
+func inMemory(s scan.Snapshot) scan.Snapshot {
+	dir := *s.Directory()
+	dir.Blocks = slices.Clone(dir.Blocks)
+	for i := range dir.Blocks {
+		dir.Blocks[i].Memory = true
+	}
+	return &labelled{Snapshot: s, dir: &dir}
 }
 
 // hide hides what is deleted of an ingester's memory.

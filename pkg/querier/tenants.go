@@ -96,6 +96,7 @@ func labelTenant(s scan.Snapshot, tenant string) scan.Snapshot {
 	return &labelled{Snapshot: s, dir: &dir}
 }
 
+// A labelled is a snapshot that is listed in another way.
 type labelled struct {
 	scan.Snapshot
 	dir *scan.Directory

@@ -42,7 +42,7 @@ func Join(snaps ...Snapshot) Snapshot {
 				run.Stream = to[run.Stream]
 				runs[r] = run
 			}
-			j.dir.Blocks = append(j.dir.Blocks, Block{Order: b.Order, Runs: runs})
+			j.dir.Blocks = append(j.dir.Blocks, Block{Order: b.Order, Runs: runs, Memory: b.Memory})
 			j.blocks = append(j.blocks, place{n, i})
 		}
 	}

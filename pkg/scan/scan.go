@@ -170,6 +170,9 @@ type Block struct {
 	// generation's number, and the block's place in it. Lower came earlier.
 	Order Order
 	Runs  []Run // of the streams that match, in the order of the block
+	// Memory says that it is an ingester who has the rows. A source leaves it out; who
+	// asks ingesters and the store knows.
+	Memory bool
 }
 
 // An Order is a place in the order of arrival.

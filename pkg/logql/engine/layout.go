@@ -143,6 +143,7 @@ type piece struct {
 	batch      *scan.Batch
 	order      scan.Order
 	stream     int
+	memory     bool // they are an ingester's
 	start, end int
 	// keep has the rows that count, row start being its bit 0; nil is all that
 	// the batch has selected.

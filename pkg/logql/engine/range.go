@@ -142,6 +142,9 @@ func (run *rangeRun) scan(ctx context.Context, snap scan.Snapshot) ([]series, er
 		}
 		if run.fromDirectory(b, known) {
 			known.stats.BlocksDirectory++
+			if run.dir.Blocks[b].Memory {
+				known.stats.Memory.Blocks++
+			}
 		} else {
 			order = append(order, b)
 		}

@@ -76,6 +76,11 @@ func (r *reading) run(ctx context.Context, sinks []sink) error {
 		r.stats.Add(s.counts())
 	}
 	r.stats.BlocksSkipped += int64(len(r.order) - r.next)
+	for _, b := range r.order[r.next:] {
+		if r.dir.Blocks[b].Memory {
+			r.stats.Memory.Blocks++
+		}
+	}
 	r.trace.Skip(explain.Skip{Why: explain.Enough, Blocks: int64(len(r.order) - r.next)})
 	q.engine.count(&r.stats)
 	q.stats.Add(&r.stats)
@@ -153,7 +158,7 @@ func (r *reading) block(ctx context.Context, s sink, block int) error {
 		}
 		p := first.piece(i)
 		if run.spans == nil {
-			err = s.add(ctx, p)
+			err = give(ctx, s, p)
 		} else {
 			err = r.spans(ctx, s, run.spans, held{p, block, i, n.compare})
 		}
@@ -183,22 +188,23 @@ func (r *reading) read(ctx context.Context, block int, want scan.Want, first boo
 	}
 	switch {
 	case errors.Is(err, scan.ErrDamaged):
-		r.damaged(err)
+		r.damaged(err, p.block.Memory)
 		p.batch, p.damaged = &scan.Batch{}, true
 	case err != nil:
 		return nil, err
 	}
 	p.places = findRuns(p.block, p.batch)
 	if !p.damaged {
-		r.count(p, want.Interval, first)
-		explainRead(r.trace, p.batch, &want, first, time.Since(began))
+		took := time.Since(began)
+		r.count(p, want.Interval, first, took)
+		explainRead(r.trace, p.batch, &want, first, took)
 	}
 	return p, nil
 }
 
 // piece returns the rows of run i of the block.
 func (p *part) piece(i int) piece {
-	out := piece{batch: p.batch, order: p.block.Order, stream: p.block.Runs[i].Stream}
+	out := piece{batch: p.batch, order: p.block.Order, stream: p.block.Runs[i].Stream, memory: p.block.Memory}
 	if n := p.places[i]; n >= 0 {
 		out.start, out.end = p.batch.Runs[n].Start, p.batch.Runs[n].End
 	}
@@ -214,7 +220,7 @@ func (r *reading) spans(ctx context.Context, s sink, spans []span, run held) err
 			part.list()
 		}
 		if sp.zone == nil {
-			if err := s.add(ctx, part.piece); err != nil {
+			if err := give(ctx, s, part.piece); err != nil {
 				return err
 			}
 		} else if err := r.settle(ctx, s, sp.zone.deliver(part)); err != nil {
@@ -259,12 +265,24 @@ func (r *reading) settle(ctx context.Context, s sink, zone []held) error {
 	return addAll(ctx, s, others)
 }
 
+// give gives rows to a sink.
+func give(ctx context.Context, s sink, p piece) error {
+	if !p.memory {
+		return s.add(ctx, p)
+	}
+	stats := s.counts()
+	before := stats.PostFilter
+	err := s.add(ctx, p)
+	stats.Memory.PostFilter += stats.PostFilter - before
+	return err
+}
+
 func addAll(ctx context.Context, s sink, pieces []piece) error {
 	for _, p := range pieces {
 		if p.start == p.end {
 			continue
 		}
-		if err := s.add(ctx, p); err != nil {
+		if err := give(ctx, s, p); err != nil {
 			return err
 		}
 	}
@@ -370,16 +388,19 @@ func fits(v *scan.Vector, want scan.VectorWant, rows int) bool {
 	return len(v.Numbers) == rows && (v.Absent == nil || v.Absent.Len() == rows)
 }
 
-func (r *reading) damaged(err error) {
+func (r *reading) damaged(err error, memory bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if memory {
+		r.stats.Memory.Blocks++
+	}
 	r.stats.BlocksDamaged++
 	r.trace.Skip(explain.Skip{Why: explain.Damaged, Blocks: 1})
 	r.warnings = append(r.warnings, "incomplete: "+err.Error())
 }
 
 // count adds what reading a part of a block cost.
-func (r *reading) count(p *part, read model.Interval, first bool) {
+func (r *reading) count(p *part, read model.Interval, first bool, took time.Duration) {
 	var metadata int64
 	for _, m := range p.batch.Metadata {
 		metadata += int64(m.Bytes())
@@ -403,6 +424,20 @@ func (r *reading) count(p *part, read model.Interval, first bool) {
 	r.stats.MetadataBytes += metadata
 	r.stats.ReadBytes += p.batch.ReadBytes
 	r.stats.DecodedBytes += p.batch.DecodedBytes
+	if !p.block.Memory {
+		return
+	}
+	m := &r.stats.Memory
+	if first {
+		m.Blocks++
+		m.BlocksRead++
+		m.Lines += int64(p.batch.Rows())
+		m.LineBytes += lines
+	}
+	m.Batches++
+	m.MetadataBytes += metadata
+	m.ReadBytes += p.batch.ReadBytes
+	m.Wait += took
 }
 
 // lineBytes is the length of the lines of a part that was read of an interval. A
@@ -442,5 +477,10 @@ func (q *query) open(ctx context.Context, req *scan.Request, trace *explain.Scan
 	explainOpened(trace, snap, time.Since(began))
 	q.warnings = append(q.warnings, snap.Directory().Warnings...)
 	q.stats.Scans++
+	ingesters := map[string]bool{}
+	for _, g := range snap.Directory().Generations {
+		ingesters[g.Ingester] = true
+	}
+	q.stats.Memory.Ingesters = max(q.stats.Memory.Ingesters, int64(len(ingesters)))
 	return snap, nil
 }

@@ -79,6 +79,9 @@ type Stats struct {
 	// ReadBytes came from the bucket or memory; DecodedBytes are what they became.
 	ReadBytes, DecodedBytes int64
 
+	// Memory is what of all this was in the memory of ingesters.
+	Memory MemoryStats
+
 	// Who splits a query and keeps answers fills these; the engine does neither.
 	Parts                                   int64         // of the query that were evaluated on their own
 	Queued                                  time.Duration // all parts' time of waiting for their turn
@@ -87,6 +90,31 @@ type Stats struct {
 
 	Scans int64         // leaves of the query that were scanned
 	Exec  time.Duration // from the call to the answer
+}
+
+// MemoryStats are what was found in the memory of ingesters.
+type MemoryStats struct {
+	Ingesters  int64 // that answered, at most at a time
+	Blocks     int64 // read, answered by the directory, not needed, or unreadable
+	BlocksRead int64
+	Batches    int64 // that were read of them: of a block, one or more
+
+	Lines, LineBytes, MetadataBytes, PostFilter, ReadBytes int64
+
+	Wait time.Duration // for batches, of all workers
+}
+
+func (m *MemoryStats) add(o *MemoryStats) {
+	m.Ingesters = max(m.Ingesters, o.Ingesters)
+	m.Blocks += o.Blocks
+	m.BlocksRead += o.BlocksRead
+	m.Batches += o.Batches
+	m.Lines += o.Lines
+	m.LineBytes += o.LineBytes
+	m.MetadataBytes += o.MetadataBytes
+	m.PostFilter += o.PostFilter
+	m.ReadBytes += o.ReadBytes
+	m.Wait += o.Wait
 }
 
 // Add adds the counts of o, which are those of a part of the query.
@@ -106,6 +134,7 @@ func (s *Stats) Add(o *Stats) {
 	s.DirectoryLines += o.DirectoryLines
 	s.ReadBytes += o.ReadBytes
 	s.DecodedBytes += o.DecodedBytes
+	s.Memory.add(&o.Memory)
 	s.Scans += o.Scans
 	s.Parts += o.Parts
 	s.Queued += o.Queued
