@@ -196,8 +196,18 @@ func Digits(s string) int {
 // Unescape returns what the inside of a string means. end is where the string
 // ends, for faults.
 func (r *JSON) Unescape(raw string, end int) string {
-	b := *r.Scratch
-	start := len(b)
+	start := len(*r.Scratch)
+	b, fault := AppendUnescaped(*r.Scratch, raw)
+	if fault != "" {
+		r.Fail(end, fault)
+	}
+	*r.Scratch = b
+	return model.Borrow(b[start:])
+}
+
+// AppendUnescaped appends what the inside of a string means. Half a surrogate pair
+// is U+FFFD. fault says what is wrong, and then the text ends before it.
+func AppendUnescaped(b []byte, raw string) (_ []byte, fault string) {
 	for i := 0; i < len(raw); {
 		n := strings.IndexByte(raw[i:], '\\')
 		if n < 0 {
@@ -207,8 +217,7 @@ func (r *JSON) Unescape(raw string, end int) string {
 		b = append(b, raw[i:i+n]...)
 		i += n + 1
 		if i == len(raw) {
-			r.Fail(end, "escape is not complete")
-			break
+			return b, "escape is not complete"
 		}
 		c := raw[i]
 		i++
@@ -217,13 +226,11 @@ func (r *JSON) Unescape(raw string, end int) string {
 			continue
 		}
 		if c != 'u' {
-			r.Fail(end, "unknown escape in a string")
-			break
+			return b, "unknown escape in a string"
 		}
 		u, ok := hex4(raw[i:])
 		if !ok {
-			r.Fail(end, "\\u without four hexadecimal digits")
-			break
+			return b, "\\u without four hexadecimal digits"
 		}
 		i += 4
 		if utf16.IsSurrogate(u) {
@@ -237,8 +244,7 @@ func (r *JSON) Unescape(raw string, end int) string {
 		}
 		b = utf8.AppendRune(b, u)
 	}
-	*r.Scratch = b
-	return model.Borrow(b[start:])
+	return b, ""
 }
 
 // hex4 reads the four hexadecimal digits that s begins with.

@@ -4,7 +4,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/skaldlogs/skald/pkg/extract"
 )
 
 // A jsonTree holds the paths that a json stage wants of an object, by their
@@ -170,7 +171,7 @@ func (s *jsonScan) members(tree *jsonTree) bool {
 		var child *jsonTree
 		if tree != nil && len(tree.names) > 0 {
 			if escaped {
-				raw = s.row.keep(appendUnescaped(s.row.scratch[:0], raw))
+				raw = s.unescape(raw)
 			}
 			child = tree.child(raw)
 		}
@@ -220,7 +221,7 @@ func (s *jsonScan) wanted(tree *jsonTree) bool {
 		}
 		v.text = raw
 		if escaped {
-			v.text = s.row.keep(appendUnescaped(s.row.scratch[:0], raw))
+			v.text = s.unescape(raw)
 		}
 	case '{', '[':
 		if c == '{' && !s.members(tree) || c == '[' && !s.value(nil) {
@@ -397,45 +398,8 @@ func (s *jsonScan) str() (raw string, escaped, ok bool) {
 	return "", false, false
 }
 
-// appendUnescaped appends the text that a string stands for, which str has
-// checked. Half a surrogate pair becomes U+FFFD.
-func appendUnescaped(dst []byte, raw string) []byte {
-	for i := 0; i < len(raw); i++ {
-		if raw[i] != '\\' {
-			dst = append(dst, raw[i])
-			continue
-		}
-		i++
-		switch c := raw[i]; c {
-		case 'b':
-			dst = append(dst, '\b')
-		case 'f':
-			dst = append(dst, '\f')
-		case 'n':
-			dst = append(dst, '\n')
-		case 'r':
-			dst = append(dst, '\r')
-		case 't':
-			dst = append(dst, '\t')
-		case 'u':
-			r := escapedRune(raw[i+1:])
-			i += 4
-			if 0xd800 <= r && r < 0xdc00 && strings.HasPrefix(raw[i+1:], `\u`) {
-				if low := escapedRune(raw[i+3:]); 0xdc00 <= low && low < 0xe000 {
-					r = 0x10000 + (r-0xd800)<<10 + (low - 0xdc00)
-					i += 6
-				}
-			}
-			dst = utf8.AppendRune(dst, r)
-		default:
-			dst = append(dst, c)
-		}
-	}
-	return dst
-}
-
-// escapedRune is the number of four hexadecimal digits.
-func escapedRune(s string) rune {
-	n, _ := strconv.ParseUint(s[:4], 16, 16)
-	return rune(n)
+// unescape keeps the text that a string stands for, which str has checked.
+func (s *jsonScan) unescape(raw string) string {
+	text, _ := extract.AppendUnescaped(s.row.scratch[:0], raw)
+	return s.row.keep(text)
 }

@@ -174,6 +174,34 @@ func TestConfigErrorsPoint(t *testing.T) {
 	}
 }
 
+// TestTemplatesEnd gives up templates that would run without end; the value stays.
+func TestTemplatesEnd(t *testing.T) {
+	for _, text := range []string{
+		"{{ range 99999999999 }}{{ end }}",
+		`{{ define "x" }}{{ template "x" . }}{{ template "x" . }}{{ end }}{{ template "x" . }}`,
+		"{{ range 999999 }}{{ repeat 1000 \"x\" }}{{ end }}",
+	} {
+		out := &last{}
+		chain := newPipeline(t, "[{template: {source: job, template: '"+text+"'}}, {output: {source: job}}]").Chain(out)
+		for range 2 { // the second with what the first was run by
+			err := chain.Put(context.Background(), []entry.Entry{{Labels: entry.NewLabels(labels.FromStrings("job", "j")), Line: "l"}})
+			if err != nil || out.line != "j" {
+				t.Errorf("%s: %.40q, %v", text, out.line, err)
+			}
+		}
+	}
+}
+
+// last is a sink that keeps the last line.
+type last struct{ line string }
+
+func (l *last) Put(_ context.Context, entries []entry.Entry) error {
+	for _, e := range entries {
+		l.line = strings.Clone(e.Line)
+	}
+	return nil
+}
+
 func TestObserverSeesEachStage(t *testing.T) {
 	cfg, err := stage.ParseConfig([]byte(`
 - json: {expressions: {lvl: level}}

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"text/template"
-	"text/template/parse"
+
+	"github.com/skaldlogs/skald/pkg/tmpl"
 )
 
 // A textTemplate is a template of a stage. It sees the extracted values as text
@@ -13,13 +14,10 @@ import (
 // and Entry, the line. What is not there is empty.
 type textTemplate struct {
 	full  *template.Template
-	parts []templatePart // all of it, where it is plain text and values
-	names []string       // that it looks at
-	all   bool           // it may look at any
+	parts []tmpl.Part // all of it, where it is plain text and values
+	names []string    // that it looks at
+	all   bool        // it may look at any
 }
-
-// A templatePart is text, or a value when name is not empty.
-type templatePart struct{ text, name string }
 
 const (
 	valueName = "Value"
@@ -27,76 +25,18 @@ const (
 )
 
 func newTextTemplate(setting, text string) (*textTemplate, error) {
-	full, err := template.New(setting).Option("missingkey=zero").Funcs(templateFuncs).Parse(text)
+	full, err := template.New(setting).Option("missingkey=zero").Funcs(templateFuncs).Funcs((&templateRun{}).funcs()).Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", setting, err)
 	}
 	t := &textTemplate{full: full}
-	for _, tmpl := range full.Templates() {
-		if tmpl.Tree != nil {
-			t.look(tmpl.Root)
-		}
-	}
-	if parts, ok := plainParts(full.Root); ok {
+	t.names, t.all = tmpl.Looks(full)
+	if parts, ok := tmpl.Plain(full); ok {
 		t.parts = parts
+		return t, nil
 	}
+	tmpl.Tick(full)
 	return t, nil
-}
-
-// plainParts are the parts of a template of nothing but text and {{ .name }}.
-func plainParts(root *parse.ListNode) (parts []templatePart, ok bool) {
-	parts = []templatePart{}
-	for _, n := range root.Nodes {
-		switch n := n.(type) {
-		case *parse.TextNode:
-			parts = append(parts, templatePart{text: string(n.Text)})
-		case *parse.ActionNode:
-			if len(n.Pipe.Decl) > 0 || len(n.Pipe.Cmds) != 1 || len(n.Pipe.Cmds[0].Args) != 1 {
-				return nil, false
-			}
-			f, isField := n.Pipe.Cmds[0].Args[0].(*parse.FieldNode)
-			if !isField || len(f.Ident) != 1 {
-				return nil, false
-			}
-			parts = append(parts, templatePart{name: f.Ident[0]})
-		default:
-			return nil, false
-		}
-	}
-	return parts, true
-}
-
-// look finds the values that a tree of nodes may look at.
-func (t *textTemplate) look(n parse.Node) {
-	switch n := n.(type) {
-	case *parse.ListNode:
-		if n != nil {
-			for _, sub := range n.Nodes {
-				t.look(sub)
-			}
-		}
-	case *parse.ActionNode:
-		t.look(n.Pipe)
-	case *parse.PipeNode:
-		if n != nil {
-			for _, c := range n.Cmds {
-				for _, arg := range c.Args {
-					t.look(arg)
-				}
-			}
-		}
-	case *parse.FieldNode:
-		t.names = append(t.names, n.Ident[0])
-	case *parse.IfNode:
-		t.look(n.Pipe)
-		t.look(n.List)
-		t.look(n.ElseList)
-	case *parse.TextNode, *parse.StringNode, *parse.NumberNode, *parse.BoolNode, *parse.NilNode,
-		*parse.IdentifierNode, *parse.CommentNode:
-	default:
-		// The dot by itself, variables, range, with: any value may be meant.
-		t.all = true
-	}
 }
 
 // bind prepares t for the rows of a pipeline.
@@ -110,7 +50,7 @@ func (t *textTemplate) bind(b *builder) *boundTemplate {
 	if t.all {
 		b.slots.keepExtra = true
 	}
-	bound.data.New = func() any { return map[string]string{} }
+	bound.runs.New = func() any { return newTemplateRun(t.full) }
 	return bound
 }
 
@@ -118,10 +58,39 @@ func (t *textTemplate) bind(b *builder) *boundTemplate {
 type boundTemplate struct {
 	*textTemplate
 	slots map[string]int
-	data  sync.Pool // of map[string]string
+	runs  sync.Pool // of *templateRun
 }
 
-var errTooLong = errors.New("the result is too long")
+// A templateRun is a copy of a template, for one goroutine at a time.
+type templateRun struct {
+	template *template.Template
+	data     map[string]string
+	ticks    int // turns of loops, and calls of templates
+}
+
+func newTemplateRun(t *template.Template) *templateRun {
+	r := &templateRun{data: map[string]string{}}
+	// A template that was parsed can be cloned.
+	r.template = template.Must(t.Clone()).Funcs(r.funcs())
+	return r
+}
+
+func (r *templateRun) funcs() template.FuncMap {
+	return template.FuncMap{tmpl.TickFunc: func() (string, error) {
+		if r.ticks++; r.ticks > maxTicks {
+			return "", errTooMuch
+		}
+		return "", nil
+	}}
+}
+
+// maxTicks is how often the loops of a template may turn for a line.
+const maxTicks = 20_000
+
+var (
+	errTooLong = errors.New("the result is too long")
+	errTooMuch = errors.New("the template does too much for one line")
+)
 
 // maxTemplateBytes is how much a template may write.
 const maxTemplateBytes = 4 << 20
@@ -144,10 +113,12 @@ func (t *boundTemplate) execute(r *row, v value) (string, error) {
 		return t.join(r, v)
 	}
 	out := templateOutput{r.scratch[:0]}
-	data := t.data.Get().(map[string]string)
+	run := t.runs.Get().(*templateRun)
+	data := run.data
 	defer func() {
 		clear(data)
-		t.data.Put(data)
+		run.ticks = 0
+		t.runs.Put(run)
 	}()
 	if t.all {
 		r.each(func(name string, v value) {
@@ -168,7 +139,7 @@ func (t *boundTemplate) execute(r *row, v value) (string, error) {
 		data[valueName] = text
 	}
 	data[entryName] = r.line
-	if err := t.full.Execute(&out, data); err != nil {
+	if err := run.template.Execute(&out, data); err != nil {
 		return "", err
 	}
 	return r.keep(out.b), nil
@@ -178,9 +149,9 @@ func (t *boundTemplate) execute(r *row, v value) (string, error) {
 func (t *boundTemplate) join(r *row, v value) (string, error) {
 	b := r.scratch[:0]
 	for _, p := range t.parts {
-		text := p.text
-		if p.name != "" {
-			text = t.text(r, p.name, v)
+		text := p.Text
+		if p.Name != "" {
+			text = t.text(r, p.Name, v)
 		}
 		if len(b)+len(text) > maxTemplateBytes {
 			return "", errTooLong

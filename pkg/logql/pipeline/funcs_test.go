@@ -4,6 +4,8 @@ import (
 	"os"
 	"regexp"
 	"testing"
+
+	"github.com/skaldlogs/skald/pkg/tmpl"
 )
 
 // Every function of templates is in the manual.
@@ -14,7 +16,7 @@ func TestTemplateFunctionsAreDocumented(t *testing.T) {
 	}
 	ofGo := map[string]bool{"print": true, "printf": true, "println": true, "html": true, "js": true, "urlquery": true}
 	for name := range (&templateRun{}).funcs() {
-		if name != tickFunc && !ofGo[name] && !regexp.MustCompile("[` ]"+name+"[` ]").Match(page) {
+		if name != tmpl.TickFunc && !ofGo[name] && !regexp.MustCompile("[` ]"+name+"[` ]").Match(page) {
 			t.Errorf("docs/logql.md does not name %s", name)
 		}
 	}

@@ -4,25 +4,20 @@ import (
 	"fmt"
 	"sync"
 	texttemplate "text/template"
-	"text/template/parse"
 
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/tmpl"
 )
 
 // A template is a compiled template of line_format or label_format.
 type template struct {
 	// parts are the template where it is no more than text and labels; most are.
-	parts []templatePart
+	parts []tmpl.Part
 	// runs are copies of the template otherwise, each for one goroutine at a time.
 	runs sync.Pool
 	// labels are those that the template names; all means it may look at any.
 	labels []string
 	all    bool
-}
-
-// A templatePart is text, or the value of a label when label is not empty.
-type templatePart struct {
-	text, label string
 }
 
 func newTemplate(kind, text string) (*template, error) {
@@ -31,80 +26,14 @@ func newTemplate(kind, text string) (*template, error) {
 		return nil, fmt.Errorf("invalid %s template: %w", kind, err)
 	}
 	t := &template{}
-	for _, tmpl := range full.Templates() {
-		if tmpl.Tree != nil {
-			t.addLabels(tmpl.Root)
-		}
-	}
-	if parts, ok := plainParts(full.Root); ok {
+	t.labels, t.all = tmpl.Looks(full)
+	if parts, ok := tmpl.Plain(full); ok {
 		t.parts = parts
 		return t, nil
 	}
-	for _, tmpl := range full.Templates() {
-		if tmpl.Tree != nil {
-			addTicks(tmpl.Root)
-			tick(tmpl.Root)
-		}
-	}
+	tmpl.Tick(full)
 	t.runs.New = func() any { return newTemplateRun(full) }
 	return t, nil
-}
-
-// plainParts returns the parts of a template that holds nothing but text and
-// {{.label}}.
-func plainParts(root *parse.ListNode) (parts []templatePart, ok bool) {
-	parts = []templatePart{}
-	for _, n := range root.Nodes {
-		switch n := n.(type) {
-		case *parse.TextNode:
-			parts = append(parts, templatePart{text: string(n.Text)})
-		case *parse.ActionNode:
-			if len(n.Pipe.Decl) > 0 || len(n.Pipe.Cmds) != 1 || len(n.Pipe.Cmds[0].Args) != 1 {
-				return nil, false
-			}
-			f, isField := n.Pipe.Cmds[0].Args[0].(*parse.FieldNode)
-			if !isField || len(f.Ident) != 1 {
-				return nil, false
-			}
-			parts = append(parts, templatePart{label: f.Ident[0]})
-		default:
-			return nil, false
-		}
-	}
-	return parts, true
-}
-
-// addLabels finds the labels that a tree of nodes may look at.
-func (t *template) addLabels(n parse.Node) {
-	switch n := n.(type) {
-	case *parse.ListNode:
-		if n != nil {
-			for _, sub := range n.Nodes {
-				t.addLabels(sub)
-			}
-		}
-	case *parse.ActionNode:
-		t.addLabels(n.Pipe)
-	case *parse.PipeNode:
-		if n != nil {
-			for _, c := range n.Cmds {
-				for _, arg := range c.Args {
-					t.addLabels(arg)
-				}
-			}
-		}
-	case *parse.FieldNode:
-		t.labels = append(t.labels, n.Ident[0])
-	case *parse.IfNode:
-		t.addLabels(n.Pipe)
-		t.addLabels(n.List)
-		t.addLabels(n.ElseList)
-	case *parse.TextNode, *parse.StringNode, *parse.NumberNode, *parse.BoolNode, *parse.NilNode,
-		*parse.IdentifierNode, *parse.CommentNode:
-	default:
-		// The dot by itself, variables, range and with: any label may be meant.
-		t.all = true
-	}
 }
 
 func (t *template) need(n *needs) {
@@ -122,9 +51,9 @@ func (t *template) execute(e *entry) (string, error) {
 	if t.parts != nil {
 		start := len(e.scratch)
 		for _, p := range t.parts {
-			text := p.text
-			if p.label != "" {
-				text = e.value(p.label)
+			text := p.Text
+			if p.Name != "" {
+				text = e.value(p.Name)
 			}
 			if err := e.write(start, text); err != nil {
 				return "", err
@@ -155,9 +84,9 @@ func (t *template) executeWith(e *entry, vars map[string]string) (string, error)
 	start := len(e.scratch)
 	if t.parts != nil {
 		for _, p := range t.parts {
-			text := p.text
-			if p.label != "" {
-				text = vars[p.label]
+			text := p.Text
+			if p.Name != "" {
+				text = vars[p.Name]
 			}
 			if err := e.write(start, text); err != nil {
 				return "", err

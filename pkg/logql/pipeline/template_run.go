@@ -4,12 +4,12 @@ import (
 	"errors"
 	"reflect"
 	texttemplate "text/template"
-	"text/template/parse"
 	"time"
 
 	"github.com/grafana/regexp"
 
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/tmpl"
 )
 
 // A template is a small program, and queries come from many people: what it may
@@ -60,15 +60,12 @@ func (r *templateRun) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// tickFunc is called on each turn of a loop and by each template that is called.
-const tickFunc = "__tick__"
-
 // funcs are all functions of templates, bounded.
 func (r *templateRun) funcs() texttemplate.FuncMap {
 	fs := texttemplate.FuncMap{
 		"__line__":      func() string { return r.entry.line },
 		"__timestamp__": func() timeValue { return timeValue{time.Unix(0, r.entry.ts).UTC()} },
-		tickFunc:        func() (string, error) { return "", r.entry.does(tickWork) },
+		tmpl.TickFunc:   func() (string, error) { return "", r.entry.does(tickWork) },
 	}
 	for _, group := range []texttemplate.FuncMap{textFuncs, mathFuncs, timeFuncs, r.regexpFuncs()} {
 		for name, fn := range group {
@@ -129,36 +126,5 @@ func textLen(v reflect.Value) int {
 		return n
 	default:
 		return 0
-	}
-}
-
-// tickNode is {{ __tick__ }}.
-var tickNode = texttemplate.Must(texttemplate.New("").Funcs(texttemplate.FuncMap{tickFunc: func() string { return "" }}).
-	Parse("{{" + tickFunc + "}}")).Root.Nodes[0]
-
-// tick lets a list of nodes begin with a call of the tick function.
-func tick(l *parse.ListNode) {
-	l.Nodes = append([]parse.Node{tickNode}, l.Nodes...)
-}
-
-// addTicks finds the bodies of loops below n.
-func addTicks(n parse.Node) {
-	switch n := n.(type) {
-	case *parse.ListNode:
-		if n != nil {
-			for _, sub := range n.Nodes {
-				addTicks(sub)
-			}
-		}
-	case *parse.IfNode:
-		addTicks(n.List)
-		addTicks(n.ElseList)
-	case *parse.WithNode:
-		addTicks(n.List)
-		addTicks(n.ElseList)
-	case *parse.RangeNode:
-		addTicks(n.List)
-		addTicks(n.ElseList)
-		tick(n.List)
 	}
 }
