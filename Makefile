@@ -27,7 +27,7 @@ run: build ## run everything in one process on 127.0.0.1:3100, with data in ./sk
 
 .PHONY: test
 test: ## run all tests
-	$(GO) test ./...
+	$(GO) test -timeout 30m ./...
 
 # Tests of programs run them as they are built, without the race detector: it has nothing to see there.
 .PHONY: check
@@ -38,7 +38,7 @@ check: ## what CI runs: format, vet, lint, floors, generated files, all tests, a
 	$(GO) tool staticcheck ./...
 	$(GO) run ./pkg/logproto/internal/protoc -check
 	$(MAKE) --no-print-directory test
-	$(GO) test -race $$($(GO) list ./... | grep -v /cmd/)
+	$(GO) test -race -timeout 30m $$($(GO) list ./... | grep -v /cmd/)
 
 .PHONY: fmt
 fmt: ## format the code
