@@ -103,7 +103,7 @@ func (a *API) volume(ranged bool) func(*question) (any, error) {
 		res.Stats.Summary.ExecTime = a.now().Sub(began).Seconds()
 		res.Stats.Summary.TotalEntriesReturned = int64(len(volumes))
 		if ranged {
-			res.Result = volumeMatrix(volumes)
+			res.Result = volumeMatrix(volumes, p.End)
 		} else {
 			res.Result = volumeVector(volumes, p.End)
 		}
@@ -119,13 +119,18 @@ func volumeVector(volumes []querier.Volume, end int64) loghttp.Vector {
 	return out
 }
 
-// volumeMatrix gives each step the last millisecond that is in it.
-func volumeMatrix(volumes []querier.Volume) loghttp.Matrix {
+// volumeMatrix gives each step the last millisecond that is in it, and the one in
+// which the range ends that end.
+func volumeMatrix(volumes []querier.Volume, end int64) loghttp.Matrix {
 	out := make(loghttp.Matrix, len(volumes))
 	for i, v := range volumes {
 		out[i] = loghttp.Series{Metric: v.Labels, Points: make([]loghttp.Point, len(v.Steps))}
 		for n, s := range v.Steps {
-			out[i].Points[n] = loghttp.Point{T: s.End/1e6 - 1, F: float64(s.Bytes)}
+			at := s.End/1e6 - 1
+			if s.End >= end {
+				at = end / 1e6
+			}
+			out[i].Points[n] = loghttp.Point{T: at, F: float64(s.Bytes)}
 		}
 	}
 	slices.SortFunc(out, func(a, b loghttp.Series) int { return labels.Compare(a.Metric, b.Metric) })

@@ -199,6 +199,7 @@ func TestQuestions(t *testing.T) {
 		{"volume", "t", "/loki/api/v1/index/volume", `query={app=~".+"}` + all, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"app":"web"},"value":[200,"2210"]},{"metric":{"app":"db"},"value":[200,"130"]}]`},
 		{"volume by labels", "t", "/loki/api/v1/index/volume", `query={}&aggregateBy=labels&targetLabels=app` + all, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"app":""},"value":[200,"2340"]}]`},
 		{"volume over time", "t", "/loki/api/v1/index/volume_range", `query={app="db"}&step=60` + all, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"app":"db"},"values":[[179.999,"130"]]}]`},
+		{"the step in which the range ends", "t", "/loki/api/v1/index/volume_range", `query={app="db"}&step=60&start=100&end=170`, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"app":"db"},"values":[[170,"130"]]}]`},
 		{"shards", "t", "/loki/api/v1/index/shards", `query={app="db"}&targetBytesPerShard=100MB` + all, `{"shards":[{"bounds":{"min":"0","max":"18446744073709551615"},"stats":{"streams":1,"chunks":1,"bytes":130,"entries":10}}],"statistics":{"summary":`},
 		{"labels", "t", "/loki/api/v1/detected_labels", `query={app="db"}` + all, `{"detectedLabels":[{"label":"app","cardinality":1},{"label":"env","cardinality":1}]}`},
 		{"labels of all streams", "t", "/loki/api/v1/detected_labels", `start=100&end=200`, `{"detectedLabels":[{"label":"app","cardinality":2},{"label":"env","cardinality":1}]}`},
