@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,86 @@ func mixinQueries(t *testing.T) (promql, logql map[string]string) {
 		}
 	}
 	return promql, logql
+}
+
+// TestMixinPanels: what Grafana would make of the dashboards is in them as it expects it. Nothing
+// here draws them.
+func TestMixinPanels(t *testing.T) {
+	files, err := filepath.Glob(mixin + "dashboards/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	units := []string{"bytes", "Bps", "cps", "ops", "percentunit", "reqps", "s", "short"} // of Grafana's
+	for _, file := range files {
+		var d struct {
+			UID, Title string
+			Templating struct {
+				List []struct{ Name, Type, Query string }
+			}
+			Panels []struct {
+				ID          int
+				Title, Type string
+				Datasource  struct{ Type, UID string }
+				GridPos     struct{ H, W, X, Y int }
+				FieldConfig struct{ Defaults struct{ Unit string } }
+				Targets     []struct {
+					RefID      string
+					Expr       string
+					Datasource struct{ Type, UID string }
+				}
+			}
+		}
+		text, err := os.ReadFile(file)
+		if err == nil {
+			err = json.Unmarshal(text, &d)
+		}
+		if err != nil || d.UID == "" || d.Title == "" || len(d.UID) > 40 {
+			t.Fatalf("%s: %v, uid %q, title %q", file, err, d.UID, d.Title)
+		}
+		sources := map[string]string{} // by how a panel names them
+		for _, v := range d.Templating.List {
+			if v.Type == "datasource" {
+				sources["${"+v.Name+"}"] = v.Query
+			}
+		}
+		ids := map[int]bool{}
+		taken := map[[2]int]string{}
+		for _, p := range d.Panels {
+			at := filepath.Base(file) + ", panel " + p.Title
+			if p.ID <= 0 || ids[p.ID] || p.Title == "" || p.Type == "" {
+				t.Errorf("%s: id %d is there twice or not at all, or it has no title or type", at, p.ID)
+			}
+			ids[p.ID] = true
+			if !slices.Contains(units, p.FieldConfig.Defaults.Unit) {
+				t.Errorf("%s: unit %q is none of %q", at, p.FieldConfig.Defaults.Unit, units)
+			}
+			if g := p.GridPos; g.W < 1 || g.H < 1 || g.X < 0 || g.X+g.W > 24 {
+				t.Errorf("%s: lies outside of the grid: %+v", at, g)
+			}
+			for x := range p.GridPos.W {
+				for y := range p.GridPos.H {
+					cell := [2]int{p.GridPos.X + x, p.GridPos.Y + y}
+					if other := taken[cell]; other != "" {
+						t.Fatalf("%s: lies over panel %s", at, other)
+					}
+					taken[cell] = p.Title
+				}
+			}
+			refs := map[string]bool{}
+			for _, target := range p.Targets {
+				if target.RefID == "" || refs[target.RefID] || target.Expr == "" {
+					t.Errorf("%s: refId %q is there twice or not at all, or it has no query", at, target.RefID)
+				}
+				refs[target.RefID] = true
+				if s := target.Datasource; sources[s.UID] == "" || sources[s.UID] != s.Type || s != p.Datasource {
+					t.Errorf("%s: data source %+v is not a variable of the dashboard and of its type, or not the panel's %+v", at, s, p.Datasource)
+				}
+			}
+			if len(p.Targets) == 0 {
+				t.Errorf("%s: asks nothing", at)
+			}
+		}
+	}
 }
 
 var metricName = regexp.MustCompile(`(?m)^[a-zA-Z_:][a-zA-Z0-9_:]*`)

@@ -11,17 +11,18 @@ type PatternPart struct {
 
 // FindPattern finds the captures of a pattern in a line: each literal at its first
 // place behind the one before. Where a literal is not found, the capture before it
-// takes the rest of the line, and those behind it get nothing.
+// takes the rest of the line, and those behind it get nothing. An empty line has
+// nothing for any.
 //
 // Appended to at[:0] are two places for each capture that has a name: where in the
 // line it begins and ends, or -1 where it gets nothing.
 func FindPattern(parts []PatternPart, line string, at []int) []int {
 	at = at[:0]
-	pos, more := 0, true
+	pos, more := 0, line != ""
 	for i, p := range parts {
 		if !p.Capture {
 			// Literals behind a capture are consumed with it; this is the first part.
-			if i == 0 {
+			if i == 0 && more {
 				if more = strings.HasPrefix(line, p.Text); more {
 					pos = len(p.Text)
 				}

@@ -230,6 +230,7 @@ func TestOtherParsers(t *testing.T) {
 		{name: "pattern", stages: `| pattern "<ip> - <user> [<_>] \"<method> <path> <_>\" <status>"`, line: access, want: `ip=10.1.2.3 method=GET path=/a?x=1 status=200 user=frank`},
 		{name: "pattern starts with text", stages: `| pattern "10.<rest> - <_>"`, line: access, want: `rest=1.2.3`},
 		{name: "pattern starts with other text", stages: `| pattern "11.<rest>"`, line: access},
+		{name: "pattern of an empty line", stages: `| pattern "<a> <b>"`, line: ""},
 		{name: "pattern ends early", stages: `| pattern "<a>nope<b>"`, line: "x y", want: `a="x y"`},
 		{name: "pattern ends with text", stages: `| pattern "<a> y"`, line: "x y", want: `a=x`},
 		{name: "unpack", stages: `| unpack`, line: `{"_entry":"the \"line\"","pod":"p","n":1,"pod":"q","app":"z"}`, want: `app_extracted=z pod=q line "the \"line\""`},

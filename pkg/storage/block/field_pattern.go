@@ -2,6 +2,7 @@ package block
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/skaldlogs/skald/pkg/extract"
@@ -13,6 +14,9 @@ import (
 // static text, and what is in the slots before cannot hold it, nor be a part of it.
 func patternView(t *template, columns []column, parts []extract.PatternPart) view {
 	var v view
+	if len(t.marks) == len(t.text) && !slices.ContainsFunc(t.refs, func(ref uint16) bool { return columns[ref].min > 0 }) {
+		return view{unknown: len(t.text) > 0} // the line may be empty
+	}
 	at := 0
 	for i, p := range parts {
 		if !p.Capture {
