@@ -75,6 +75,10 @@ func (t *Trace) Text(text string, at int) {
 		if at != Inside {
 			behind = int32(at + i)
 		}
+		if len(t.ways) == 1 {
+			t.ways[0] = t.over(&t.ways[0], class, behind)
+			continue
+		}
 		var next ways
 		for j := range t.ways {
 			next.add(t.over(&t.ways[j], class, behind))

@@ -29,6 +29,10 @@ func BenchmarkQueries(b *testing.B) {
 		{"nginx", "pattern", `sum by (status) (count_over_time({job="j"} | pattern "<ip> - - [<_>] \"<_>\" <status> <bytes> \"<_>" [1m]))`},
 		{"nginx", "inside", `sum by (method) (count_over_time({job="j"} | pattern "<_> \"<method> <path> <_>\" <status> <_>" [1m]))`},
 		{"sshd", "regexp", `sum by (user) (count_over_time({job="j"} |= "Failed password" | regexp "for (invalid user )?(?P<user>[a-z0-9]+) from" [1m]))`},
+		{"java", "regexp", `sum by (thread) (count_over_time({job="j"} | regexp "\\[(?P<thread>[a-z]+-[^\\]]*)\\]" [1m]))`},
+		{"klog", "regexp", `sum by (file) (count_over_time({job="j"} | regexp "(?P<file>[a-z]+\\.go):(?P<line>\\d+)" [1m]))`},
+		{"logfmt", "keys", `sum by (l) (count_over_time({job="j"} | logfmt l="level" [1m]))`},
+		{"json", "paths", `sum by (s) (count_over_time({job="j"} | json s="status" [1m]))`},
 		{"java", "bytes", `sum by (pod) (bytes_over_time({job="j"}[1m]))`},
 	} {
 		b.Run(bc.family+"_"+bc.name, func(b *testing.B) {
