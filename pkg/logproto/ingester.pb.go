@@ -1011,7 +1011,7 @@ func (x *Predicate) GetValue() float64 {
 
 type VectorWant struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Field         int32                  `protobuf:"zigzag32,1,opt,name=field,proto3" json:"field,omitempty"` // its number in the fields, or -1 for an empty vector
+	Field         int32                  `protobuf:"zigzag32,1,opt,name=field,proto3" json:"field,omitempty"` // its number in the fields, -1 for an empty vector, -2 for all metadata
 	As            uint32                 `protobuf:"varint,2,opt,name=as,proto3" json:"as,omitempty"`         // as Predicate.op, 2 or more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -72,7 +72,7 @@ func decodeFields(f *logproto.Fields) (*scan.Fields, error) {
 	}
 	for i, v := range f.GetVectors() {
 		as := v.GetAs()
-		if v.GetField() < scan.NoField || int(v.GetField()) >= len(out.Fields) || as < uint32(scan.Text) || as > uint32(scan.Bytes) {
+		if v.GetField() < scan.AllMetadata || v.GetField() == scan.AllMetadata && as != uint32(scan.Text) || int(v.GetField()) >= len(out.Fields) || as < uint32(scan.Text) || as > uint32(scan.Bytes) {
 			return nil, malformedf("vector %d is field %d of %d as %d", i, v.GetField(), len(out.Fields), as)
 		}
 		out.Vectors = append(out.Vectors, scan.VectorWant{Field: int(v.GetField()), As: scan.PredicateOp(as)})

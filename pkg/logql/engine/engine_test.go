@@ -303,11 +303,11 @@ func TestColumns(t *testing.T) {
 		want    scan.Columns
 	}{
 		{`count_over_time({job="j"}[5s])`, plain, blocks(5), 0},
-		{`count_over_time({job="j"}[5s])`, tagged, blocks(5), scan.Metadata},
+		{`count_over_time({job="j"}[5s])`, tagged, blocks(5), 0}, // it asks for metadata as a field
 		{`sum(count_over_time({job="j"}[5s]))`, tagged, blocks(5), 0},
 		{`sum by (app) (count_over_time({job="j"}[5s]))`, tagged, blocks(5), 0},
 		{`sum by (pod) (count_over_time({job="j"}[5s]))`, tagged, blocks(5), 0}, // it asks for fields
-		{`count_over_time({job="j"} | pod="p" [5s])`, tagged, blocks(5), scan.Metadata},
+		{`count_over_time({job="j"} | pod="p" [5s])`, tagged, blocks(5), 0},
 		{`sum(bytes_over_time({job="j"}[5s]))`, tagged, blocks(5), scan.Sizes},
 		{`sum(count_over_time({job="j"} |= "n" [5s]))`, tagged, blocks(5), scan.LinesToFilter},
 		{`sum(count_over_time({job="j"} | logfmt [5s]))`, tagged, blocks(5), 0},

@@ -55,6 +55,9 @@ func (p *pushed) describe() []string {
 	if p.whole && p.unwrap {
 		out = append(out, "values of "+p.push.Fields[p.value].Name)
 	}
+	if p.metadata {
+		out = append(out, "by all metadata")
+	}
 	if p.whole && len(p.groups) > 0 {
 		out = append(out, "by "+strings.Join(p.groups, ", "))
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,13 +22,16 @@ import (
 type pushed struct {
 	push *plan.Push
 	// whole says that the rows of an answer need no stages to become samples.
-	whole  bool
-	all    bool     // stages look at all labels
-	groups []string // of the grouping, those that are not of the stream for certain
-	by     []string // all labels of the grouping
-	unwrap bool     // the first vector is the unwrapped label
-	as     scan.PredicateOp
-	value  int // the field that is unwrapped
+	whole bool
+	all   bool // stages look at all labels
+	// metadata says that the series of a row are told by all of its metadata: the stages
+	// run over that, once for all rows that have the same.
+	metadata bool
+	groups   []string // of the grouping, those that are not of the stream for certain
+	by       []string // all labels of the grouping
+	unwrap   bool     // the first vector is the unwrapped label
+	as       scan.PredicateOp
+	value    int // the field that is unwrapped
 
 	mu    sync.Mutex              // guards the field below
 	forms map[string]*scan.Fields // by what streams have of the fields; nil where it does not work
@@ -55,6 +59,9 @@ func pushRange(r *plan.Range) *pushed {
 		return p
 	}
 	push.Fields = push.Fields[:known]
+	if r.Unwrap == nil && (r.Grouping == nil || r.Grouping.Without) && !plan.ReadsLine(r.Rest) {
+		return &pushed{push: &plan.Push{Whole: true}, whole: true, metadata: true}
+	}
 	if push.Where == nil {
 		return nil
 	}
@@ -196,6 +203,9 @@ func (p *pushed) form(known []streamValue, lacks []bool) *scan.Fields {
 	if !p.whole {
 		return out
 	}
+	if p.metadata {
+		out.Vectors = append(out.Vectors, scan.VectorWant{Field: scan.AllMetadata, As: scan.Text})
+	}
 	if p.unwrap {
 		out.Vectors = append(out.Vectors, scan.VectorWant{Field: f.field(p.push.Fields[p.value]), As: p.as})
 	}
@@ -272,7 +282,8 @@ func (f *folder) fold(p *scan.Predicate) (_ scan.Predicate, ok bool) {
 // ask makes a need ask for fields. Rows that are read again to compare them are
 // left to the stages.
 func (n *need) ask(fields *scan.Fields, shares bool) {
-	if shares && slices.ContainsFunc(fields.Fields, func(f scan.Field) bool { return f.Name == levels.DetectedLevel }) {
+	if shares && (slices.ContainsFunc(fields.Fields, func(f scan.Field) bool { return f.Name == levels.DetectedLevel }) ||
+		slices.ContainsFunc(fields.Vectors, func(v scan.VectorWant) bool { return v.Field == scan.AllMetadata })) {
 		return // the copy that counts may not be the one that passes
 	}
 	n.first.Fields = fields
@@ -311,6 +322,9 @@ func (sm *sampler) fields(ctx context.Context, p *piece) error {
 			} else {
 				g.counts(start, end, bucket)
 			}
+			if g.err != nil {
+				return g.err
+			}
 			if err := sm.sink.partial.settle(); err != nil {
 				return err
 			}
@@ -328,6 +342,7 @@ type grouper struct {
 	names   []string       // of each
 	numbers *scan.Vector
 	key     *groupKeys
+	err     error // of the stages that run over metadata
 }
 
 // groupKeys are the series of codes. A worker has one for all its pieces.
@@ -354,6 +369,9 @@ func newGrouper(sm *sampler, p *piece) *grouper {
 	vectors := p.batch.Answer.Vectors
 	if run.pushed.unwrap {
 		g.numbers, vectors = &vectors[0], vectors[1:]
+	}
+	if run.pushed.metadata {
+		g.vectors = append(g.vectors, &vectors[0])
 	}
 	for i, name := range run.pushed.groups {
 		if !sm.labels.Has(name) {
@@ -424,9 +442,38 @@ func (g *grouper) of(row int) *groupKey {
 	return s
 }
 
+// noSeries is that of rows that stages let not pass.
+const noSeries = -1
+
+// ofMetadata is the number of the series of a row by what the stages make of its
+// metadata.
+func (g *grouper) ofMetadata(row int) int32 {
+	v := g.vectors[0]
+	md, ok := scan.ReadMetadata(v.Values[v.Codes[row]])
+	if !ok {
+		g.err = errors.New("read metadata: a source gave what is none")
+		return noSeries
+	}
+	sp := g.sm.pipeline(true)
+	defer sp.Release()
+	_, set, ok := sp.Process(0, "", md)
+	if !ok {
+		return noSeries
+	}
+	if err := g.sm.failed(set); err != nil {
+		g.err = err
+		return noSeries
+	}
+	part := g.sm.sink.partial
+	return int32(part.series(part.number(set.All, set.Hash)))
+}
+
 // series is the number of the series of a row.
 func (g *grouper) series(row int) int32 {
 	sm := g.sm
+	if sm.sink.run.pushed.metadata {
+		return g.ofMetadata(row)
+	}
 	b := labels.NewScratchBuilder(len(sm.sink.run.pushed.by))
 	for _, name := range sm.sink.run.pushed.by {
 		value := sm.labels.Get(name)
@@ -482,6 +529,10 @@ func (g *grouper) counts(start, end int, bucket int32) {
 		}
 	}
 	for _, s := range k.live {
+		if s.series == noSeries {
+			s.n, s.bytes = 0, 0
+			continue
+		}
 		v := float64(s.n)
 		if sizes {
 			v = float64(s.bytes)

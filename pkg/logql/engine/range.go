@@ -96,7 +96,7 @@ func (run *rangeRun) always() scan.Columns {
 // need says what to read of a block.
 func (run *rangeRun) need(b int) need {
 	fields := run.pushed.of(run.dir, b, &run.layout.blocks[b])
-	if fields != nil && run.pushed.whole {
+	if fields != nil && run.pushed.whole && (!run.pushed.metadata || run.hasMetadata(b) || len(run.plan.Rest) > 0) {
 		columns := scan.Columns(0)
 		if run.measuresBytes() {
 			columns = scan.Sizes
@@ -108,17 +108,26 @@ func (run *rangeRun) need(b int) need {
 		}
 	}
 	columns := run.always()
-	runs := run.dir.Blocks[b].Runs
-	for i := range runs {
-		if runs[i].MetadataBytes > 0 && !run.layout.blocks[b].runs[i].interval.Empty() && !run.fixed(runs[i].Stream) {
-			columns |= scan.Metadata
-		}
+	if run.hasMetadata(b) {
+		columns |= scan.Metadata
 	}
 	n := run.layout.need(b, columns)
 	if fields != nil && !run.pushed.whole {
 		n.ask(fields, run.layout.shares(b))
 	}
 	return n
+}
+
+// hasMetadata reports whether rows of a block that are wanted have metadata on which
+// their series depend.
+func (run *rangeRun) hasMetadata(b int) bool {
+	runs := run.dir.Blocks[b].Runs
+	for i := range runs {
+		if runs[i].MetadataBytes > 0 && !run.layout.blocks[b].runs[i].interval.Empty() && !run.fixed(runs[i].Stream) {
+			return true
+		}
+	}
+	return false
 }
 
 // fixed reports whether all entries of a stream are in one series, which does

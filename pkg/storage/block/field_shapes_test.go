@@ -75,6 +75,9 @@ var shapes = map[string][]string{
 		`sum(count_over_time({job="j"} | json | __error__!="" | status > 1 [1m]))`,
 		`max_over_time({job="j"} | took > 3ms | unwrap duration(took) | __error__="" [1m]) by (detected_level)`,
 		`{job="j"} | detected_level="error"`,
+		`count_over_time({job="j"} |= "e" [1m])`,
+		`sum without (took, pod) (bytes_over_time({job="j"}[1m]))`,
+		`sum without (took) (rate({job="j"} | detected_level="error" or took > 3ms | drop detected_level [1m]))`,
 	},
 }
 

@@ -392,6 +392,9 @@ func (q *maker) query() string {
 	case 2, 3, 4:
 		return fmt.Sprintf(`sum by (%s) (%s({job="j"}%s [%s]))`, q.by(), pick(r, "count_over_time", "rate", "bytes_over_time"), stages, rng)
 	case 5:
+		if r.IntN(2) == 0 {
+			return fmt.Sprintf(`sum without (%s) (%s({job="j"}%s [%s]))`, q.by(), pick(r, "count_over_time", "rate", "bytes_over_time"), stages, rng)
+		}
 		return fmt.Sprintf(`count_over_time({job="j"}%s [%s])`, stages, rng)
 	}
 	label := q.name()

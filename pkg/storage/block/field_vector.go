@@ -21,8 +21,11 @@ type fieldVector struct {
 
 // vector makes the vector of one field, and notes the rows that it is unsure of.
 func (a *fieldAsker) vector(w *scan.VectorWant) (*fieldVector, error) {
-	if w.Field == scan.NoField {
+	switch w.Field {
+	case scan.NoField:
 		return &fieldVector{}, nil
+	case scan.AllMetadata:
+		return a.metadataVector()
 	}
 	f := &a.fields[w.Field]
 	if f.errors {
