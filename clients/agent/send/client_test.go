@@ -42,7 +42,7 @@ func TestRetries(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		r.once(0, 1, 3)
-		pushes := r.servers[0].pushes
+		pushes := r.servers[0].sent()
 		if len(pushes) != 6 {
 			t.Fatalf("%d pushes, want 6", len(pushes))
 		}
@@ -171,17 +171,17 @@ func TestTenants(t *testing.T) {
 			{`t1{file="/1.log"}`, `{file="/2.log"}`},
 		} {
 			for _, key := range want {
-				if got := len(r.servers[server].lines[key]); got != 2 {
-					t.Errorf("server %d has %d lines of %s, want 2: %v", server, got, key, r.servers[server].lines)
+				if got := r.servers[server].has(key); got != 2 {
+					t.Errorf("server %d has %d lines of %s, want 2", server, got, key)
 				}
 			}
 		}
-		for _, p := range r.servers[0].pushes {
+		for _, p := range r.servers[0].sent() {
 			if p.head.Get("X-More") != "m" || p.head.Get("Content-Type") != "application/x-protobuf" || !strings.HasPrefix(p.head.Get("User-Agent"), "skald-agent/") {
 				t.Errorf("a push has the headers %v", p.head)
 			}
 		}
-		if _, ok := r.servers[1].pushes[0].head["X-Scope-Orgid"]; ok && len(r.servers[1].pushes) == 1 {
+		if _, ok := r.servers[1].sent()[0].head["X-Scope-Orgid"]; ok && len(r.servers[1].sent()) == 1 {
 			t.Error("an entry of no tenant has one")
 		}
 		r.end()
@@ -297,7 +297,7 @@ func TestStop(t *testing.T) {
 			t.Errorf("stopping takes %s", took)
 		}
 		sent := map[string]bool{}
-		for _, p := range r.servers[0].pushes {
+		for _, p := range r.servers[0].sent() {
 			sent[p.body] = true
 		}
 		if len(sent) != 1 {
@@ -310,7 +310,7 @@ func TestStop(t *testing.T) {
 		r.put(s, 40, 936)
 		time.Sleep(time.Minute)
 		r.once(0, 1, 40)
-		for i, p := range r.servers[0].pushes[before:] {
+		for i, p := range r.servers[0].sent()[before:] {
 			if sent[p.body] != (i == 0) {
 				t.Errorf("push %d of the next process: the batch that was tried is %v", i+1, sent[p.body])
 			}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/skaldlogs/skald/clients/agent/position"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // random is a line's text that does not compress.
@@ -213,7 +214,7 @@ func TestSlowClient(t *testing.T) {
 // TestRandomHistories has three servers that come and go, a process that ends now
 // and then, and checks that each gets every line of each source once, in order.
 func TestRandomHistories(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range seeds.Few(t, 30) {
 		synctest.Test(t, func(t *testing.T) { randomHistory(t, seed) })
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -125,6 +126,20 @@ func (s *server) count() int {
 	return len(s.pushes)
 }
 
+// sent are the pushes so far.
+func (s *server) sent() []push {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.pushes)
+}
+
+// has is how many lines of a tenant's stream were taken.
+func (s *server) has(key string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.lines[key])
+}
+
 // got are the lines of all streams together.
 func (s *server) got() int {
 	s.mu.Lock()
@@ -138,6 +153,24 @@ func (s *server) got() int {
 
 func away(int) answer { return answer{status: http.StatusServiceUnavailable, words: "away"} }
 
+// A logBuffer may be read while clients log.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
 // A rig is clients of servers, over positions that a next rig goes on with.
 type rig struct {
 	*testing.T
@@ -145,7 +178,7 @@ type rig struct {
 	opts    position.Options
 	book    *position.Book
 	reg     *prometheus.Registry
-	log     *bytes.Buffer
+	log     *logBuffer
 	servers []*server
 	clients Fan
 	stop    context.CancelFunc
@@ -169,7 +202,7 @@ func newRig(t *testing.T, configs ...Config) *rig {
 func (r *rig) start(configs ...Config) {
 	r.Helper()
 	var err error
-	r.reg, r.log = prometheus.NewRegistry(), &bytes.Buffer{}
+	r.reg, r.log = prometheus.NewRegistry(), &logBuffer{}
 	if r.book, err = position.Open(r.fs, "/positions.yaml", position.NewLedger(r.opts.Clients...), r.opts); err != nil {
 		r.Fatal(err)
 	}
@@ -186,7 +219,7 @@ func (r *rig) start(configs ...Config) {
 		if err := configs[i].Validate(); err != nil {
 			r.Fatal(err)
 		}
-		c, err := New(configs[i], i, r.book, log.NewSyncLogger(log.NewLogfmtLogger(r.log)), metrics)
+		c, err := New(configs[i], i, r.book, log.NewLogfmtLogger(r.log), metrics)
 		if err != nil {
 			r.Fatal(err)
 		}
