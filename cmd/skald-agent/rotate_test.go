@@ -267,7 +267,13 @@ func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *parts.Process, pages
 			}
 		}
 		_, sums, _ := strings.Cut(targets, "<h2>Lines")
-		return b.String() + sums
+		b.WriteString(sums)
+		for line := range strings.Lines(agent.log.String()) {
+			if strings.Contains(line, "component=tail") {
+				b.WriteString(line)
+			}
+		}
+		return b.String()
 	}
 	agent.Start()
 	// What is rotated away before the agent has ever seen it is not its concern.

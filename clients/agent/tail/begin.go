@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -93,6 +94,7 @@ func (s *stream) missed(here sibling, known []*position.Track, now time.Time) bo
 		}
 	}
 	// What was matched counts only if all have their names still.
+	twins := copies(all, tracks)
 	settled = settled && !slices.ContainsFunc(all, func(sib sibling) bool { return !sib.there() })
 	at, err := stat(s.path)
 	if moved := err != nil || !at.same(here.id); moved || len(lost) > 0 && s.searches < maxMissed || !settled && s.searches < maxSearches {
@@ -114,7 +116,7 @@ func (s *stream) missed(here sibling, known []*position.Track, now time.Time) bo
 	for i, sib := range all {
 		t := tracks[i]
 		switch {
-		case sib.id.same(here.id) || t == nil && sib.begins(here):
+		case twins[i], sib.id.same(here.id), t == nil && sib.begins(here):
 		case t == nil && i >= from && !s.t.follows(s.job, sib.name) && !s.t.knows(s, &sib):
 			s.add(sib, 0).found(sib, now)
 		case t != nil && s.seeks(t) && !here.is(t):
@@ -127,6 +129,33 @@ func (s *stream) missed(here sibling, known []*position.Track, now time.Time) bo
 		}
 	}
 	return true
+}
+
+// copies says which siblings are compressed copies, perhaps in the making, of
+// others that are still there. tracks are those that siblings are of.
+func copies(all []sibling, tracks []*position.Track) []bool {
+	out := make([]bool, len(all))
+	for i := range all {
+		if all[i].format == Plain {
+			continue
+		}
+		first := prefix{bytes: -1}
+		if tracks[i] == nil {
+			first = all[i].prefix(prefixBytes)
+		}
+		for j := range all {
+			switch {
+			case all[j].format != Plain:
+			case tracks[i] != nil:
+				out[i] = out[i] || tracks[i] == tracks[j]
+			case all[i].name == all[j].name+filepath.Ext(all[i].name):
+				out[i] = true
+			case tracks[j] == nil && first.bytes > 0:
+				out[i] = out[i] || all[j].prefix(first.bytes) == first
+			}
+		}
+	}
+	return out
 }
 
 // seeks reports whether a track is one that the file has to be found for.

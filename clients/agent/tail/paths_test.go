@@ -247,6 +247,31 @@ func TestNoWayToReadTwice(t *testing.T) {
 			}
 			return []*logFile{l}
 		}},
+		{"a rotated file is found while it is being compressed", "*.log", func(h *history) []*logFile {
+			l := h.file("a.log", "rename")
+			l.write(2)
+			h.turns(3)
+			for i := range 4 {
+				l.rotate(func() {})
+				l.write(30)
+				l.rotate(func() {})
+				l.write(2)
+				data, err := os.ReadFile(l.path + ".1")
+				h.check(err)
+				z := gzipped(h, data)
+				if i%2 == 0 {
+					z = z[:len(z)/2]
+				}
+				h.check(os.WriteFile(l.path+".1.gz", z, 0o600))
+				h.turns(3)
+				if i < 2 {
+					h.restart(true)
+					h.turns(3)
+				}
+				l.compress(l.path + ".1")
+			}
+			return []*logFile{l}
+		}},
 		{"a file is truncated and filled to where it was", "*.log", func(h *history) []*logFile {
 			l := h.file("a.log", "copytruncate")
 			for i := range 4 {

@@ -142,7 +142,11 @@ func (s *stream) found(id identity, now time.Time) {
 			return
 		}
 	}
-	g.id = id
+	if g.file != nil || id.size <= g.next {
+		g.id = id
+	} else {
+		g.id.size = id.size // whether it is the same file shows when it is open
+	}
 	// A file with something to read is held open, so that it can be read even
 	// when it is removed before a server takes its lines.
 	if !g.pending() || g.file == nil && !s.t.mayOpen() || !s.open(g) {
