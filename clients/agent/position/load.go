@@ -167,10 +167,12 @@ type parsed struct {
 // writes are passed over.
 func parseFile(text []byte) (parsed, error) {
 	var p parsed
+	var rest []byte // without our comments, which take a YAML parser long
 	for line := range bytes.Lines(text) {
 		after, ok := bytes.CutPrefix(line, []byte(comment))
 		switch {
 		case !ok:
+			rest = append(rest, line...)
 		case p.header.Version == 0:
 			if json.Unmarshal(after, &p.header) != nil {
 				p.header = header{}
@@ -185,16 +187,47 @@ func parseFile(text []byte) (parsed, error) {
 	if p.header.Version != version {
 		p.header = header{}
 	}
+	if values, ok := parseLines(rest); ok {
+		p.values = values
+		return p, nil
+	}
 	var file struct {
 		Positions map[string]string `yaml:"positions"`
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec := yaml.NewDecoder(bytes.NewReader(rest))
 	dec.KnownFields(true)
-	if err := dec.Decode(&file); err != nil && len(bytes.TrimSpace(text)) > 0 {
+	if err := dec.Decode(&file); err != nil && len(bytes.TrimSpace(rest)) > 0 {
 		return parsed{}, err
 	}
 	p.values = file.Positions
 	return p, nil
+}
+
+// parseLines reads positions as this agent writes them, a line for each, and
+// reports whether they are written so.
+func parseLines(text []byte) (map[string]string, bool) {
+	text, ok := bytes.CutPrefix(text, []byte("positions:\n"))
+	if !ok {
+		return nil, false
+	}
+	values := make(map[string]string, bytes.Count(text, []byte{'\n'}))
+	for line := range bytes.Lines(text) {
+		line, ok := bytes.CutPrefix(line, []byte("  "))
+		d := json.NewDecoder(bytes.NewReader(line))
+		var key, value string
+		if !ok || d.Decode(&key) != nil {
+			return nil, false
+		}
+		line, ok = bytes.CutPrefix(line[d.InputOffset():], []byte(": "))
+		if !ok || json.Unmarshal(line, &value) != nil {
+			return nil, false
+		}
+		if _, twice := values[key]; twice {
+			return nil, false
+		}
+		values[key] = value
+	}
+	return values, true
 }
 
 func parseOffset(text string) (int64, bool) {

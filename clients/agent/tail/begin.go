@@ -87,6 +87,12 @@ func (s *stream) missed(here sibling, known []*position.Track, now time.Time) bo
 		}
 		found[tracks[i]] = found[tracks[i]] || !all[i].id.same(here.id)
 	}
+	for i := range all {
+		if tracks[i] == nil {
+			tracks[i] = s.unseen(&all[i], known)
+			found[tracks[i]] = true
+		}
+	}
 	var lost []*position.Track
 	for _, t := range known {
 		if s.seeks(t) && !found[t] && !here.is(t) {
@@ -106,8 +112,9 @@ func (s *stream) missed(here sibling, known []*position.Track, now time.Time) bo
 	switch {
 	case here.is(last) && last.Name().PrefixBytes > 0:
 		from = len(all) // nothing beside the newest file is newer
-	case from == len(all):
-		// The newest known file is gone: time has to tell.
+	case from == len(all) || last.Name().PrefixBytes == 0:
+		// The newest known file is gone, or was empty, so that only its inode tells
+		// it from others: time has to tell.
 		newest := newestModified(known)
 		for from > 0 && all[from-1].id.modified > newest {
 			from--
@@ -131,6 +138,21 @@ func (s *stream) missed(here sibling, known []*position.Track, now time.Time) bo
 	return true
 }
 
+// unseen is the track of which nothing is known but the sibling's inode, and that
+// may still be of it: the file was empty when it was seen.
+func (s *stream) unseen(sib *sibling, known []*position.Track) *position.Track {
+	for _, t := range slices.Backward(known) {
+		n := t.Name()
+		if sib.format != Plain || n.Finished || n.PrefixBytes > 0 || n.Device != sib.id.device || n.Inode != sib.id.inode {
+			continue
+		}
+		if g := s.generation(t); g == nil || !g.drained {
+			return t
+		}
+	}
+	return nil
+}
+
 // copies says which siblings are compressed copies, perhaps in the making, of
 // others that are still there. tracks are those that siblings are of.
 func copies(all []sibling, tracks []*position.Track) []bool {
@@ -150,7 +172,7 @@ func copies(all []sibling, tracks []*position.Track) []bool {
 				out[i] = out[i] || tracks[i] == tracks[j]
 			case all[i].name == all[j].name+filepath.Ext(all[i].name):
 				out[i] = true
-			case tracks[j] == nil && first.bytes > 0:
+			case first.bytes > 0:
 				out[i] = out[i] || all[j].prefix(first.bytes) == first
 			}
 		}
@@ -224,14 +246,13 @@ func (s *stream) beginNew(id identity, now time.Time) {
 func (s *stream) adopt(here sibling, now time.Time) {
 	t := s.t.book.ByInode(s.job, here.id.device, here.id.inode)
 	switch {
-	case t == nil || !here.holds(t):
+	case t == nil || !here.holds(t) && (t.Name().Finished || t.Name().PrefixBytes > 0):
 		if s.t.copied(s, here) {
 			return
 		}
 	case s.t.leads(s, t.Name().Path, here.id):
 		// Two paths lead to one file: it is read for each.
 	case s.t.claim(t, s):
-		s.t.book.Move(t, func(n *position.Name) { n.Path = s.path })
 		s.regain(t, here, now)
 		return
 	default:

@@ -205,6 +205,7 @@ type logFile struct {
 	style string
 	lines []string
 	turns int
+	ends  []int // how many lines there were at each rotation
 }
 
 func (l *logFile) write(n int) {
@@ -247,6 +248,29 @@ func (l *logFile) rotate(between func()) {
 		between()
 		h.check(os.Rename(l.path, l.path+".1"))
 		between()
+	case "delaycompress":
+		for n := l.turns; n >= 2; n-- {
+			_ = os.Rename(fmt.Sprintf("%s.%d.gz", l.path, n), fmt.Sprintf("%s.%d.gz", l.path, n+1))
+		}
+		l.turns++
+		if info, err := os.Stat(l.path + ".1"); err == nil {
+			data, err := os.ReadFile(l.path + ".1")
+			h.check(err)
+			h.check(os.WriteFile(l.path+".2.gz.tmp", gzipped(h, data), 0o644))
+			h.check(os.Chtimes(l.path+".2.gz.tmp", info.ModTime(), info.ModTime()))
+			between()
+			h.check(os.Rename(l.path+".2.gz.tmp", l.path+".2.gz"))
+			between()
+			h.check(os.Remove(l.path + ".1"))
+		}
+		between()
+		h.check(os.Rename(l.path, l.path+".1"))
+		between()
+		l.remove()
+		if h.rnd.IntN(2) == 0 {
+			h.check(os.WriteFile(l.path, nil, 0o644))
+			l.stamp(l.path)
+		}
 	case "dated":
 		l.turns++
 		h.check(os.Rename(l.path, fmt.Sprintf("%s-20261122-%06d", l.path, l.turns)))
@@ -272,6 +296,22 @@ func (l *logFile) rotate(between func()) {
 		l.stamp(l.path + ".1.gz")
 		between()
 		h.check(os.Remove(l.path + ".1"))
+	}
+}
+
+// remove takes away old files, if the server has all lines of theirs.
+func (l *logFile) remove() {
+	const keep = 3
+	if l.ends = append(l.ends, len(l.lines)); len(l.ends) <= keep {
+		return
+	}
+	for _, line := range l.lines[:l.ends[len(l.ends)-keep]] {
+		if len(l.h.got[line]) == 0 {
+			return
+		}
+	}
+	for n := keep + 1; n <= l.turns; n++ {
+		_ = os.Remove(fmt.Sprintf("%s.%d.gz", l.path, n))
 	}
 }
 
@@ -311,7 +351,7 @@ func oneHistory(t *testing.T, seed uint64, glob string) {
 	h := newHistory(t, seed, glob)
 	styles := []string{"rename", "dated", "copytruncate"}
 	if glob == "*.log" {
-		styles = append(styles, "compress") // or else compressed files are read as text
+		styles = append(styles, "compress", "delaycompress") // or else compressed files are read as text
 	}
 	var logs []*logFile
 	for i := range 4 {

@@ -109,8 +109,7 @@ func (s *sibling) holds(t *position.Track) bool {
 	want := prefix{n.PrefixBytes, n.Prefix}
 	if s.format == Plain && s.id.device == n.Device && s.id.inode == n.Inode {
 		if want.bytes == 0 {
-			// An empty file that is done with is not the one that has its inode now.
-			return !n.Finished || s.id.size == 0
+			return s.id.size == 0 // another file may have its inode now
 		}
 		return s.prefix(want.bytes) == want && s.id.size >= want.bytes
 	}

@@ -242,8 +242,8 @@ func (s *stream) locate(g *generation) bool {
 	found, _ := siblings(g.origin)
 	fits := func(sib sibling) bool { return sib.holds(g.track) && !s.reads(sib.id) }
 	i := slices.IndexFunc(found, func(sib sibling) bool {
-		// Of a compressed file that got another name at once nothing else is known.
-		alike := g.prefix.bytes == 0 && g.format != Plain && sib.format == g.format
+		// Of a file of which nothing was seen only the inode is known.
+		alike := g.prefix.bytes == 0 && sib.format == g.format && !s.reads(sib.id)
 		return sib.id.same(g.id) && (alike || fits(sib))
 	})
 	for n := len(found) - 1; i < 0 && n >= 0; n-- {

@@ -377,8 +377,15 @@ func (t *Tailer) finish(k *position.Track) {
 			old = append(old, o)
 		}
 	}
-	for len(old) > maxFinished {
-		t.book.Forget(old[0])
-		old = old[1:]
+	if len(old) <= maxFinished {
+		return
+	}
+	// One that still lies beside the path has to be known: a pattern may name it.
+	there, _ := siblings(resolve(n.Path))
+	for _, o := range old[:len(old)-maxFinished] {
+		on := o.Name()
+		if !slices.ContainsFunc(there, func(s sibling) bool { return s.id.device == on.Device && s.id.inode == on.Inode }) {
+			t.book.Forget(o)
+		}
 	}
 }
