@@ -268,7 +268,7 @@ func churn(t *testing.T, rnd *rand.Rand, size sizes, agent *parts.Process, pages
 		}
 		_, sums, _ := strings.Cut(targets, "<h2>Lines")
 		b.WriteString(sums)
-		for line := range strings.Lines(agent.log.String()) {
+		for line := range strings.Lines(agent.Log.String()) {
 			if strings.Contains(line, "component=tail") {
 				b.WriteString(line)
 			}

@@ -89,8 +89,11 @@ func (s *stream) missed(here sibling, known []*position.Track, now time.Time) bo
 	}
 	for i := range all {
 		if tracks[i] == nil {
-			tracks[i] = s.unseen(&all[i], known)
-			found[tracks[i]] = true
+			if tracks[i] = s.unseen(&all[i], known); tracks[i] != nil {
+				found[tracks[i]] = true
+			}
+			// Once it has another name, only this finds it again.
+			all[i].seen = all[i].prefix(prefixBytes)
 		}
 	}
 	var lost []*position.Track
@@ -143,7 +146,7 @@ func (s *stream) missed(here sibling, known []*position.Track, now time.Time) bo
 func (s *stream) unseen(sib *sibling, known []*position.Track) *position.Track {
 	for _, t := range slices.Backward(known) {
 		n := t.Name()
-		if sib.format != Plain || n.Finished || n.PrefixBytes > 0 || n.Device != sib.id.device || n.Inode != sib.id.inode {
+		if sib.format != Plain && sib.id.size != n.Size || n.Finished || n.PrefixBytes > 0 || n.Device != sib.id.device || n.Inode != sib.id.inode {
 			continue
 		}
 		if g := s.generation(t); g == nil || !g.drained {
@@ -161,10 +164,7 @@ func copies(all []sibling, tracks []*position.Track) []bool {
 		if all[i].format == Plain {
 			continue
 		}
-		first := prefix{bytes: -1}
-		if tracks[i] == nil {
-			first = all[i].prefix(prefixBytes)
-		}
+		first := all[i].seen
 		for j := range all {
 			switch {
 			case all[j].format != Plain:

@@ -19,6 +19,8 @@ type sibling struct {
 	name   string
 	id     identity
 	format Format
+	// seen, if not empty, is what its first bytes were when it was matched.
+	seen prefix
 }
 
 // rotatedName is what rotation adds to a name: .1, -20240610, .2024-06-10T07-06-40.000.gz, .old.
@@ -136,8 +138,8 @@ func (s *sibling) begins(here sibling) bool {
 // sight is the prefix that the sibling has now, or the zero value when another
 // file has its name by now.
 func (s *sibling) sight() prefix {
-	if s.id.size == 0 {
-		return prefix{}
+	if s.id.size == 0 || s.seen.bytes > 0 {
+		return s.seen
 	}
 	p := s.prefix(prefixBytes)
 	if p.bytes < 0 {
