@@ -112,14 +112,12 @@ func (s *stream) missed(here sibling, known []*position.Track, now time.Time) bo
 	}
 	s.searches = 0
 	s.giveUp(lost)
-	switch {
-	case here.is(last) && last.Name().PrefixBytes > 0:
+	if here.is(last) && last.Name().PrefixBytes > 0 {
 		from = len(all) // nothing beside the newest file is newer
-	case from == len(all) || last.Name().PrefixBytes == 0:
-		// The newest known file is gone, or was empty, so that only its inode tells
-		// it from others: time has to tell.
-		newest := newestModified(known)
-		for from > 0 && all[from-1].id.modified > newest {
+	} else {
+		// The newest known file may be gone, or its inode be that of a later one:
+		// time has to tell, too.
+		for newest := newestModified(known); from > 0 && all[from-1].id.modified > newest; {
 			from--
 		}
 	}

@@ -44,6 +44,7 @@ type history struct {
 	flights []*position.Flight // not acknowledged
 	away    bool               // the server answers nothing
 	crash   func() bool        // asked before and after each batch is journalled
+	change  func(*Target)
 	stages  func(entry.Sink) entry.Chain
 	left    string // the positions as a crash left them; empty while there was none
 
@@ -87,6 +88,9 @@ func (h *history) sync(job, glob string) {
 	var targets []*Target
 	if glob != "" {
 		targets = []*Target{{Job: job, Path: glob, Chain: func() entry.Chain { return h.chain(chain{h}) }}}
+		if h.change != nil {
+			h.change(targets[0])
+		}
 	}
 	h.tailer.Sync(job, targets)
 }

@@ -241,11 +241,14 @@ func (s *stream) truncate(g *generation, now time.Time) {
 func (s *stream) locate(g *generation) bool {
 	found, _ := siblings(g.origin)
 	fits := func(sib sibling) bool { return sib.holds(g.track) && !s.reads(sib.id) }
-	i := slices.IndexFunc(found, func(sib sibling) bool {
+	i := slices.IndexFunc(found, func(sib sibling) bool { return sib.id.same(g.id) && fits(sib) })
+	if i < 0 && g.prefix.bytes == 0 {
 		// Of a file of which nothing was seen only the inode is known.
-		alike := g.prefix.bytes == 0 && sib.format == g.format && !s.reads(sib.id)
-		return sib.id.same(g.id) && (alike || fits(sib))
-	})
+		i = slices.IndexFunc(found, func(sib sibling) bool {
+			return sib.id.same(g.id) && sib.format == g.format && !s.reads(sib.id)
+		})
+		g.guessed = i >= 0
+	}
 	for n := len(found) - 1; i < 0 && n >= 0; n-- {
 		if fits(found[n]) {
 			i = n
