@@ -282,10 +282,14 @@ func accept(t *testing.T, open func(*testing.T) objstore.Bucket, torn bool) {
 
 	t.Run("all at once", func(t *testing.T) {
 		b := open(t)
+		names := 4 // each is written by two
+		if torn {
+			names = 8
+		}
 		var wg sync.WaitGroup
 		for i := range 8 {
 			wg.Go(func() {
-				name := fmt.Sprintf("w/%d/x", i%4)
+				name := fmt.Sprintf("w/%d/x", i%names)
 				data := strings.Repeat(fmt.Sprint(i), 1000)
 				if err := b.Put(ctx, name, strings.NewReader(data), int64(len(data))); err != nil {
 					t.Error(err)

@@ -2,6 +2,7 @@ package ruler
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -21,8 +22,10 @@ import (
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/rules"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/loghttp"
@@ -178,9 +181,10 @@ func (f *Frontend) query(ctx context.Context, tenants []string, expr syntax.Expr
 	most := l.RulerRemoteEvaluationMaxResponseSize
 	status, body, err := f.do(req, most)
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, grpcstatus.Code(err) == codes.DeadlineExceeded:
+		// A server by gRPC knows the deadline, and may be the first to give up.
 		*reason = "timeout"
-		return nil, 0, fmt.Errorf("no answer within %s (ruler_remote_evaluation_timeout, query_timeout): %w", timeout, context.Cause(ctx))
+		return nil, 0, fmt.Errorf("no answer within %s (ruler_remote_evaluation_timeout, query_timeout): %w", timeout, cmp.Or(context.Cause(ctx), err))
 	case err != nil:
 		return nil, 0, err
 	case most > 0 && int64(len(body)) > most:

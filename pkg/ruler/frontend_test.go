@@ -118,7 +118,7 @@ func TestFrontendFails(t *testing.T) {
 		{"too much", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(anAnswer)) }, limits.Limits{RulerRemoteEvaluationMaxResponseSize: 20}, "larger than"},
 		{"not an answer", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }, limits.Limits{}, "answer"},
 		{
-			"too late", func(_ http.ResponseWriter, r *http.Request) { _ = r.ParseForm(); <-r.Context().Done() },
+			"too late", func(http.ResponseWriter, *http.Request) { <-t.Context().Done() },
 			limits.Limits{RulerRemoteEvaluationTimeout: limits.Duration(50 * time.Millisecond)},
 			"no answer within 50ms",
 		},
