@@ -52,7 +52,11 @@ func decompress(f *os.File, format Format) (io.ReadCloser, error) {
 	buffered := bufio.NewReaderSize(f, 64<<10)
 	switch format {
 	case Gzip:
-		return gzip.NewReader(buffered)
+		z, err := gzip.NewReader(buffered)
+		if err != nil {
+			return nil, err // and no reader that is nil inside
+		}
+		return z, nil
 	case Zlib:
 		return zlib.NewReader(buffered)
 	case Bzip2:
