@@ -12,6 +12,7 @@ import (
 
 func settings(change ...func(c *Config)) Config {
 	c := DefaultConfig()
+	c.MaxInFlight = 4
 	for _, f := range change {
 		f(&c)
 	}

@@ -73,7 +73,7 @@ func DefaultConfig() Config {
 		BatchWait:   time.Second,
 		BatchSize:   1 << 20,
 		Timeout:     10 * time.Second,
-		MaxInFlight: 4,
+		MaxInFlight: 1,
 		Backoff:     BackoffConfig{MinPeriod: 500 * time.Millisecond, MaxPeriod: 5 * time.Minute},
 		HTTP:        config.DefaultHTTPClientConfig,
 	}
