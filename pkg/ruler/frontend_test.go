@@ -113,8 +113,12 @@ func TestFrontendFails(t *testing.T) {
 		limits limits.Limits
 		want   string
 	}{
-		{"a client's error", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no such thing\nmore", http.StatusBadRequest) }, limits.Limits{}, "status 400: no such thing"},
-		{"a server's error", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "out of order", http.StatusServiceUnavailable) }, limits.Limits{}, "status 503: out of order"},
+		{"a client's error", func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "no such thing\nmore", http.StatusBadRequest)
+		}, limits.Limits{}, "status 400: no such thing"},
+		{"a server's error", func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "out of order", http.StatusServiceUnavailable)
+		}, limits.Limits{}, "status 503: out of order"},
 		{"too much", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(anAnswer)) }, limits.Limits{RulerRemoteEvaluationMaxResponseSize: 20}, "larger than"},
 		{"not an answer", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }, limits.Limits{}, "answer"},
 		{
