@@ -119,15 +119,15 @@ func volumeVector(volumes []querier.Volume, end int64) loghttp.Vector {
 	return out
 }
 
-// volumeMatrix gives each step the last millisecond that is in it, and the one in
-// which the range ends that end.
+// volumeMatrix gives each step the last millisecond that is in it, and one in the
+// midst of which the range ends that end.
 func volumeMatrix(volumes []querier.Volume, end int64) loghttp.Matrix {
 	out := make(loghttp.Matrix, len(volumes))
 	for i, v := range volumes {
 		out[i] = loghttp.Series{Metric: v.Labels, Points: make([]loghttp.Point, len(v.Steps))}
 		for n, s := range v.Steps {
 			at := s.End/1e6 - 1
-			if s.End >= end {
+			if s.End > end {
 				at = end / 1e6
 			}
 			out[i].Points[n] = loghttp.Point{T: at, F: float64(s.Bytes)}
