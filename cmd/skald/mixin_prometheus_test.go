@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
+	commonmodel "github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/skaldlogs/skald/pkg/model"
@@ -46,7 +46,7 @@ func mixinNeeds(t *testing.T, what, expr string) (needs []mixinNeed) {
 		case *parser.VectorSelector:
 			needs = append(needs, mixinNeed{[]string{n.Name}, ""})
 			for _, m := range n.LabelMatchers {
-				if m.Name != labels.MetricName && !m.Matches("") {
+				if m.Name != commonmodel.MetricNameLabel && !m.Matches("") {
 					needs = append(needs, mixinNeed{[]string{n.Name}, m.Name})
 				}
 			}
