@@ -80,28 +80,58 @@ func newShapeBook() *shapeBook {
 	return &shapeBook{shapes: map[string]*bookShape{}, texts: map[string]struct{}{}, mask: map[string]uint32{}}
 }
 
+// limitMark is behind a shape that was cut because it is too long or has too many
+// slots. No other shape has two slots side by side, so that shapes of the same text
+// have the same slots, and one that is cut twice is as if cut once.
+const limitMark = "\x00\x00"
+
 // cutShape shortens the text of a shape to the words of a depth. What is behind is one
 // more slot, which tells nothing. It returns the number of slots before that.
 func cutShape(text string, depth int) (short string, slots int) {
-	words, inWord, start := 0, false, 0
-	for i := range len(text) {
-		isWord := inShapeWord(text[i])
+	base, limited := limitShape(text)
+	words, inWord := 0, false
+	for i := range len(base) {
+		isWord := inShapeWord(base[i])
 		if isWord && !inWord {
-			start = i
-			words++
+			if words++; words > shapeDepths[depth] {
+				return base[:i] + "\x00", strings.Count(base[:i], "\x00")
+			}
 		}
 		inWord = isWord
-		if words > shapeDepths[depth] || i >= maxShapeText || text[i] == 0 && slots == scan.MaxShapeSlots {
+	}
+	slots = strings.Count(base, "\x00")
+	if limited {
+		return base + limitMark, slots
+	}
+	return base, slots
+}
+
+// limitShape cuts what is too much of a shape, whatever the depth, or was cut before:
+// there or where the word begins in which that is.
+func limitShape(text string) (base string, limited bool) {
+	if base, limited = strings.CutSuffix(text, limitMark); limited {
+		return base, true
+	}
+	if len(text) <= maxShapeText && strings.Count(text, "\x00") <= scan.MaxShapeSlots {
+		return text, false
+	}
+	slots, start := 0, 0
+	for i := range len(text) {
+		isWord := inShapeWord(text[i])
+		if !isWord {
+			start = i + 1
+		}
+		if i >= maxShapeText || text[i] == 0 && slots == scan.MaxShapeSlots {
 			if !isWord {
 				start = i
 			}
-			return text[:start] + "\x00", strings.Count(text[:start], "\x00")
+			return text[:start], true
 		}
 		if text[i] == 0 {
 			slots++
 		}
 	}
-	return text, slots
+	return text, false
 }
 
 func inShapeWord(c byte) bool {
@@ -224,6 +254,9 @@ func (b *shapeBook) plan(step int64) *shapePlan {
 	p := &shapePlan{step: step, depth: b.depth, shapes: make(map[string]*planShape, len(b.shapes)), closed: make(map[string]uint32, len(b.texts))}
 	for text, s := range b.shapes {
 		ps := &planShape{text: text, fixed: make([]string, len(s.slots))}
+		if base, limited := strings.CutSuffix(text, limitMark); limited {
+			ps.text = base + "\x00"
+		}
 		for n := range s.slots {
 			ps.fixed[n] = "\x00"
 			switch words := s.slots[n].words; {
