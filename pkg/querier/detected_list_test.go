@@ -128,3 +128,23 @@ func TestFieldsOfFilesAreThoseOfRows(t *testing.T) {
 		}
 	}
 }
+
+// TestValuesOfFieldsWithMany: a field with more values than are kept has those.
+func TestValuesOfFieldsWithMany(t *testing.T) {
+	sel, err := syntax.ParseLogSelector(`{app="web"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []block.Row
+	for n := range scan.MaxListValues + 100 {
+		rows = append(rows, block.Row{Timestamp: int64(n), Line: fmt.Sprintf("level=info id=x%dy", n)})
+	}
+	for _, head := range []bool{true, false} {
+		s := &blockPart{}
+		s.add(t, rows, head)
+		values, err := s.querier().DetectedFieldValues(t.Context(), []string{"t"}, &FieldsRequest{Query: sel, End: 1e9, LineLimit: 1, Limit: 1000}, "id")
+		if err != nil || len(values) != 1000 {
+			t.Errorf("head %v: %d values, %v", head, len(values), err)
+		}
+	}
+}

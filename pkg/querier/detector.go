@@ -224,7 +224,6 @@ func (d *detector) merge(o *detector) {
 			continue
 		}
 		f.kinds &= from.kinds
-		f.many = f.many || from.many
 		for p := range from.found {
 			f.found[p] = f.found[p] || from.found[p]
 		}
@@ -235,12 +234,13 @@ func (d *detector) merge(o *detector) {
 			for _, v := range from.values {
 				d.add(name, v)
 			}
-			continue
+		} else {
+			for hash := range from.hashes {
+				f.hashes[hash] = struct{}{}
+			}
 		}
-		for hash := range from.hashes {
-			f.hashes[hash] = struct{}{}
-		}
-		f.many = f.many || len(f.hashes) > scan.MaxListValues
+		// Last: nothing is added to what has many.
+		f.many = f.many || from.many || len(f.hashes) > scan.MaxListValues
 	}
 }
 
