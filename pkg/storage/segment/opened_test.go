@@ -2,6 +2,7 @@ package segment_test
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -145,5 +146,34 @@ func TestOpenedIsShared(t *testing.T) {
 		if n := o.Bytes(); n > room {
 			t.Errorf("%d bytes are kept, with room for %d", n, room)
 		}
+	}
+}
+
+// What was read of prune parts and opened by nobody goes with the last snapshot,
+// whosever it was.
+func TestRawPartsGoWithTheLastSnapshot(t *testing.T) {
+	r, src := openCounted(t, 25, 12)
+	r.KeepIn(segment.NewOpened(10), nil)
+	all, err := r.Open(t.Context(), absent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Another one, of no blocks.
+	none := *absent
+	none.Interval = model.Interval{Mint: math.MinInt64, Maxt: math.MinInt64}
+	other, err := r.Open(t.Context(), &none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := all.Read(t.Context(), 0, scan.Want{Columns: scan.Lines, Interval: model.Ever}); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []scan.Snapshot{all, other} {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := readsOf(t, r, src); n != 1 {
+		t.Errorf("%d reads, want 1 of all parts", n)
 	}
 }

@@ -70,6 +70,7 @@ type Reader struct {
 	loading   chan struct{} // holds an item while somebody fills parts
 	parts     []prunePart   // of each block
 	snapshots atomic.Int64  // that are open
+	raw       atomic.Bool   // one that was closed has read prune parts, which may be there still
 }
 
 // Open reads the trailer and the index of a segment of size bytes. index is how

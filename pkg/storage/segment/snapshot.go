@@ -111,10 +111,13 @@ func (s *snapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch
 // the prune parts that were read goes with the last snapshot.
 func (s *snapshot) Close() error {
 	s.closed.Do(func() {
-		if s.r.snapshots.Add(-1) > 0 {
+		if s.around.loaded.Load() {
+			s.r.raw.Store(true)
+		}
+		if s.r.snapshots.Add(-1) > 0 || !s.r.raw.Swap(false) {
 			return
 		}
-		for _, i := range s.around.blocks {
+		for i := range s.r.parts {
 			if p := &s.r.parts[i]; p.raw.Load() != nil {
 				p.raw.Store(nil)
 			}
