@@ -19,6 +19,7 @@ const (
 	maxShapes     = 1 << 13 // of an answer
 	maxShapeWords = 1 << 17 // words in slots of an answer
 	maxKnownTexts = 1 << 14 // shapes before they are cut short
+	maxKnownBytes = 1 << 24 // of those together
 	maxKept       = 8       // slots of a shape that tell patterns apart
 )
 
@@ -34,9 +35,10 @@ type shapeBook struct {
 	shapes map[string]*bookShape
 	words  int // of all slots
 	// texts are the shapes as blocks know them, so many as there is room for.
-	texts map[string]struct{}
-	mask  map[string]uint32 // by text: slots of which no more words are wanted
-	stale int               // changes since mask was made
+	texts     map[string]struct{}
+	textBytes int
+	mask      map[string]uint32 // by text: slots of which no more words are wanted
+	stale     int               // changes since mask was made
 }
 
 // A bookShape is the words that were seen in the slots of a shape.
@@ -140,8 +142,9 @@ func inShapeWord(c byte) bool {
 
 // shape returns the shape of a text, shortened if need be.
 func (b *shapeBook) shapeLocked(text string) *bookShape {
-	if _, ok := b.texts[text]; !ok && len(b.texts) < maxKnownTexts {
+	if _, ok := b.texts[text]; !ok && len(b.texts) < maxKnownTexts && b.textBytes+len(text) <= maxKnownBytes {
 		b.texts[strings.Clone(text)] = struct{}{}
+		b.textBytes += len(text)
 		b.stale++
 	}
 	short, slots := cutShape(text, b.depth)

@@ -70,3 +70,18 @@ func TestShapesCutTwice(t *testing.T) {
 		}
 	}
 }
+
+// TestKnownTextsAreBounded: long shapes are known only as far as there is room, and
+// have their patterns all the same.
+func TestKnownTextsAreBounded(t *testing.T) {
+	b := newShapeBook()
+	for n := range 2000 {
+		b.addAll(map[string]*bookShape{letters(n) + " " + strings.Repeat("=", 15<<10): {}})
+	}
+	if b.textBytes > maxKnownBytes || len(b.texts) < 1000 {
+		t.Errorf("%d texts of %d bytes are known", len(b.texts), b.textBytes)
+	}
+	if p := b.plan(1); len(p.shapes) != 2000 || len(p.closed) != len(b.texts) {
+		t.Errorf("%d shapes are planned, %d of them known", len(p.shapes), len(p.closed))
+	}
+}
