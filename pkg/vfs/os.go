@@ -97,8 +97,14 @@ func (osFS) Lock(name string) (io.Closer, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return f, nil
+	return heldLock{f}, nil
 }
+
+// A heldLock gives the lock back before it closes its file: a program that another
+// goroutine is just starting has the file open too, until it runs.
+type heldLock struct{ f *os.File }
+
+func (l heldLock) Close() error { return errors.Join(funlock(l.f), l.f.Close()) }
 
 // writeHolder leaves the number of this process in its lock file, for the one
 // who is refused.

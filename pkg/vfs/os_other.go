@@ -21,3 +21,5 @@ func (osFS) Usage(dir string) (Usage, error) {
 func flock(f *os.File) error {
 	return fmt.Errorf("lock %s: %w", f.Name(), errors.ErrUnsupported)
 }
+
+func funlock(*os.File) error { return nil }

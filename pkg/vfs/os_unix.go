@@ -30,7 +30,7 @@ func (osFS) Usage(dir string) (Usage, error) {
 	return Usage{Free: uint64(st.Bavail) * size, Total: (used + uint64(st.Bavail)) * size}, nil
 }
 
-// flock locks f until it is closed. The lock belongs to the open file, so a
+// flock locks f until funlock, or until all descriptors of it are closed. The lock belongs to the open file, so a
 // second one of the same process is refused as well.
 func flock(f *os.File) error {
 	for {
@@ -45,4 +45,11 @@ func flock(f *os.File) error {
 		}
 		return nil
 	}
+}
+
+func funlock(f *os.File) error {
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_UN); err != nil {
+		return &os.PathError{Op: "flock", Path: f.Name(), Err: err}
+	}
+	return nil
 }
