@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -81,17 +82,41 @@ func snapshotBucket(ctx context.Context, j *bucketJob) error {
 	return j.copyTo(ctx, folderToWrite(to))
 }
 
-// restoreBucket copies into a bucket that is there: one of a configuration, or a
-// folder.
+// restoreBucket copies into the bucket of a configuration, or of a folder that is
+// there.
 func restoreBucket(ctx context.Context, j *bucketJob) error {
 	if j.configured {
 		return j.copyTo(ctx, j.toWrite)
 	}
-	to, err := bucketFolder(j.args[1])
+	to, err := restoredFolder(j.args[1])
 	if err != nil {
-		return err
+		return fmt.Errorf("restore to %s: %w", j.args[1], err)
 	}
 	return j.copyTo(ctx, folderToWrite(to))
+}
+
+// restoredFolder returns the folder of the bucket in dir. A folder that has none
+// yet is taken for a data folder, in which a server looks for a bucket of its own,
+// unless it is itself called bucket.
+func restoredFolder(dir string) (string, error) {
+	to, err := bucketFolder(dir)
+	if err != nil {
+		return "", err
+	}
+	abs, err := filepath.Abs(to)
+	if err != nil {
+		return "", err
+	}
+	if filepath.Base(abs) == "bucket" {
+		return to, nil
+	}
+	for _, part := range []string{"catalog", "segments"} {
+		if _, err := os.Stat(filepath.Join(to, part)); !errors.Is(err, os.ErrNotExist) {
+			return to, err
+		}
+	}
+	to = filepath.Join(to, "bucket")
+	return to, os.Mkdir(to, 0o755)
 }
 
 // copyTo copies segment by segment. The copies have sources of their own: a
