@@ -189,7 +189,14 @@ func (a *API) Register(r *mux.Router) {
 		route("/loki/api/v1/delete", a.deleting(a.listDeletes), http.MethodGet)
 		route("/loki/api/v1/delete", a.deleting(a.cancelDelete), http.MethodDelete)
 		route("/loki/api/v1/cache/generation_numbers", a.deleting(a.generationNumbers), http.MethodGet)
+	} else {
+		route("/loki/api/v1/delete", noDeletes, http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete)
 	}
+}
+
+// noDeletes answers for delete requests that nobody here would apply.
+func noDeletes(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "no delete requests are taken here: that is for a process that compacts, with compactor.retention_enabled: true", http.StatusNotFound)
 }
 
 // flush answers when everything pushed before it is in the store.

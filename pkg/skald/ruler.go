@@ -2,6 +2,7 @@ package skald
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/grafana/dskit/ring"
 	"github.com/grafana/dskit/services"
@@ -35,6 +36,8 @@ func (s *Skald) initRuler() (services.Service, error) {
 		o.Store = ruler.NewLocalStore(cfg.Storage.Local.Directory, s.logger)
 	}
 	if !cfg.EnableSharding {
+		s.server.HTTP.Path("/ruler/ring").Methods(http.MethodGet, http.MethodPost).
+			HandlerFunc(noRing("without ruler.enable_sharding this process evaluates all rules"))
 		s.ruler = ruler.New(cfg, o)
 		return s.ruler, nil
 	}
@@ -49,7 +52,7 @@ func (s *Skald) initRuler() (services.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.server.HTTP.Path("/ruler/ring").Methods("GET", "POST").Handler(all)
+	s.server.HTTP.Path("/ruler/ring").Methods(http.MethodGet, http.MethodPost).Handler(all)
 	o.Shards = ruler.NewShards(&cfg, all, member.ID(), s.overrides)
 	o.Peers = ruler.NewPeers(cfg.Client, all, onlyWarnings(s.logger))
 	s.ruler = ruler.New(cfg, o)
