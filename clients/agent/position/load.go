@@ -143,7 +143,10 @@ func (b *Book) restore(s *saved, clients []int) {
 		return
 	}
 	b.byPath[s.Name.Path] = append(b.byPath[s.Name.Path], t)
-	b.byInode[t.name.key()] = t
+	// An inode that was moved to says more than an empty file that once had it.
+	if o := b.byInode[t.name.key()]; o == nil || o.name.PrefixBytes == 0 || t.name.PrefixBytes > 0 {
+		b.byInode[t.name.key()] = t
+	}
 }
 
 func (s *savedSet) set() Set {

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"cmp"
 	"path/filepath"
 	"slices"
 	"time"
@@ -30,14 +31,24 @@ func (s *stream) begin(id identity, now time.Time) {
 		s.regain(last, here, now)
 		return
 	}
-	if !s.missed(here, known, now) {
+	// It is read before missed looks whether it has its name still.
+	of := here.tracks(known)
+	if !s.missed(&here, known, of, now) {
 		return
 	}
+	newest := s.t.tracks(s.job, s.path)
 	for _, t := range slices.Backward(known) {
-		if here.is(t) && s.t.claim(t, s) {
+		switch {
+		case !slices.Contains(of, t) || !s.t.claim(t, s):
+			continue
+		case t.Name().PrefixBytes == 0 && (t != newest[len(newest)-1] || here.id.size > 0 && s.t.copied(s, here)):
+			// Files that came after the empty one were found, so this is a later one.
+			s.giveUp([]*position.Track{t})
+			s.adopt(here, now)
+		default:
 			s.regain(t, here, now)
-			return
 		}
+		return
 	}
 	s.adopt(here, now)
 }
@@ -73,24 +84,22 @@ func (s *stream) regain(t *position.Track, here sibling, now time.Time) {
 }
 
 // missed finds the generations that a path had since its newest known track, and
-// those that were not read to their end. It reports false when it has to be
+// those that were not read to their end; of are those that the file at the path
+// may be of. It reports false when it has to be
 // called again, with a new look at the path, since names changed meanwhile.
-func (s *stream) missed(here sibling, known []*position.Track, now time.Time) bool {
+func (s *stream) missed(here *sibling, known, of []*position.Track, now time.Time) bool {
 	last := known[len(known)-1]
 	all, settled := siblings(s.realPath())
 	tracks := make([]*position.Track, len(all))
 	found := map[*position.Track]bool{}
-	from := len(all) // of all: the first that is newer than what is known
 	for i := range all {
-		if tracks[i] = match(&all[i], known); tracks[i] == last {
-			from = i
-		}
+		tracks[i] = match(&all[i], known)
 		found[tracks[i]] = found[tracks[i]] || !all[i].id.same(here.id)
 	}
 	for i := range all {
 		if tracks[i] == nil {
-			if tracks[i] = s.unseen(&all[i], known); tracks[i] != nil {
-				found[tracks[i]] = true
+			if t := s.unseen(&all[i], known); t != nil && !all[i].begins(*here) {
+				tracks[i], found[t] = t, true
 			}
 			// Once it has another name, only this finds it again.
 			all[i].seen = all[i].prefix(prefixBytes)
@@ -98,46 +107,69 @@ func (s *stream) missed(here sibling, known []*position.Track, now time.Time) bo
 	}
 	var lost []*position.Track
 	for _, t := range known {
-		if s.seeks(t) && !found[t] && !here.is(t) {
+		if s.seeks(t) && !found[t] && !slices.Contains(of, t) {
 			lost = append(lost, t)
 		}
 	}
-	// What was matched counts only if all have their names still.
+	// What was matched counts only if all have their names still, and none was
+	// added: what lies at the path may have been copied and emptied meanwhile. If
+	// that is so later, it is not what it was here.
 	twins := copies(all, tracks)
-	settled = settled && !slices.ContainsFunc(all, func(sib sibling) bool { return !sib.there() })
+	here.seen = here.sight()
+	settled = settled && slices.EqualFunc(all, listSiblings(s.realPath()), sameFile)
 	at, err := stat(s.path)
-	if moved := err != nil || !at.same(here.id); moved || len(lost) > 0 && s.searches < maxMissed || !settled && s.searches < maxSearches {
+	if moved := err != nil || !at.same(here.id) || here.format == Plain && here.id.size > 0 && here.seen.bytes == 0; moved || len(lost) > 0 && s.searches < maxMissed || !settled && s.searches < maxSearches {
 		s.searches++
 		return false
 	}
 	s.searches = 0
 	s.giveUp(lost)
-	if here.is(last) && last.Name().PrefixBytes > 0 {
-		from = len(all) // nothing beside the newest file is newer
-	} else {
-		// The newest known file may be gone, or its inode be that of a later one:
-		// time has to tell, too.
-		for newest := newestModified(known); from > 0 && all[from-1].id.modified > newest; {
-			from--
-		}
+	from := len(all) // nothing beside the newest file is newer
+	if !slices.Contains(of, last) || last.Name().PrefixBytes == 0 {
+		from = unread(all, tracks, known)
 	}
 	for i, sib := range all {
 		t := tracks[i]
 		switch {
-		case twins[i], sib.id.same(here.id), t == nil && sib.begins(here):
+		case twins[i], sib.id.same(here.id), t == nil && sib.begins(*here):
 		case t == nil && i >= from && !s.t.follows(s.job, sib.name) && !s.t.knows(s, &sib):
 			s.add(sib, 0).found(sib, now)
-		case t != nil && s.seeks(t) && !here.is(t):
+		case t != nil && s.seeks(t) && !slices.Contains(of, t):
 			if g := s.generation(t); g != nil {
 				s.move(g, sib)
+			} else if sib.id.size > 0 && t.Name().PrefixBytes == 0 && s.t.claim(t, s) {
+				s.t.finish(t) // a later file may have its inode
+				s.add(sib, 0).found(sib, now)
 			} else if s.t.claim(t, s) {
 				s.resume(t, sib).found(sib, now)
 				s.t.book.Move(t, func(n *position.Name) { n.Device, n.Inode = sib.id.device, sib.id.inode })
 			}
 		}
 	}
+	s.order(all)
 	return true
 }
+
+// order puts the generations that siblings are of in their order: one of which
+// only the inode was known may turn out to be a later file.
+func (s *stream) order(all []sibling) {
+	var at []int
+	var found []*generation
+	for i, g := range s.gens {
+		if slices.ContainsFunc(all, g.lies) {
+			at, found = append(at, i), append(found, g)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b *generation) int {
+		return cmp.Compare(slices.IndexFunc(all, a.lies), slices.IndexFunc(all, b.lies))
+	})
+	for i, g := range found {
+		s.gens[at[i]] = g
+	}
+}
+
+// lies reports whether the generation's file is the sibling.
+func (g *generation) lies(sib sibling) bool { return g.id.same(sib.id) }
 
 // unseen is the track of which nothing is known but the sibling's inode, and that
 // may still be of it: the file was empty when it was seen.
@@ -207,13 +239,41 @@ func (s *stream) giveUp(lost []*position.Track) {
 	}
 }
 
-func newestModified(known []*position.Track) int64 {
-	t := int64(0)
-	for _, k := range known {
-		t = max(t, k.Name().Modified)
+// unread is the index of the first sibling that may not have been read: from there
+// on, those are new that no track is of. The times of the newest tracks do not
+// tell, since an empty file has that of what was written before it, or of what
+// has its inode by now. That of the oldest does: of files since then every track
+// is still known.
+func unread(all []sibling, tracks, known []*position.Track) int {
+	oldest, forgotten := oldestKept(known)
+	mint := oldest.Name().Modified
+	if !forgotten || slices.Contains(tracks, oldest) {
+		mint-- // what is of the same moment is newer
 	}
-	return t
+	i := len(all)
+	for i > 0 && tracks[i-1] != oldest && (tracks[i-1] != nil || all[i-1].id.modified > mint) {
+		i--
+	}
+	return i
 }
+
+// oldestKept is the track of the oldest file that is known, but none older than
+// those that [Tailer.finish] keeps; forgotten says that there may have been such.
+func oldestKept(known []*position.Track) (oldest *position.Track, forgotten bool) {
+	finished := 0
+	for _, t := range slices.Backward(slices.SortedStableFunc(slices.Values(known), byModified)) {
+		oldest = t
+		if t.Name().Finished {
+			finished++
+		}
+		if finished == maxFinished {
+			return oldest, true
+		}
+	}
+	return oldest, false
+}
+
+func byModified(a, b *position.Track) int { return cmp.Compare(a.Name().Modified, b.Name().Modified) }
 
 // generation is the one that has a track, or nil.
 func (s *stream) generation(t *position.Track) *generation {
@@ -243,6 +303,9 @@ func (s *stream) beginNew(id identity, now time.Time) {
 // name, or be a copy of one that is read under another.
 func (s *stream) adopt(here sibling, now time.Time) {
 	t := s.t.book.ByInode(s.job, here.id.device, here.id.inode)
+	if t != nil && t.Name().PrefixBytes == 0 && (t.Name().Finished || !s.mayHaveBeen(t)) {
+		t = nil // it was empty, and an inode alone tells nothing
+	}
 	switch {
 	case t == nil || !here.holds(t) && (t.Name().Finished || t.Name().PrefixBytes > 0):
 		if s.t.copied(s, here) {
@@ -256,7 +319,22 @@ func (s *stream) adopt(here sibling, now time.Time) {
 	default:
 		return // Whoever read it under its other name goes on, to its end.
 	}
+	if at, err := stat(s.path); err != nil || !at.same(here.id) {
+		s.searches = max(s.searches, 1)
+		return // It has another name by now, by which it was not looked for.
+	}
 	s.add(here, 0)
+}
+
+// mayHaveBeen reports whether rotation may have moved a track's file to the path.
+func (s *stream) mayHaveBeen(t *position.Track) bool {
+	path := t.Name().Path
+	return path == s.path || isRotated(filepath.Base(s.realPath()), filepath.Base(resolve(path)))
+}
+
+// tracks are those of known that the sibling, at the path, goes on where they end.
+func (s *sibling) tracks(known []*position.Track) []*position.Track {
+	return slices.DeleteFunc(slices.Clone(known), func(t *position.Track) bool { return !s.is(t) })
 }
 
 // is reports whether the sibling, at the path, goes on where a track ends.

@@ -27,9 +27,6 @@ type generation struct {
 	format Format
 	id     identity // as it was last seen
 	prefix prefix
-	// guessed says that the file was found by its inode alone: it may be a later
-	// one, so that its time does not tell when the track's was written to.
-	guessed bool
 	// learned says that the track does not have the prefix yet.
 	learned bool
 

@@ -49,10 +49,13 @@ type history struct {
 	left    string // the positions as a crash left them; empty while there was none
 
 	got map[string]map[string]bool // times, by line
+
+	// tick is how exact times of modification are.
+	tick time.Duration
 }
 
 func newHistory(t *testing.T, seed uint64, glob string) *history {
-	h := &history{T: t, rnd: rand.New(rand.NewPCG(seed, 5)), logs: t.TempDir(), run: t.TempDir(), got: map[string]map[string]bool{}}
+	h := &history{T: t, rnd: rand.New(rand.NewPCG(seed, 5)), logs: t.TempDir(), run: t.TempDir(), got: map[string]map[string]bool{}, tick: 1}
 	h.jobs = map[string]string{"job": filepath.Join(h.logs, glob)}
 	h.start()
 	return h
@@ -210,6 +213,9 @@ type logFile struct {
 	lines []string
 	turns int
 	ends  []int // how many lines there were at each rotation
+	keep  int   // how many rotated files are left when others are removed; 0: all
+	// hurries says that it is rotated several times before anyone looks, also when it is empty.
+	hurries bool
 }
 
 func (l *logFile) write(n int) {
@@ -228,7 +234,8 @@ func (l *logFile) write(n int) {
 // stamp gives a file the time that it is in the history.
 func (l *logFile) stamp(path string) {
 	time.Sleep(time.Millisecond)
-	l.h.check(os.Chtimes(path, time.Now(), time.Now()))
+	now := time.Now().Truncate(l.h.tick)
+	l.h.check(os.Chtimes(path, now, now))
 }
 
 func (l *logFile) shift(suffix string) {
@@ -246,6 +253,8 @@ func (l *logFile) rotate(between func()) {
 	if _, err := os.Stat(l.path); err != nil {
 		return
 	}
+	l.ends = append(l.ends, len(l.lines))
+	defer l.remove()
 	switch l.style {
 	case "rename":
 		l.shift("")
@@ -272,12 +281,15 @@ func (l *logFile) rotate(between func()) {
 		between()
 		l.remove()
 		if h.rnd.IntN(2) == 0 {
-			h.check(os.WriteFile(l.path, nil, 0o644))
-			l.stamp(l.path)
+			l.create()
 		}
 	case "dated":
 		l.turns++
 		h.check(os.Rename(l.path, fmt.Sprintf("%s-20261122-%06d", l.path, l.turns)))
+		between()
+		if l.hurries && h.rnd.IntN(2) == 0 {
+			l.create()
+		}
 	case "copytruncate":
 		l.shift("")
 		data, err := os.ReadFile(l.path)
@@ -303,19 +315,29 @@ func (l *logFile) rotate(between func()) {
 	}
 }
 
+func (l *logFile) create() {
+	l.h.check(os.WriteFile(l.path, nil, 0o644))
+	l.stamp(l.path)
+}
+
 // remove takes away old files, if the server has all lines of theirs.
 func (l *logFile) remove() {
-	const keep = 3
-	if l.ends = append(l.ends, len(l.lines)); len(l.ends) <= keep {
+	if l.keep == 0 || len(l.ends) <= l.keep {
 		return
 	}
-	for _, line := range l.lines[:l.ends[len(l.ends)-keep]] {
+	for _, line := range l.lines[:l.ends[len(l.ends)-l.keep-1]] {
 		if len(l.h.got[line]) == 0 {
 			return
 		}
 	}
-	for n := keep + 1; n <= l.turns; n++ {
-		_ = os.Remove(fmt.Sprintf("%s.%d.gz", l.path, n))
+	for n := 1; n <= l.turns; n++ {
+		if n > l.keep {
+			_ = os.Remove(fmt.Sprintf("%s.%d", l.path, n))
+			_ = os.Remove(fmt.Sprintf("%s.%d.gz", l.path, n))
+		}
+		if n <= l.turns-l.keep {
+			_ = os.Remove(fmt.Sprintf("%s-20261122-%06d", l.path, n))
+		}
 	}
 }
 
@@ -357,9 +379,16 @@ func oneHistory(t *testing.T, seed uint64, glob string) {
 	if glob == "*.log" {
 		styles = append(styles, "compress", "delaycompress") // or else compressed files are read as text
 	}
+	if h.rnd.IntN(2) == 0 {
+		h.tick = 200 * time.Millisecond
+	}
+	keep := 0 // or else a pattern may name a file that is a later one by the next scan
+	if glob == "*.log" {
+		keep = 3
+	}
 	var logs []*logFile
 	for i := range 4 {
-		logs = append(logs, &logFile{h: h, path: filepath.Join(h.logs, fmt.Sprintf("f%d.log", i)), style: styles[(i+int(seed))%len(styles)]})
+		logs = append(logs, &logFile{h: h, keep: keep * h.rnd.IntN(2), hurries: glob == "*.log", path: filepath.Join(h.logs, fmt.Sprintf("f%d.log", i)), style: styles[(i+int(seed))%len(styles)]})
 	}
 	for _, l := range logs {
 		l.write(h.rnd.IntN(2))
@@ -382,6 +411,10 @@ func oneHistory(t *testing.T, seed uint64, glob string) {
 			if h.rnd.IntN(3) == 0 {
 				l.rotate(between)
 				l.write(h.rnd.IntN(3))
+			}
+			for n := h.rnd.IntN(4) * h.rnd.IntN(2); l.hurries && n > 0; n-- {
+				l.rotate(between)
+				l.write(h.rnd.IntN(2))
 			}
 		}
 		h.away = h.rnd.IntN(4) == 0

@@ -420,6 +420,42 @@ func TestNoWayToReadTwice(t *testing.T) {
 			}
 			return []*logFile{l}
 		}},
+		{"the inode of an empty file is that of a later one, and what was between is compressed", "*.log", func(h *history) []*logFile {
+			l := h.file("a.log", "")
+			l.write(1)
+			h.turns(3)
+			h.check(os.Rename(l.path, l.path+".1"))
+			l.create()
+			h.turns(3)
+			l.write(2)
+			data, err := os.ReadFile(l.path)
+			h.check(err)
+			h.check(os.Rename(l.path+".1", l.path+".3"))
+			h.check(os.WriteFile(l.path+".2.gz", gzipped(h, data), 0o600))
+			l.stamp(l.path + ".2.gz")
+			h.check(os.Truncate(l.path, 0))
+			l.stamp(l.path)
+			h.check(os.Rename(l.path, l.path+".1"))
+			l.create()
+			h.turns(3)
+			l.write(1)
+			return []*logFile{l}
+		}},
+		{"files are written, copied and emptied within one tick of the clock", "*.log", func(h *history) []*logFile {
+			h.tick = time.Hour
+			l := h.file("a.log", "copytruncate")
+			l.write(1)
+			h.turns(3)
+			l.rotate(func() {})
+			h.turns(3) // sees it empty
+			for range 4 {
+				l.write(2)
+				l.rotate(func() {})
+			}
+			h.turns(3)
+			l.write(1)
+			return []*logFile{l}
+		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -263,9 +263,7 @@ func (s *stream) learned(g *generation) {
 		g.learned, g.noted = false, g.id.modified
 		g.track.Rename(func(n *position.Name) {
 			n.PrefixBytes, n.Prefix = g.prefix.bytes, g.prefix.hash
-			if !g.guessed {
-				n.Modified = max(n.Modified, g.id.modified)
-			}
+			n.Modified = max(n.Modified, g.id.modified)
 			n.Size = g.id.size
 		})
 		s.t.book.Described(g.track)

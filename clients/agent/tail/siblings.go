@@ -53,7 +53,7 @@ func siblings(path string) (found []sibling, settled bool) {
 	found = listSiblings(path)
 	for range maxListings {
 		again := listSiblings(path)
-		if slices.EqualFunc(found, again, func(a, b sibling) bool { return a.name == b.name && a.id.same(b.id) }) {
+		if slices.EqualFunc(found, again, sameFile) {
 			return again, true
 		}
 		found = again
@@ -148,11 +148,8 @@ func (s *sibling) sight() prefix {
 	return p
 }
 
-// there reports whether the sibling still has its name.
-func (s *sibling) there() bool {
-	at, err := stat(s.name)
-	return err == nil && at.same(s.id)
-}
+// sameFile reports whether both are one file under one name.
+func sameFile(a, b sibling) bool { return a.name == b.name && a.id.same(b.id) }
 
 // prefix hashes the first bytes of what the sibling holds. That of one whose name
 // another file has by now is of no file.

@@ -120,7 +120,7 @@ func (s *stream) found(id identity, now time.Time) {
 		s.rotate(g, now, "renamed")
 		s.begin(id, now)
 		return
-	case g.format == Plain && g.prefix.bytes == 0 && g.next == 0 && id.modified != g.id.modified:
+	case g.format == Plain && g.prefix.bytes == 0 && g.next == 0 && (id.modified != g.id.modified || id.size > 0):
 		// An empty file was filled. It may have been before, and copied and
 		// truncated, so it begins anew.
 		s.close(g)
@@ -173,6 +173,16 @@ func (s *stream) open(g *generation) bool {
 	}
 	if g.name == "" && !s.missing {
 		return false // see missed
+	}
+	if g.rotated && g.prefix.bytes == 0 {
+		// What has its name and inode by now may be another's.
+		at := sibling{name: g.name, id: g.id, format: g.format}
+		if id, err := stat(g.name); err == nil && id.same(g.id) && id.size > 0 {
+			if at.id = id; s.taken(&at, g.track) {
+				s.drain(g)
+				return false
+			}
+		}
 	}
 	err := g.open()
 	if errors.Is(err, fs.ErrNotExist) && s.locate(g) {
@@ -241,13 +251,14 @@ func (s *stream) truncate(g *generation, now time.Time) {
 func (s *stream) locate(g *generation) bool {
 	found, _ := siblings(g.origin)
 	fits := func(sib sibling) bool { return sib.holds(g.track) && !s.reads(sib.id) }
-	i := slices.IndexFunc(found, func(sib sibling) bool { return sib.id.same(g.id) && fits(sib) })
-	if i < 0 && g.prefix.bytes == 0 {
+	i := -1
+	if g.prefix.bytes > 0 {
+		i = slices.IndexFunc(found, func(sib sibling) bool { return sib.id.same(g.id) && fits(sib) })
+	} else {
 		// Of a file of which nothing was seen only the inode is known.
 		i = slices.IndexFunc(found, func(sib sibling) bool {
-			return sib.id.same(g.id) && sib.format == g.format && !s.reads(sib.id)
+			return sib.id.same(g.id) && sib.format == g.format && !s.reads(sib.id) && !s.taken(&sib, g.track)
 		})
-		g.guessed = i >= 0
 	}
 	for n := len(found) - 1; i < 0 && n >= 0; n-- {
 		if fits(found[n]) {
@@ -258,7 +269,37 @@ func (s *stream) locate(g *generation) bool {
 		return false
 	}
 	s.move(g, found[i])
+	if g.prefix.bytes == 0 && g.id.size > 0 {
+		s.renew(g)
+	}
 	return true
+}
+
+// renew gives a generation that was empty when it was seen a track of its own,
+// now that a file with its inode is not: it may be a later one.
+func (s *stream) renew(g *generation) {
+	empty := g.track
+	n := empty.Name()
+	n.Device, n.Inode, n.Modified, n.Size = g.id.device, g.id.inode, g.id.modified, g.id.size
+	g.track = s.t.book.NewFile(n, 0)
+	s.t.own(g.track, s)
+	s.t.finish(empty)
+}
+
+// taken reports whether a sibling is of another track than one that has only its
+// inode, or is a copy in the making of what lies at the path.
+func (s *stream) taken(sib *sibling, by *position.Track) bool {
+	if id, err := stat(s.path); err == nil && sib.begins(sibling{name: s.realPath(), id: id, format: s.target.Format}) {
+		return true
+	}
+	of := append(s.t.book.Files(s.path), s.t.book.ByInode(s.job, sib.id.device, sib.id.inode))
+	return slices.ContainsFunc(of, func(t *position.Track) bool {
+		if t == nil || t == by {
+			return false
+		}
+		n := t.Name()
+		return n.Job == s.job && n.PrefixBytes > 0 && sib.holds(t)
+	})
 }
 
 // reads reports whether a generation that is not drained is of that file, under
@@ -309,6 +350,9 @@ func (s *stream) settle() {
 	kept := s.gens[:0]
 	for _, g := range s.gens {
 		if g.drained && g.track.Low() >= g.next {
+			if g.format == Plain { // what is compressed may have the time of that
+				g.track.Rename(func(n *position.Name) { n.Modified = max(n.Modified, g.id.modified) })
+			}
 			if s.t.finish(g.track); g.rotated {
 				continue
 			}

@@ -361,8 +361,8 @@ func (t *Tailer) copied(s *stream, here sibling) bool {
 	return false
 }
 
-// finish notes that nothing is to be read of a track any more, and forgets those
-// of its path that finished long ago.
+// finish notes that nothing is to be read of a track any more, and forgets the
+// oldest of its path.
 func (t *Tailer) finish(k *position.Track) {
 	n := k.Name()
 	if !n.Finished {
@@ -380,6 +380,7 @@ func (t *Tailer) finish(k *position.Track) {
 	if len(old) <= maxFinished {
 		return
 	}
+	slices.SortStableFunc(old, byModified)
 	// One that still lies beside the path has to be known: a pattern may name it.
 	there, _ := siblings(resolve(n.Path))
 	for _, o := range old[:len(old)-maxFinished] {
