@@ -168,8 +168,10 @@ func (s *stream) order(all []sibling) {
 	}
 }
 
-// lies reports whether the generation's file is the sibling.
-func (g *generation) lies(sib sibling) bool { return g.id.same(sib.id) }
+// lies reports whether the generation is to be read from the sibling.
+func (g *generation) lies(sib sibling) bool {
+	return !g.drained && g.name == sib.name && g.id.same(sib.id)
+}
 
 // unseen is the track of which nothing is known but the sibling's inode, and that
 // may still be of it: the file was empty when it was seen.
