@@ -1,6 +1,8 @@
 package loghttp
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"mime"
 	"strings"
@@ -79,8 +81,22 @@ func decodeOTLP(text []byte, isJSON bool) (plog.Logs, error) {
 	} else {
 		logs, err = new(plog.ProtoUnmarshaler).UnmarshalLogs(text)
 	}
+	if err != nil && isJSON {
+		return logs, malformedf("log records: %s", jsonFault(text, err))
+	}
 	if err != nil {
 		return logs, malformedf("log records: %v", err)
 	}
 	return logs, nil
+}
+
+// jsonFault says where text stops being JSON, or else what about it the decoder
+// found wrong, without the part of its buffer that it adds.
+func jsonFault(text []byte, err error) string {
+	var fault *json.SyntaxError
+	if errors.As(json.Unmarshal(text, new(json.RawMessage)), &fault) {
+		return fmt.Sprintf("json: %v at offset %d", fault, fault.Offset)
+	}
+	what, _, _ := strings.Cut(err.Error(), ", error found in #")
+	return what
 }

@@ -236,6 +236,21 @@ func TestOTLPEncodings(t *testing.T) {
 	}
 }
 
+// TestOTLPFaults: who writes a body by hand is told what is wrong with it, without
+// pieces of a decoder's buffer.
+func TestOTLPFaults(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"resourceLogs": [`:  "json: unexpected end of JSON input at offset 18",
+		`{`:                   "json: unexpected end of JSON input at offset 1",
+		`{"resourceLogs": 7}`: "",
+	} {
+		_, err := loghttp.ReadOTLP(loghttp.PushBody{Reader: strings.NewReader(body), ContentType: "application/json"}, otlpLimits, mapping(t, nil), otlpNow)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "found in #") {
+			t.Errorf("%s: %v, want %q", body, err, want)
+		}
+	}
+}
+
 // TestOTLPBombs: a body that would take much more memory than it has bytes is
 // refused before it is decoded.
 func TestOTLPBombs(t *testing.T) {
