@@ -26,7 +26,9 @@
 //   - A generation that lies at its path no more is looked for under other names,
 //     and as a copy, again and again: a listing counts only when a second one says
 //     the same, since names change meanwhile. Generations that are found between
-//     it and the one that lies at the path now are read, too.
+//     it and the one that lies at the path now are read, too: those that came
+//     after the oldest that is known, and that no track is of (unread). Neither
+//     the time of the newest tells, nor the inode of what was empty.
 //   - A track is read by one stream (Tailer.claim), also when patterns name the
 //     rotated files. A copy in the making begins as what lies at the path does,
 //     and is left alone.
