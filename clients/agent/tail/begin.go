@@ -133,44 +133,42 @@ func (s *stream) missed(here *sibling, known, of []*position.Track, now time.Tim
 		switch {
 		case twins[i], sib.id.same(here.id), t == nil && sib.begins(*here):
 		case t == nil && i >= from && !s.t.follows(s.job, sib.name) && !s.t.knows(s, &sib):
-			s.add(sib, 0).found(sib, now)
+			g := s.add(sib, 0)
+			g.found(sib, now)
+			tracks[i] = g.track
 		case t != nil && s.seeks(t) && !slices.Contains(of, t):
 			if g := s.generation(t); g != nil {
 				s.move(g, sib)
 			} else if sib.id.size > 0 && t.Name().PrefixBytes == 0 && s.t.claim(t, s) {
 				s.t.finish(t) // a later file may have its inode
-				s.add(sib, 0).found(sib, now)
+				g := s.add(sib, 0)
+				g.found(sib, now)
+				tracks[i] = g.track
 			} else if s.t.claim(t, s) {
 				s.resume(t, sib).found(sib, now)
 				s.t.book.Move(t, func(n *position.Name) { n.Device, n.Inode = sib.id.device, sib.id.inode })
 			}
 		}
 	}
-	s.order(all)
+	s.order(tracks)
 	return true
 }
 
-// order puts the generations that siblings are of in their order: one of which
-// only the inode was known may turn out to be a later file.
-func (s *stream) order(all []sibling) {
+// order puts the generations in the order of the siblings that their tracks are
+// of: one of which only the inode was known may turn out to be a later file.
+func (s *stream) order(tracks []*position.Track) {
+	place := func(g *generation) int { return slices.Index(tracks, g.track) }
 	var at []int
 	var found []*generation
 	for i, g := range s.gens {
-		if slices.ContainsFunc(all, g.lies) {
+		if !g.drained && place(g) >= 0 {
 			at, found = append(at, i), append(found, g)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b *generation) int {
-		return cmp.Compare(slices.IndexFunc(all, a.lies), slices.IndexFunc(all, b.lies))
-	})
+	slices.SortStableFunc(found, func(a, b *generation) int { return cmp.Compare(place(a), place(b)) })
 	for i, g := range found {
 		s.gens[at[i]] = g
 	}
-}
-
-// lies reports whether the generation is to be read from the sibling.
-func (g *generation) lies(sib sibling) bool {
-	return !g.drained && g.name == sib.name && g.id.same(sib.id)
 }
 
 // unseen is the track of which nothing is known but the sibling's inode, and that
