@@ -184,7 +184,9 @@ func TestBadInput(t *testing.T) {
 			t.Logf("%s: peak of resident memory rose by %d MB", tc.name, grown>>20)
 		}
 	}
-	const most = 768 << 20
+	// Some 500 MB it is mostly. On a busy machine the garbage of several requests lies
+	// about at once; a body that is taken at its word would be 4 GB.
+	const most = 1536 << 20
 	if rss := s.peakRSS(); rss > most {
 		t.Errorf("the process had up to %d MB, want no more than %d", rss>>20, most>>20)
 	} else {
