@@ -23,13 +23,13 @@ const floors = `
 	cluster  limits  rpc  deletes
 	storage/… | logql/…
 	scan/…  explain  fields  extract  grep  tmpl  vfs  encbuf  guard  compression  objstore/…  cache  iter  machine
-	model  logproto/…  loghttp  parts  seeds
+	model  logproto/…  loghttp  parts  seeds  spell
 `
 
 // guests are folders outside pkg and what of pkg they may import: clients
 // speak to the server over HTTP like anyone else.
 var guests = map[string]string{
-	"clients": "scan scan/… fields extract grep tmpl vfs encbuf compression objstore cache iter parts seeds model logproto/… loghttp logql/…",
+	"clients": "scan scan/… fields extract grep tmpl vfs encbuf compression objstore cache iter parts seeds spell model logproto/… loghttp logql/…",
 	"cmd":     "…",
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/spell"
 )
 
 // programFlags are the flags that have no key in a file: they say what to do,
@@ -112,7 +113,7 @@ func (f *flagSet) parse(args []string, l *ledger) error {
 	if name, ok := strings.CutPrefix(fmt.Sprint(err), "flag provided but not defined: -"); ok {
 		var names []string
 		f.VisitAll(func(fl *flag.Flag) { names = append(names, fl.Name) })
-		if near := nearest(name, names); near != "" {
+		if near := spell.Nearest(name, names); near != "" {
 			return fmt.Errorf("unknown flag -%s, perhaps -%s", name, near)
 		}
 		return fmt.Errorf("unknown flag -%s; see -help-all", name)

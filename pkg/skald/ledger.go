@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/agnivade/levenshtein"
+
+	"github.com/skaldlogs/skald/pkg/spell"
 )
 
 // A Verdict is what becomes of a key that Loki documents.
@@ -157,7 +159,7 @@ func (l *ledger) flagFamily(name string) *Entry {
 // hint is what to say after an unknown key: the nearest known one beside it, or
 // the block where a key of that name belongs.
 func (l *ledger) hint(parent, name string) string {
-	if near := nearest(name, l.children[parent]); near != "" {
+	if near := spell.Nearest(name, l.children[parent]); near != "" {
 		return fmt.Sprintf(", perhaps %q", near)
 	}
 	for _, e := range l.entries {
@@ -174,15 +176,4 @@ func (l *ledger) misspelt(parent, name string) bool {
 	return slices.ContainsFunc(l.children[parent], func(c string) bool {
 		return len(c) > 4 && levenshtein.ComputeDistance(name, c) <= 2
 	})
-}
-
-// nearest returns the word most like name, or nothing if none is like it.
-func nearest(name string, words []string) string {
-	best, distance := "", max(2, len(name)/3)+1
-	for _, w := range words {
-		if d := levenshtein.ComputeDistance(name, w); d < distance {
-			best, distance = w, d
-		}
-	}
-	return best
 }

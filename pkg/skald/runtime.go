@@ -11,6 +11,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/ruler"
+	"github.com/skaldlogs/skald/pkg/spell"
 )
 
 // A runtimeCheck judges the runtime file by the same ledger as the
@@ -53,7 +54,7 @@ func (r *runtimeCheck) check(text []byte) ([]byte, error) {
 			continue
 		default:
 			hint := ""
-			if near := nearest(key.Value, []string{"overrides", "configs", "multi_kv_config"}); near != "" {
+			if near := spell.Nearest(key.Value, []string{"overrides", "configs", "multi_kv_config"}); near != "" {
 				hint = ", perhaps \"" + near + "\""
 			}
 			t.wrong(key.Line, "unknown key %q%s", key.Value, hint)

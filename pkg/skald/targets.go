@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/skaldlogs/skald/pkg/spell"
 )
 
 // The roles that -target may name.
@@ -48,7 +50,7 @@ func checkTargets(targets []string) error {
 			return fmt.Errorf("there is no %q: %s; there are %s", t, noTargets[t], strings.Join(names, ", "))
 		default:
 			hint := ""
-			if near := nearest(t, names); near != "" {
+			if near := spell.Nearest(t, names); near != "" {
 				hint = fmt.Sprintf(", perhaps %q", near)
 			}
 			return fmt.Errorf("unknown target %q%s; there are %s", t, hint, strings.Join(names, ", "))

@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/spell"
 )
 
 // maxNodes bounds a configuration once its aliases are written out: a few lines
@@ -222,7 +223,7 @@ func (t *tree) conform(n *yaml.Node, to reflect.Type, path string) {
 					names = append(names, name)
 				}
 				hint := ""
-				if near := nearest(key.Value, names); near != "" {
+				if near := spell.Nearest(key.Value, names); near != "" {
 					hint = fmt.Sprintf(", perhaps %q", near)
 				}
 				t.wrong(key.Line, "unknown key %q%s", joinKey(path, key.Value), hint)

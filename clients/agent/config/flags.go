@@ -9,8 +9,8 @@ import (
 
 	"github.com/prometheus/common/config"
 
-	"github.com/skaldlogs/skald/clients/agent/listen"
 	"github.com/skaldlogs/skald/clients/agent/send"
+	"github.com/skaldlogs/skald/pkg/spell"
 )
 
 // Flags are those that say what to do rather than how.
@@ -111,7 +111,7 @@ func parse(f *flag.FlagSet, args []string) ([]Warning, error) {
 	if name, ok := strings.CutPrefix(fmt.Sprint(err), "flag provided but not defined: -"); ok {
 		var names []string
 		f.VisitAll(func(fl *flag.Flag) { names = append(names, fl.Name) })
-		return nil, fmt.Errorf("unknown flag -%s%s; see -help", name, listen.Perhaps(name, names))
+		return nil, fmt.Errorf("unknown flag -%s%s; see -help", name, spell.Perhaps(name, names))
 	}
 	if err == nil && f.NArg() > 0 {
 		err = fmt.Errorf("unexpected argument %q: settings are flags, see -help", f.Arg(0))

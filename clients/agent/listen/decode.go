@@ -6,8 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/skaldlogs/skald/pkg/spell"
 )
 
 // A Key is a setting that is known and has no effect.
@@ -48,7 +49,7 @@ func Decode(n *yaml.Node, to any, more ...string) ([]Key, error) {
 			ignored = append(ignored, Key{key.Value, key.Line})
 			continue
 		case key.Value != "<<" && !slices.Contains(names, key.Value):
-			return nil, fmt.Errorf("line %d: server: unknown setting %q%s", key.Line, key.Value, Perhaps(key.Value, names))
+			return nil, fmt.Errorf("line %d: server: unknown setting %q%s", key.Line, key.Value, spell.Perhaps(key.Value, names))
 		case key.Value == "http_tls_config":
 			if err := strict(n.Content[i+1], settings(reflect.TypeFor[TLS]()), "http_tls_config"); err != nil {
 				return nil, err
@@ -62,7 +63,7 @@ func Decode(n *yaml.Node, to any, more ...string) ([]Key, error) {
 func strict(n *yaml.Node, names []string, block string) error {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if key := n.Content[i]; key.Value != "<<" && !slices.Contains(names, key.Value) {
-			return fmt.Errorf("line %d: server: %s: unknown setting %q%s", key.Line, block, key.Value, Perhaps(key.Value, names))
+			return fmt.Errorf("line %d: server: %s: unknown setting %q%s", key.Line, block, key.Value, spell.Perhaps(key.Value, names))
 		}
 	}
 	return nil
@@ -81,18 +82,4 @@ func settings(t reflect.Type) []string {
 		}
 	}
 	return names
-}
-
-// Perhaps names the word that was meant, if one is near.
-func Perhaps(word string, known []string) string {
-	best, distance := "", 3
-	for _, k := range known {
-		if d := levenshtein.ComputeDistance(word, k); d < distance {
-			best, distance = k, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(", perhaps %q", best)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/skaldlogs/skald/pkg/spell"
 )
 
 // A Config is the pipeline_stages of a scrape config, as a file has them. It is
@@ -81,7 +83,7 @@ func (c *Config) UnmarshalYAML(n *yaml.Node) error {
 		name := item.Content[0].Value
 		make, ok := known[name]
 		if !ok {
-			return errorAt(item, "", "unknown stage %q%s", name, perhaps(name, slices.Collect(maps.Keys(known))))
+			return errorAt(item, "", "unknown stage %q%s", name, spell.Perhaps(name, slices.Collect(maps.Keys(known))))
 		}
 		def := make()
 		if err := decode(item.Content[1], name, def); err != nil {

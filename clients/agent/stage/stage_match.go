@@ -9,6 +9,7 @@ import (
 	"github.com/skaldlogs/skald/clients/agent/entry"
 	"github.com/skaldlogs/skald/pkg/logql/pipeline"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
+	"github.com/skaldlogs/skald/pkg/spell"
 )
 
 // matchConfig are the settings of match.
@@ -53,7 +54,7 @@ func (c *matchConfig) validate() error {
 		c.Action = actionKeep
 	case actionKeep, actionDrop:
 	default:
-		return fmt.Errorf("action: unknown action %q%s", c.Action, perhaps(c.Action, []string{actionKeep, actionDrop}))
+		return fmt.Errorf("action: unknown action %q%s", c.Action, spell.Perhaps(c.Action, []string{actionKeep, actionDrop}))
 	}
 	switch {
 	case c.Action == actionKeep && c.Stages.Empty():

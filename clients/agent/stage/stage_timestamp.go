@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/skaldlogs/skald/pkg/spell"
 )
 
 // timestampConfig are the settings of timestamp.
@@ -53,7 +55,7 @@ func (c *timestampConfig) validate() error {
 	case actionFudge, actionSkip:
 	default:
 		return fmt.Errorf("action_on_failure: unknown action %q%s", c.ActionOnFailure,
-			perhaps(c.ActionOnFailure, []string{actionFudge, actionSkip}))
+			spell.Perhaps(c.ActionOnFailure, []string{actionFudge, actionSkip}))
 	}
 	return nil
 }

@@ -5,8 +5,9 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/skaldlogs/skald/pkg/spell"
 )
 
 // A ConfigError says which stage of a file cannot be served, and where it is.
@@ -75,21 +76,7 @@ next:
 				continue next
 			}
 		}
-		return errorAt(n.Content[i], stage, "unknown setting %q%s", key, perhaps(key, known))
+		return errorAt(n.Content[i], stage, "unknown setting %q%s", key, spell.Perhaps(key, known))
 	}
 	return nil
-}
-
-// perhaps names the word that was meant, if one is near.
-func perhaps(word string, known []string) string {
-	best, distance := "", 3
-	for _, k := range known {
-		if d := levenshtein.ComputeDistance(word, k); d < distance {
-			best, distance = k, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(", perhaps %q", best)
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/agnivade/levenshtein"
 )
 
 // A Pos is a place in a query, in bytes from its start. Nodes that were built
@@ -92,24 +90,4 @@ func (e *ParseError) excerpt() string {
 	}
 	b.WriteString(strings.Repeat("^", width))
 	return b.String()
-}
-
-// nearest is the word most like the given one, or "" when none is close enough
-// to be a likely slip of the pen.
-func nearest(word string, known []string) string {
-	best, bestDistance := "", max(1, len(word)/3)+1
-	for _, k := range known {
-		if d := levenshtein.ComputeDistance(strings.ToLower(word), k); d < bestDistance || d == bestDistance && best != "" && k < best {
-			best, bestDistance = k, d
-		}
-	}
-	return best
-}
-
-// perhaps is the nearest known word as the end of a message, or "".
-func perhaps(word string, known []string) string {
-	if n := nearest(word, known); n != "" {
-		return fmt.Sprintf(", perhaps %q", n)
-	}
-	return ""
 }

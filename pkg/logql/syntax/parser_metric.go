@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/grafana/regexp"
+
+	"github.com/skaldlogs/skald/pkg/spell"
 )
 
 // expr reads a query or what stands in parentheses.
@@ -179,7 +181,7 @@ func (p *parser) call() Expr {
 		p.expect(")")
 		return v
 	}
-	p.fail(t, "syntax error: unexpected IDENTIFIER: unknown function %q%s", t.text, perhaps(t.text, functionNames()))
+	p.fail(t, "syntax error: unexpected IDENTIFIER: unknown function %q%s", t.text, spell.Perhaps(t.text, functionNames()))
 	return nil
 }
 

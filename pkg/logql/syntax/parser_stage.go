@@ -2,6 +2,8 @@ package syntax
 
 import (
 	"strings"
+
+	"github.com/skaldlogs/skald/pkg/spell"
 )
 
 // pipeline reads stages up to what is none. An unwrap is read where it is
@@ -116,7 +118,7 @@ func (p *parser) labelFilterStage() Stage {
 	t := p.peek()
 	if t.kind == tokIdent {
 		if after := p.peekAt(1); !after.isAny("=", "==", "!=", "=~", "!~", ">", ">=", "<", "<=") {
-			p.fail(t, "unknown stage %q%s", t.text, perhaps(t.text, stageWords))
+			p.fail(t, "unknown stage %q%s", t.text, spell.Perhaps(t.text, stageWords))
 		}
 	} else if !t.is("(") {
 		p.unexpected("IDENTIFIER", "(", "a stage such as json")
@@ -133,7 +135,7 @@ func (p *parser) logfmt(n node) Stage {
 		case "--keep-empty":
 			s.KeepEmpty = true
 		default:
-			p.fail(t, "unknown flag %q%s", t.text, perhaps(t.text, []string{"--strict", "--keep-empty"}))
+			p.fail(t, "unknown flag %q%s", t.text, spell.Perhaps(t.text, []string{"--strict", "--keep-empty"}))
 		}
 	}
 	s.Fields = p.extractions()
@@ -205,7 +207,7 @@ func (p *parser) unwrap() *Unwrap {
 		switch u.Conversion {
 		case ConvertDuration, ConvertDurationSeconds, ConvertBytes:
 		default:
-			p.fail(name, "unknown conversion %q%s", name.text, perhaps(name.text, []string{"duration", "duration_seconds", "bytes"}))
+			p.fail(name, "unknown conversion %q%s", name.text, spell.Perhaps(name.text, []string{"duration", "duration_seconds", "bytes"}))
 		}
 		p.next()
 		name = p.ident()
