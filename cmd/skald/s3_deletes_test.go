@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/deletes"
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/objstore/backend"
 	"github.com/skaldlogs/skald/pkg/objstore/s3test"
 	"github.com/skaldlogs/skald/pkg/parts"
@@ -20,8 +20,8 @@ import (
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
 )
 
-// verifyReceipts checks the receipts in a bucket, of which there are as many.
-func verifyReceipts(t *testing.T, server *s3test.Server, tenant string, want int) {
+// bucketOf opens the bucket of a server and its catalog, to read.
+func bucketOf(t *testing.T, server *s3test.Server) (objstore.Bucket, *catalog.Catalog) {
 	t.Helper()
 	loaded, err := skald.Load(server.Args(), os.Getenv)
 	if err != nil {
@@ -35,12 +35,19 @@ func verifyReceipts(t *testing.T, server *s3test.Server, tenant string, want int
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closer.Close()
-	ctx := context.Background()
-	c, err := catalog.Open(ctx, bucket, catalog.Options{Mode: catalog.Follower})
+	t.Cleanup(func() { closer.Close() })
+	c, err := catalog.Open(t.Context(), bucket, catalog.Options{Mode: catalog.Follower})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return bucket, c
+}
+
+// verifyReceipts checks the receipts in a bucket, of which there are as many.
+func verifyReceipts(t *testing.T, server *s3test.Server, tenant string, want int) {
+	t.Helper()
+	bucket, c := bucketOf(t, server)
+	ctx := t.Context()
 	ids, err := deletes.Receipts(ctx, bucket, tenant)
 	if err != nil || len(ids) != want {
 		t.Errorf("%d receipts, want %d; %v", len(ids), want, err)

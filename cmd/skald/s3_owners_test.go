@@ -1,21 +1,16 @@
 package main_test
 
 import (
-	"context"
 	"net/http"
-	"os"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/go-kit/log"
 	"github.com/oklog/ulid/v2"
 
-	"github.com/skaldlogs/skald/pkg/objstore/backend"
 	"github.com/skaldlogs/skald/pkg/objstore/s3test"
 	"github.com/skaldlogs/skald/pkg/parts"
-	"github.com/skaldlogs/skald/pkg/skald"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
 )
 
@@ -90,23 +85,7 @@ func TestS3TwoCompactors(t *testing.T) {
 // entriesOf are all entries of the catalog in a bucket, for the tenant of those without one.
 func entriesOf(t *testing.T, server *s3test.Server) []*catalog.Entry {
 	t.Helper()
-	loaded, err := skald.Load(server.Args(), os.Getenv)
-	if err != nil {
-		t.Fatal(err)
-	}
-	choice, err := backend.Choose(&loaded.Config.Storage.Config, loaded.Config.Schema)
-	if err != nil {
-		t.Fatal(err)
-	}
-	bucket, closer, err := choice.Open(backend.Options{Logger: log.NewNopLogger()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closer.Close()
-	c, err := catalog.Open(context.Background(), bucket, catalog.Options{Mode: catalog.Follower})
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, c := bucketOf(t, server)
 	var all []*catalog.Entry
 	for _, tenant := range c.Tenants() {
 		all = append(append(all, c.Snapshot(tenant).Entries...), c.Dead(tenant)...)
