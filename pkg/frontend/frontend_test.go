@@ -301,30 +301,35 @@ func TestAQueryThatNobodyWaitsForEnds(t *testing.T) {
 			<-ctx.Done()
 			ended.Add(1)
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		errs := make(chan error)
-		for i := range 3 { // two run, one waits
-			go func() {
-				_, err := f.Query(ctx, []string{"t"}, mustParse(t, fmt.Sprintf(`vector(%d)`, i)), engine.Params{Start: 2e9, End: 2e9})
-				errs <- err
-			}()
+		ask := func(ctx context.Context, query string) error {
+			_, err := f.Query(ctx, []string{"t"}, mustParse(t, query), engine.Params{Start: 2e9, End: 2e9})
+			return err
 		}
-		synctest.Wait()
-		if _, err := f.Query(t.Context(), []string{"t"}, mustParse(t, `vector(9)`), engine.Params{Start: 2e9, End: 2e9}); !errors.Is(err, frontend.ErrTooManyOutstanding) {
-			t.Errorf("a query too many: %v", err)
-		}
-		cancel()
-		for range 3 {
-			if err := <-errs; !errors.Is(err, context.Canceled) {
-				t.Errorf("a query that was given up: %v", err)
+		start := func(query string) (giveUp func()) {
+			ctx, cancel := context.WithCancel(t.Context())
+			answered := make(chan error)
+			go func() { answered <- ask(ctx, query) }()
+			synctest.Wait()
+			return func() {
+				cancel()
+				if err := <-answered; !errors.Is(err, context.Canceled) {
+					t.Errorf("%s, given up: %v", query, err)
+				}
+				synctest.Wait()
 			}
 		}
-		synctest.Wait()
+		first, second, waits := start(`vector(0)`), start(`vector(1)`), start(`vector(2)`)
+		if err := ask(t.Context(), `vector(9)`); !errors.Is(err, frontend.ErrTooManyOutstanding) {
+			t.Errorf("a query too many: %v", err)
+		}
+		waits()
+		first()
+		second()
 		if n := ended.Load(); n != 2 {
 			t.Errorf("%d of 2 evaluations ended", n)
 		}
 		w.before = nil
-		if _, err := f.Query(t.Context(), []string{"t"}, mustParse(t, `vector(9)`), engine.Params{Start: 2e9, End: 2e9}); err != nil {
+		if err := ask(t.Context(), `vector(9)`); err != nil {
 			t.Errorf("the next query: %v", err)
 		}
 	})
