@@ -180,7 +180,7 @@ func TestDeletedIsAsNeverPushed(t *testing.T) {
 // no answer has what was deleted, misses another line or has one twice, before
 // and after; and what was begun is finished by the next process.
 func TestKilledWhileDeleting(t *testing.T) {
-	for _, step := range []string{"step written", "segment written", "segment checked", "entry written", "receipt written", "request removed", "entry removed", "object deleted", "entry written:3"} {
+	for _, step := range []string{"claimed", "claimed:2", "step written", "segment written", "segment checked", "entry written", "receipt written", "request removed", "entry removed", "object deleted", "entry written:3"} {
 		t.Run(step, func(t *testing.T) {
 			s := newServer(t, t.TempDir(), "-compactor.retention-enabled=true", "-compactor.delete-request-cancel-period=0s", "-compactor.compaction-interval=1h")
 			s.start()

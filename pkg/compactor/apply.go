@@ -126,7 +126,7 @@ func (c *Compactor) applyTenant(ctx context.Context, tenant string) error {
 	for _, m := range masks {
 		requests = append(requests, m.ID)
 	}
-	claim, err := c.store.Catalog().Claim(ctx, tenant, requests)
+	claim, err := c.claim(ctx, tenant, requests)
 	if err == nil {
 		defer claim.Close()
 		err = c.forgetSteps(ctx, snap, masks)
@@ -229,7 +229,7 @@ func (c *Compactor) deleteFrom(ctx context.Context, e *catalog.Entry, touching [
 			err = fmt.Errorf("delete from segment %s: %w", e.ID, err)
 		}
 	}()
-	claim, err := c.store.Catalog().Claim(ctx, e.Tenant, []ulid.ULID{e.ID})
+	claim, err := c.claim(ctx, e.Tenant, []ulid.ULID{e.ID})
 	if err != nil {
 		return err
 	}
@@ -336,8 +336,9 @@ func (c *Compactor) putSteps(ctx context.Context, m *merge, before, after *delet
 	return nil
 }
 
-// The steps of a delete beside those of the store, at which a crash is of interest.
+// The steps of a pass beside those of the store, at which a crash is of interest.
 const (
+	Claimed        storage.Step = "claimed"         // segments or requests are this process's to change, and nothing is done yet
 	StepWritten    storage.Step = "step written"    // what is about to be done to a segment
 	ReceiptWritten storage.Step = "receipt written" // the request is done, and counts still
 	RequestRemoved storage.Step = "request removed" // it does not count any more

@@ -1,12 +1,15 @@
 package compactor
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-kit/log"
@@ -16,20 +19,28 @@ import (
 	"github.com/skaldlogs/skald/pkg/deletes"
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/storage"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
+	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
 // another starts one more process over the bucket of m, which takes the bucket for
 // its own to compact.
 func (m *machine) another(name string) (*Compactor, *catalog.Catalog) {
 	m.t.Helper()
-	c, err := catalog.Open(m.t.Context(), m.bucket, catalog.Options{Mode: catalog.Follower, Name: name})
+	return m.mortal(name, m.bucket, nil)
+}
+
+// mortal is [machine.another] with a way of its own to the bucket, and with a fault.
+func (m *machine) mortal(name string, bucket objstore.Bucket, fault func(storage.Step) error) (*Compactor, *catalog.Catalog) {
+	m.t.Helper()
+	c, err := catalog.Open(m.t.Context(), bucket, catalog.Options{Mode: catalog.Follower, Name: name})
 	if err != nil {
 		m.t.Fatal(err)
 	}
 	compactor := New(m.cfg, Options{
-		Store: storage.New(m.bucket, c, storage.Options{Compile: deletes.Compile}), Ingesters: m, Limits: m, Defaults: &m.limits,
+		Store: storage.New(bucket, c, storage.Options{Compile: deletes.Compile, Fault: fault}), Fault: fault, Ingesters: m, Limits: m, Defaults: &m.limits,
 		Logger: log.NewNopLogger(), Registerer: prometheus.NewRegistry(),
 		Ages: storage.Ages{Replaced: time.Hour, Dropped: time.Hour},
 	})
@@ -111,6 +122,170 @@ func TestNeverTwoOwners(t *testing.T) {
 			if f.Wrong {
 				t.Errorf("seed %d, round %d: receipt: %s", seed, round, f.Text)
 			}
+		}
+	}
+}
+
+// A tetheredBucket is the way of one process to a bucket, which ends with it.
+type tetheredBucket struct {
+	objstore.Bucket
+	dead bool
+}
+
+func (b *tetheredBucket) Put(ctx context.Context, name string, r io.Reader, size int64) error {
+	if b.dead {
+		return errKilled
+	}
+	return b.Bucket.Put(ctx, name, r, size)
+}
+
+func (b *tetheredBucket) PutIfAbsent(ctx context.Context, name string, data []byte) error {
+	if b.dead {
+		return errKilled
+	}
+	return b.Bucket.PutIfAbsent(ctx, name, data)
+}
+
+func (b *tetheredBucket) Delete(ctx context.Context, name string) error {
+	if b.dead {
+		return errKilled
+	}
+	return b.Bucket.Delete(ctx, name)
+}
+
+// Of two processes that compact a bucket one is killed after each step in turn: after
+// it has claimed something and before it has done anything with it, too. What it has
+// claimed no other touches for ten minutes, save one of its name; then
+// another does all that is left. Answers are the same all the while.
+func TestOwnerKilledAtEachStep(t *testing.T) {
+	for kill := 0; ; kill++ {
+		finished := false
+		synctest.Test(t, func(t *testing.T) { finished = killOwnerAt(t, kill) })
+		if finished {
+			if kill < 16 {
+				t.Errorf("only %d steps", kill)
+			}
+			return
+		}
+	}
+}
+
+func killOwnerAt(t *testing.T, kill int) (finished bool) {
+	m, kept, deleted := newWork(t, rand.New(rand.NewPCG(uint64(kill), 9)), vfs.NewMem())
+	shared := &objstore.Memory{}
+	copyBucket(t, m.bucket, shared)
+	m.bucket = shared
+	m.on()
+	way, steps := &tetheredBucket{Bucket: shared}, 0
+	var last storage.Step
+	first, _ := m.mortal("first", way, func(at storage.Step) error {
+		way.dead = way.dead || steps == kill
+		steps++
+		if way.dead {
+			last = at
+			return errKilled
+		}
+		return nil
+	})
+	if err := first.Compact(t.Context()); err != nil && !errors.Is(err, errKilled) {
+		t.Fatal(err)
+	}
+	when := fmt.Sprintf("kill %d, when %s", kill, last)
+	claimed := false
+	if err := shared.List(t.Context(), "claims/", func(objstore.Info) error { claimed = true; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if last == Claimed && !claimed {
+		t.Errorf("%s: nothing is claimed", when)
+	}
+	m.on()
+	m.wantAtLeast(when, kept, deleted)
+
+	name := "second"
+	if kill%2 == 1 {
+		name = "first" // it is started again
+	}
+	next, view := m.another(name)
+	err := next.Compact(t.Context())
+	if last == Claimed && name == "second" && !errors.Is(err, catalog.ErrClaimed) {
+		t.Errorf("%s: another process compacts: %v, want that it is claimed", when, err)
+	}
+	if errors.Is(err, catalog.ErrClaimed) {
+		if name == "first" {
+			t.Errorf("%s: it is kept from what it had claimed itself: %v", when, err)
+		}
+		m.on()
+		m.wantAtLeast(when+", seen by another", kept, deleted)
+		time.Sleep(10 * time.Minute)
+		err = next.Compact(t.Context())
+	}
+	if err != nil {
+		t.Errorf("%s: %s goes on: %v", when, name, err)
+	}
+	if err := view.Refresh(t.Context(), "t"); err != nil {
+		t.Fatal(err)
+	}
+	m.on()
+	m.want("t", kept)
+	return !way.dead
+}
+
+// copyBucket puts all objects of one bucket into another.
+func copyBucket(t testing.TB, from, to objstore.Bucket) {
+	t.Helper()
+	if err := from.List(t.Context(), "", func(i objstore.Info) error {
+		data, err := objstore.ReadAll(t.Context(), from, i.Name, 1<<30)
+		if err != nil {
+			return err
+		}
+		return to.PutIfAbsent(t.Context(), i.Name, data)
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A request that another process is applying is not cancelled behind its back, with
+// force or without.
+func TestCancelBesideAnotherProcess(t *testing.T) {
+	m := newMachine(t)
+	m.cfg.RetentionEnabled = true
+	m.cfg.DeleteRequestCancelPeriod = time.Hour
+	rows := someRows(rand.New(rand.NewPCG(1, 1)), 30, epoch, time.Hour)
+	m.flush("t", "i", rows, 15)
+	m.release()
+	api, _ := m.another("api")
+	id, err := api.Delete(t.Context(), "t", `{app="app-1"}`, model.Ever)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.clock = m.clock.Add(2 * time.Hour)
+	var tried error
+	worker, view := m.mortal("worker", m.bucket, func(at storage.Step) error {
+		if at == StepWritten {
+			tried = api.CancelDelete(t.Context(), "t", id, true)
+		}
+		return nil
+	})
+	if err := worker.Compact(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(tried, catalog.ErrClaimed) {
+		t.Errorf("cancelling it meanwhile: %v, want that it is claimed", tried)
+	}
+	if err := api.CancelDelete(t.Context(), "t", id, true); !errors.Is(err, ErrTooLate) {
+		t.Errorf("cancelling it when it is done: %v, want that it is too late", err)
+	}
+	receipt, err := deletes.ReadReceipt(t.Context(), m.bucket, "t", id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	findings, err := deletes.Verify(t.Context(), m.bucket, view, receipt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range findings {
+		if f.Wrong {
+			t.Errorf("receipt: %s", f.Text)
 		}
 	}
 }

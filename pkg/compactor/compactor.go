@@ -263,6 +263,19 @@ func (c *Compactor) yield(err error) error {
 	return nil
 }
 
+// claim makes segments or delete requests this process's to change, until the claim
+// is closed.
+func (c *Compactor) claim(ctx context.Context, tenant string, of []ulid.ULID) (*catalog.Claim, error) {
+	claim, err := c.store.Catalog().Claim(ctx, tenant, of)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.fault(Claimed); err != nil {
+		return nil, err // the claim stays, as those of the dead do
+	}
+	return claim, nil
+}
+
 func status(err error) string {
 	if err != nil {
 		return "failure"
@@ -350,7 +363,7 @@ func (c *Compactor) merge(ctx context.Context, j *job) (err error) {
 	if err != nil {
 		return err
 	}
-	claim, err := c.store.Catalog().Claim(ctx, j.tenant, j.ids())
+	claim, err := c.claim(ctx, j.tenant, j.ids())
 	if err != nil {
 		return err
 	}

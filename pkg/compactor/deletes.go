@@ -156,6 +156,14 @@ func (c *Compactor) CancelDelete(ctx context.Context, tenant string, id ulid.ULI
 			return ctx.Err()
 		}
 		defer func() { <-c.passing }()
+		// Or one of another process, which would go on removing what it began with.
+		claim, err := c.store.Catalog().Claim(ctx, tenant, []ulid.ULID{id})
+		switch {
+		case err == nil:
+			defer claim.Close()
+		case !errors.Is(err, catalog.ErrNotLive):
+			return fmt.Errorf("what the delete request selects is being removed: %w", err)
+		}
 		found = c.request(tenant, id)
 	}
 	switch {

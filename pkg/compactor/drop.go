@@ -25,7 +25,7 @@ const (
 func (c *Compactor) drop(ctx context.Context, tenant string, entries []*catalog.Entry, reason string) error {
 	// An entry of the catalog has room for some 250,000 ids.
 	for some := range slices.Chunk(entries, 10_000) {
-		claim, err := c.store.Catalog().Claim(ctx, tenant, idsOf(some))
+		claim, err := c.claim(ctx, tenant, idsOf(some))
 		if err == nil {
 			err = c.dropClaimed(ctx, claim, tenant, some, reason)
 			claim.Close()

@@ -25,6 +25,10 @@ const (
 	// half of that and then claims anew: the other half is for clocks that differ
 	// and for a put that is slow.
 	claimFor = 10 * time.Minute
+
+	// dropFor is how long giving a claim back may take: what was done under it is
+	// done, and a store that hangs must not keep who did it.
+	dropFor = 30 * time.Second
 )
 
 // ErrClaimed is wrapped when another process is at work on a segment, or on a
@@ -183,11 +187,13 @@ func (cl *Claim) there() error {
 	return nil
 }
 
-// drop removes a claim. One that stays keeps others waiting for a while, and does
-// no harm.
+// drop removes a claim, also when what it was taken for was cancelled. One that
+// stays keeps others waiting for a while, and does no harm.
 func (cl *Claim) drop(id ulid.ULID) {
 	c := cl.catalog
-	if err := c.bucket.Delete(context.Background(), claimName(cl.tenant, id)); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), dropFor)
+	defer cancel()
+	if err := c.bucket.Delete(ctx, claimName(cl.tenant, id)); err != nil {
 		level.Warn(c.logger).Log("msg", "claim on segments could not be given back; it is void in ten minutes", "err", err, "tenant", cl.tenant, "claim", id)
 	}
 	c.mu.Lock()

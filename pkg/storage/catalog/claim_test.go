@@ -162,6 +162,32 @@ func TestClaimInTime(t *testing.T) {
 	})
 }
 
+// A hangingBucket deletes nothing, and says so when it is asked no longer.
+type hangingBucket struct{ objstore.Bucket }
+
+func (hangingBucket) Delete(ctx context.Context, _ string) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// Giving a claim back to a store that hangs ends, and the claim is void in time.
+func TestClaimOfHangingBucket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bucket := &objstore.Memory{}
+		a, b := process(t, hangingBucket{bucket}, "a"), process(t, bucket, "b")
+		segments(t, b, 1)
+		cl := claim(t, a, nil, 1)
+		began := time.Now()
+		cl.Close()
+		if took := time.Since(began); took != dropFor {
+			t.Errorf("giving it back took %s, want %s", took, dropFor)
+		}
+		claim(t, b, ErrClaimed, 1)
+		time.Sleep(claimFor)
+		claim(t, b, nil, 1).Close()
+	})
+}
+
 // A claim that cannot be read may be of anything.
 func TestDamagedClaim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
