@@ -39,7 +39,10 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	app := kingpin.New("logcli", "Ask a server for logs and metrics of them, from a terminal.")
 	app.Version(version.Print("logcli"))
 	ended := false
-	app.UsageWriter(stdout).ErrorWriter(stderr).Terminate(func(int) { ended = true })
+	app.UsageWriter(stdout).ErrorWriter(stderr).Terminate(func(int) {
+		ended = true
+		app.UsageWriter(io.Discard) // Parse goes on, and would print usages
+	})
 	commands := c.register(app)
 	command, err := app.Parse(args)
 	if ended {

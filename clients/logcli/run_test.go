@@ -119,8 +119,16 @@ func TestUsage(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{{"--help"}, {"help", "query"}, {"--version"}} {
-		if code, out, err := run(t, "", args...); code != 0 || !strings.Contains(out, "logcli") || err != "" {
+		code, out, err := run(t, "", args...)
+		if code != 0 || !strings.Contains(out, "logcli") || err != "" {
 			t.Errorf("%q: got %d, %.100q, %s", args, code, out, err)
+		}
+		usages := 1
+		if args[0] == "--version" {
+			usages = 0
+		}
+		if got := strings.Count(out, "usage: "); got != usages {
+			t.Errorf("%q: got %d usages, want %d", args, got, usages)
 		}
 	}
 }

@@ -41,7 +41,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	app := kingpin.New("skaldtool rules", "Check, test and deploy rules whose expressions are LogQL.")
 	app.UsageWriter(stdout).ErrorWriter(stderr)
 	ended := false
-	app.Terminate(func(int) { ended = true })
+	app.Terminate(func(int) {
+		ended = true
+		app.UsageWriter(io.Discard) // Parse goes on, and would print usages
+	})
 	app.Flag("user", "User for basic authentication; the tenant if it is not set and --key is.").Envar("LOKI_API_USER").StringVar(&t.client.user)
 	app.Flag("key", "Password for basic authentication.").Envar("LOKI_API_KEY").StringVar(&t.client.key)
 	app.Flag("authToken", "Bearer token.").Envar("LOKI_AUTH_TOKEN").StringVar(&t.client.token)

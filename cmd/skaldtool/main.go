@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/prometheus/common/version"
+
 	"github.com/skaldlogs/skald/clients/rules"
 )
 
@@ -31,6 +33,7 @@ Usage:
   skaldtool rules diff|sync|load FILES                  bring the rules of a server to what files say
   skaldtool rules list|print|get|delete                 look at and delete the rules of a server
   skaldtool rules backtest FILES                        show when rules would have fired over stored logs
+  skaldtool version                                     say which version this is
 
 "skaldtool segment COMMAND -h", and so on for bucket, bench and rules, has more. The exit
 code is 0 if all is well, 1 if something is damaged, cannot be read or is not answered alike, and 2 for a command that
@@ -62,6 +65,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return runCommand("bench", benchCommands, args[1:], stdout, stderr)
 	case "rules":
 		return rules.Run(context.Background(), args[1:], stdout, stderr)
+	case "version", "-version", "--version":
+		fmt.Fprintln(stdout, version.Print("skaldtool"))
+		return exitOK
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(stdout, usage)
 		return exitOK
