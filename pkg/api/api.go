@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/go-kit/log"
@@ -128,6 +129,19 @@ func New(cfg Config, roles Roles, l *limits.Overrides, logger log.Logger) *API {
 		logger:    log.With(logger, "component", "api"),
 		now:       time.Now,
 	}
+}
+
+// NewRouter returns a router for [API.Register], whose paths have their escapes: a
+// name in one may have slashes, and is no path.
+func NewRouter() *mux.Router { return mux.NewRouter().UseEncodedPath() }
+
+// pathVar is a name in the path of a request, unescaped.
+func pathVar(r *http.Request, name string) string {
+	value := mux.Vars(r)[name]
+	if plain, err := url.PathUnescape(value); err == nil {
+		return plain
+	}
+	return value
 }
 
 // Register adds the routes to r. Their names become the label `route` of the

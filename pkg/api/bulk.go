@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/gorilla/mux"
-
 	"github.com/skaldlogs/skald/pkg/distributor"
 	"github.com/skaldlogs/skald/pkg/limits"
 	"github.com/skaldlogs/skald/pkg/loghttp"
@@ -25,7 +23,7 @@ func (a *API) bulk(w http.ResponseWriter, r *http.Request) {
 	}
 	b := bulkOutcome{refused: map[docAt]int{}}
 	o := a.pushed(r, func(_ string, body loghttp.PushBody) (decoded, error) {
-		p, err := loghttp.ReadBulk(body, a.cfg.PushLimits, mapping, mux.Vars(r)["index"], a.now().UnixNano())
+		p, err := loghttp.ReadBulk(body, a.cfg.PushLimits, mapping, pathVar(r, "index"), a.now().UnixNano())
 		if err != nil {
 			return decoded{}, err
 		}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/gorilla/mux"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/skaldlogs/skald/pkg/loghttp"
@@ -25,7 +24,7 @@ func (a *API) labelNames(q *question) (any, error) {
 // labelValues serves /loki/api/v1/label/{name}/values.
 func (a *API) labelValues(q *question) (any, error) {
 	return a.names(q, func(req *scan.Request) ([]string, error) {
-		return a.querier.LabelValues(q.Context(), q.tenants, req, mux.Vars(q.Request)["name"])
+		return a.querier.LabelValues(q.Context(), q.tenants, req, pathVar(q.Request, "name"))
 	})
 }
 

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"strconv"
 
-	"github.com/gorilla/mux"
-
 	"github.com/skaldlogs/skald/pkg/loghttp"
 	"github.com/skaldlogs/skald/pkg/logql/engine"
 	"github.com/skaldlogs/skald/pkg/scan"
@@ -61,7 +59,7 @@ func (a *API) legacyLabelNames(q *question) (any, error) {
 // legacyLabelValues serves /api/prom/label/{name}/values.
 func (a *API) legacyLabelValues(q *question) (any, error) {
 	return a.legacyValues(q, func(req *scan.Request) ([]string, error) {
-		return a.querier.LabelValues(q.Context(), q.tenants, req, mux.Vars(q.Request)["name"])
+		return a.querier.LabelValues(q.Context(), q.tenants, req, pathVar(q.Request, "name"))
 	})
 }
 

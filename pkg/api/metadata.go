@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gorilla/mux"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/skaldlogs/skald/pkg/limits"
@@ -171,7 +170,7 @@ func (a *API) detectedFieldValues(q *question) (any, error) {
 		return nil, err
 	}
 	out := loghttp.DetectedFieldsResponse{}
-	if out.Values, err = a.querier.DetectedFieldValues(q.Context(), q.tenants, req, mux.Vars(q.Request)["name"]); len(out.Values) > 0 {
+	if out.Values, err = a.querier.DetectedFieldValues(q.Context(), q.tenants, req, pathVar(q.Request, "name")); len(out.Values) > 0 {
 		out.Limit = req.Limit
 	}
 	return out, err

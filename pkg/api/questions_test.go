@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/go-kit/log"
-	"github.com/gorilla/mux"
 	"github.com/grafana/dskit/ring"
 	"github.com/prometheus/prometheus/model/labels"
 
@@ -53,7 +52,7 @@ func newWorld(t *testing.T, change func(*api.Config, *limits.Limits), streams ..
 	q := querier.New(querier.Config{}, querier.Options{
 		Ring: w, Ingesters: w, Store: &w.store, Engine: engine.New(engine.Options{}), Limits: overrides, Logger: log.NewNopLogger(),
 	})
-	r := mux.NewRouter()
+	r := api.NewRouter()
 	api.New(cfg, api.Roles{Querier: asked{q, frontend.New(frontend.Config{}, frontend.Options{Querier: q, Limits: overrides, Logger: log.NewNopLogger()})}}, overrides, log.NewNopLogger()).Register(r)
 	w.server = httptest.NewServer(r)
 	t.Cleanup(w.server.Close)

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gorilla/mux"
 	"github.com/prometheus/prometheus/model/labels"
 	"go.yaml.in/yaml/v3"
 
@@ -65,8 +64,7 @@ func (a *API) rules(h func(w http.ResponseWriter, r *http.Request, tenant string
 
 // vars are the namespace and group in the path of a request.
 func vars(r *http.Request) (namespace, group string) {
-	v := mux.Vars(r)
-	return v["namespace"], v["group"]
+	return pathVar(r, "namespace"), pathVar(r, "group")
 }
 
 // listRules serves the groups of all namespaces, or of one.

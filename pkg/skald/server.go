@@ -11,6 +11,8 @@ import (
 	"github.com/grafana/dskit/server"
 	"github.com/grafana/dskit/services"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/skaldlogs/skald/pkg/api"
 )
 
 // answerTime is how long an answer may take to be written once a query ended.
@@ -30,6 +32,7 @@ func (s *Skald) initServer() (services.Service, error) {
 		// query took too long.
 		cfg.HTTPServerWriteTimeout = need
 	}
+	cfg.Router = api.NewRouter()
 	cfg.SignalHandler = noSignals{make(chan struct{})}
 	panics := newPanics(s.logger, s.reg)
 	cfg.HTTPMiddleware = append(cfg.HTTPMiddleware, middleware.Func(panics.http))
