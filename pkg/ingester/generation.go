@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/skaldlogs/skald/pkg/storage/block"
 	"github.com/skaldlogs/skald/pkg/storage/wal"
 )
 
@@ -28,6 +29,7 @@ type generation struct {
 	wal  *wal.Writer
 	pins sync.WaitGroup
 
+	hot   *block.Hot   // columns of its blocks that queries have read
 	bytes atomic.Int64 // footprint of all heads
 	raw   atomic.Int64 // lines and metadata taken
 
@@ -40,12 +42,16 @@ type generation struct {
 	readers atomic.Int64    // open snapshots, and one for the ingester itself
 }
 
+// maxHot bounds what a generation keeps of the columns that queries read.
+const maxHot = 32 << 20
+
 func newGeneration(id uint64, m *memory, grouped []string, now time.Time) *generation {
 	g := &generation{
 		id:      id,
 		created: now,
 		memory:  m,
 		grouped: grouped,
+		hot:     block.NewHot(min(m.limit/64, maxHot)),
 		heads:   map[string]*head{},
 		skipped: map[string]bool{},
 		flushed: map[string]bool{},

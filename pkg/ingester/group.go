@@ -42,6 +42,25 @@ type sealedBlock struct {
 	block.Encoded
 	place   uint32
 	spilled spillRef // where Data lies when Encoded.Data is nil
+	opening *opening
+}
+
+// An opening is the prune part of a sealed block, opened when it is first needed.
+type opening struct {
+	once  sync.Once // guards the making of the fields below
+	block *block.Block
+	err   error
+}
+
+// open returns the opened prune part, whose columns queries keep in hot.
+func (b *sealedBlock) open(hot *block.Hot) (*block.Block, error) {
+	o := b.opening
+	o.once.Do(func() {
+		if o.block, o.err = block.Open(b.Prune); o.err == nil {
+			o.block.KeepIn(hot, hot.Numbers(1))
+		}
+	})
+	return o.block, o.err
 }
 
 // append adds entries of hs. Buffers that are full are appended to full, to
@@ -108,7 +127,7 @@ func (g *group) seal(s *sealer, b *buffer) error {
 		g.waiting = slices.Delete(g.waiting, i, i+1) // which lets go of b
 	}
 	for _, enc := range blocks {
-		g.sealed = append(g.sealed, sealedBlock{Encoded: enc, place: b.place})
+		g.sealed = append(g.sealed, sealedBlock{Encoded: enc, place: b.place, opening: &opening{}})
 		grown += encodedFootprint(&enc)
 	}
 	g.mu.Unlock()
@@ -116,9 +135,10 @@ func (g *group) seal(s *sealer, b *buffer) error {
 	return nil
 }
 
-// encodedFootprint is how much memory a sealed block holds on to.
+// encodedFootprint is how much memory a sealed block holds on to. Its prune part takes
+// about twice as much again once it is opened.
 func encodedFootprint(e *block.Encoded) int64 {
-	return int64(len(e.Prune)+len(e.Data)) + int64(len(e.Runs))*64 + 256
+	return int64(3*len(e.Prune)+len(e.Data)) + int64(len(e.Runs))*64 + 256
 }
 
 // A sealer turns buffers into blocks. It is used by one goroutine at a time and

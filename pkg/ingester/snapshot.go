@@ -120,21 +120,25 @@ func (s *snapshot) addGroup(h *head, g *group, streams map[uint32]int) {
 			}
 			runs = append(runs, scan.Run{Stream: number, Interval: r.Interval, Rows: r.Rows, Bytes: r.Bytes, MetadataBytes: r.MetadataBytes})
 		}
-		s.add(h, b.place, runs, part{gen: h.gen, streams: streams, sealed: b})
+		refused := false
+		if len(runs) > 0 && s.filters.Answered() != nil {
+			// What is wrong with a block is told by reading it.
+			opened, err := b.open(h.gen.hot)
+			refused = err == nil && opened.Refuses(s.filters)
+		}
+		s.add(h, scan.Block{Order: scan.Order{Place: b.place}, Runs: runs, Refused: refused}, part{gen: h.gen, streams: streams, sealed: b})
 	}
 	for _, o := range raw {
-		s.add(h, o.place, viewRuns(&o.view, streams, s.req.Interval), part{gen: h.gen, streams: streams, rows: o.view})
+		s.add(h, scan.Block{Order: scan.Order{Place: o.place}, Runs: viewRuns(&o.view, streams, s.req.Interval)}, part{gen: h.gen, streams: streams, rows: o.view})
 	}
 }
 
-func (s *snapshot) add(h *head, place uint32, runs []scan.Run, p part) {
-	if len(runs) == 0 {
+func (s *snapshot) add(h *head, b scan.Block, p part) {
+	if len(b.Runs) == 0 {
 		return
 	}
-	s.dir.Blocks = append(s.dir.Blocks, scan.Block{
-		Order: scan.Order{Generation: h.gen.id, Place: place},
-		Runs:  runs,
-	})
+	b.Order.Generation = h.gen.id
+	s.dir.Blocks = append(s.dir.Blocks, b)
 	s.parts = append(s.parts, p)
 }
 
@@ -251,13 +255,13 @@ func (h *head) streamsOf(refs *roaring.Bitmap) []*headStream {
 
 // readSealed decodes the rows that are wanted.
 func (p *part) readSealed(want scan.Want, filters *block.Filters) (*scan.Batch, error) {
-	b, err := block.Open(p.sealed.Prune)
+	b, err := p.sealed.open(p.gen.hot)
 	if err != nil {
 		return nil, err
 	}
 	q := &block.Question{
 		Interval: want.Interval, Columns: want.Columns, Filters: filters,
-		Fields: want.Fields, Shapes: want.Shapes, List: want.List, Limit: want.Limit, Oldest: want.Oldest,
+		Fields: want.Fields, Shapes: want.Shapes, List: want.List, Limit: want.Limit, Oldest: want.Oldest, Seek: want.Seek,
 	}
 	for n, r := range p.sealed.Runs {
 		if number, ok := p.streams[r.Stream]; ok && r.Interval.Overlaps(want.Interval) {

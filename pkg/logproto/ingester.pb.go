@@ -1582,6 +1582,7 @@ type Block struct {
 	Generation    uint64                 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"` // with place, its place in the order of arrival
 	Place         uint32                 `protobuf:"varint,2,opt,name=place,proto3" json:"place,omitempty"`
 	Runs          []*Run                 `protobuf:"bytes,3,rep,name=runs,proto3" json:"runs,omitempty"`
+	Refused       bool                   `protobuf:"varint,4,opt,name=refused,proto3" json:"refused,omitempty"` // none of its rows passes the filters
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1635,6 +1636,13 @@ func (x *Block) GetRuns() []*Run {
 		return x.Runs
 	}
 	return nil
+}
+
+func (x *Block) GetRefused() bool {
+	if x != nil {
+		return x.Refused
+	}
+	return false
 }
 
 type Run struct {
@@ -2720,13 +2728,14 @@ const file_logproto_ingester_proto_rawDesc = "" +
 	"\x02id\x18\x02 \x01(\x04R\x02id\"O\n" +
 	"\fStreamLabels\x12+\n" +
 	"\x06labels\x18\x01 \x03(\v2\x13.logproto.LabelPairR\x06labels\x12\x12\n" +
-	"\x04hash\x18\x02 \x01(\x06R\x04hash\"`\n" +
+	"\x04hash\x18\x02 \x01(\x06R\x04hash\"z\n" +
 	"\x05Block\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\x04R\n" +
 	"generation\x12\x14\n" +
 	"\x05place\x18\x02 \x01(\rR\x05place\x12!\n" +
-	"\x04runs\x18\x03 \x03(\v2\r.logproto.RunR\x04runs\"\xba\x01\n" +
+	"\x04runs\x18\x03 \x03(\v2\r.logproto.RunR\x04runs\x12\x18\n" +
+	"\arefused\x18\x04 \x01(\bR\arefused\"\xba\x01\n" +
 	"\x03Run\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\rR\x06stream\x12.\n" +
 	"\binterval\x18\x02 \x01(\v2\x12.logproto.IntervalR\binterval\x12\x12\n" +

@@ -237,7 +237,7 @@ func TestDirectoriesTravel(t *testing.T) {
 			want.Streams = append(want.Streams, scan.Stream{Labels: labelSets.Draw(t, "labels"), Hash: rapid.Uint64().Draw(t, "hash")})
 		}
 		for range rapid.IntRange(0, 4).Draw(t, "blocks") {
-			b := scan.Block{Order: scan.Order{Generation: rapid.Uint64().Draw(t, "generation"), Place: rapid.Uint32().Draw(t, "place")}}
+			b := scan.Block{Order: scan.Order{Generation: rapid.Uint64().Draw(t, "generation"), Place: rapid.Uint32().Draw(t, "place")}, Refused: rapid.Bool().Draw(t, "refused")}
 			for range rapid.IntRange(0, len(want.Streams)).Draw(t, "runs") {
 				b.Runs = append(b.Runs, scan.Run{
 					Stream:        rapid.IntRange(0, len(want.Streams)-1).Draw(t, "stream"),

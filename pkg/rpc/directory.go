@@ -84,7 +84,7 @@ func encodeDirectory(d *scan.Directory) *logproto.Directory {
 }
 
 func encodeBlock(b *scan.Block) *logproto.Block {
-	out := &logproto.Block{Generation: b.Order.Generation, Place: b.Order.Place, Runs: make([]*logproto.Run, len(b.Runs))}
+	out := &logproto.Block{Generation: b.Order.Generation, Place: b.Order.Place, Runs: make([]*logproto.Run, len(b.Runs)), Refused: b.Refused}
 	for i, r := range b.Runs {
 		out.Runs[i] = &logproto.Run{
 			Stream:        uint32(r.Stream),
@@ -125,7 +125,7 @@ func decodeDirectory(d *logproto.Directory) (*scan.Directory, error) {
 }
 
 func decodeBlock(b *logproto.Block, streams int) (scan.Block, error) {
-	out := scan.Block{Order: scan.Order{Generation: b.GetGeneration(), Place: b.GetPlace()}}
+	out := scan.Block{Order: scan.Order{Generation: b.GetGeneration(), Place: b.GetPlace()}, Refused: b.GetRefused()}
 	for i, r := range b.GetRuns() {
 		if uint64(r.GetStream()) >= uint64(streams) {
 			return out, malformedf("run %d is of stream %d, and there are %d", i, r.GetStream(), streams)

@@ -3,6 +3,7 @@ package scan
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/prometheus/prometheus/model/labels"
 )
@@ -36,13 +37,21 @@ func Join(snaps ...Snapshot) Snapshot {
 			to[i] = number
 		}
 		j.streams = append(j.streams, to)
+		j.dir.Blocks = slices.Grow(j.dir.Blocks, len(d.Blocks))
+		j.blocks = slices.Grow(j.blocks, len(d.Blocks))
+		all := 0
+		for i := range d.Blocks {
+			all += len(d.Blocks[i].Runs)
+		}
+		numbered := make([]Run, 0, all)
 		for i, b := range d.Blocks {
-			runs := make([]Run, len(b.Runs))
-			for r, run := range b.Runs {
-				run.Stream = to[run.Stream]
-				runs[r] = run
+			start := len(numbered)
+			numbered = append(numbered, b.Runs...)
+			b.Runs = numbered[start:len(numbered):len(numbered)]
+			for r := range b.Runs {
+				b.Runs[r].Stream = to[b.Runs[r].Stream]
 			}
-			j.dir.Blocks = append(j.dir.Blocks, Block{Order: b.Order, Runs: runs, Memory: b.Memory})
+			j.dir.Blocks = append(j.dir.Blocks, b)
 			j.blocks = append(j.blocks, place{n, i})
 		}
 	}

@@ -173,6 +173,9 @@ type Block struct {
 	// Memory says that it is an ingester who has the rows. A source leaves it out; who
 	// asks ingesters and the store knows.
 	Memory bool
+	// Refused says that none of its rows passes the filters of the request: a source may
+	// find that out when it is opened, and then nobody has to read the block.
+	Refused bool
 }
 
 // An Order is a place in the order of arrival.

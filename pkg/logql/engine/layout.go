@@ -20,14 +20,15 @@ import (
 //	run in block 2          [----------------]
 //	spans            [ alone ][2 ][  alone    ]
 type layout struct {
-	want   model.Interval
-	blocks []blockLayout
+	want    model.Interval
+	blocks  []blockLayout
+	refused []int // blocks of which the filters pass no row, as their source says
 }
 
 // A blockLayout is one block of the directory.
 type blockLayout struct {
 	interval model.Interval // of its runs, as far as they are wanted
-	runs     []runLayout
+	runs     []runLayout    // nil where no row passes
 }
 
 // A runLayout is one run of a block.
@@ -48,10 +49,22 @@ type span struct {
 func newLayout(dir *scan.Directory, want model.Interval, keep func(model.Interval) bool) *layout {
 	l := &layout{want: want, blocks: make([]blockLayout, len(dir.Blocks))}
 	byStream := make([][]runRef, len(dir.Streams))
+	all := 0
+	for b := range dir.Blocks {
+		if !dir.Blocks[b].Refused {
+			all += len(dir.Blocks[b].Runs)
+		}
+	}
+	room := make([]runLayout, all)
 	for b := range dir.Blocks {
 		block := &l.blocks[b]
 		block.interval = model.Nothing
-		block.runs = make([]runLayout, len(dir.Blocks[b].Runs))
+		if dir.Blocks[b].Refused {
+			l.refused = append(l.refused, b)
+			continue
+		}
+		n := len(dir.Blocks[b].Runs)
+		block.runs, room = room[:n:n], room[n:]
 		for r := range dir.Blocks[b].Runs {
 			run := &dir.Blocks[b].Runs[r]
 			at := run.Interval.Intersect(want)

@@ -174,6 +174,9 @@ func (s *logSink) counts() *Stats { return &s.stats }
 // add offers the rows of a piece to the picker, in the direction of the query:
 // once it takes no more of a time, it takes none of those behind.
 func (s *logSink) add(ctx context.Context, p piece) error {
+	if p.start == p.end {
+		return nil
+	}
 	sp := s.pipeline(&p)
 	defer sp.Release()
 	backward := s.run.query.params.Direction == Backward

@@ -146,7 +146,9 @@ func (run *rangeRun) scan(ctx context.Context, snap scan.Snapshot) ([]series, er
 	for b := range run.layout.blocks {
 		at := &run.layout.blocks[b]
 		if at.interval.Empty() {
-			untouched++
+			if !run.dir.Blocks[b].Refused {
+				untouched++
+			}
 			continue
 		}
 		if run.fromDirectory(b, known) {

@@ -49,6 +49,7 @@ type reading struct {
 
 // run reads the blocks, by one worker for each sink. The first error ends it.
 func (r *reading) run(ctx context.Context, sinks []sink) error {
+	r.refused()
 	if r.trace.Dry() {
 		r.plan()
 		return nil
@@ -86,6 +87,24 @@ func (r *reading) run(ctx context.Context, sinks []sink) error {
 	q.stats.Add(&r.stats)
 	q.warnings = append(q.warnings, r.warnings...)
 	return nil
+}
+
+// refused counts the blocks that their source refused, as if they had been read and
+// answered by what is known of them as a whole: when they are asked is its affair.
+func (r *reading) refused() {
+	n := int64(len(r.layout.refused))
+	if n == 0 {
+		return
+	}
+	r.stats.BlocksRead += n
+	r.stats.BlocksSchema += n
+	for _, b := range r.layout.refused {
+		if r.dir.Blocks[b].Memory {
+			r.stats.Memory.Blocks++
+			r.stats.Memory.BlocksRead++
+		}
+	}
+	r.trace.Skip(explain.Skip{Why: explain.RuledOut, Blocks: n})
 }
 
 // work reads blocks until there are none left. A block is chosen only when

@@ -34,8 +34,9 @@ type Layout struct {
 	// Tail makes the last generation unsorted runs, whose counts include copies of
 	// their own rows.
 	Tail bool
-	// Answer evaluates the filters of requests in the source.
-	Answer bool
+	// Answer evaluates the filters of requests in the source, and Refuse refuses most of
+	// the blocks of which they pass no row.
+	Answer, Refuse bool
 	// Damage makes reading this many blocks fail.
 	Damage int
 }
@@ -53,6 +54,7 @@ func RandomLayout(seed uint64) Layout {
 		Copies:      []float64{0, 0.1, 0.6, 1}[rng.IntN(4)],
 		Tail:        rng.IntN(2) == 0,
 		Answer:      rng.IntN(2) == 0,
+		Refuse:      rng.IntN(2) == 0,
 	}
 }
 
@@ -191,12 +193,22 @@ func (s *Source) Open(ctx context.Context, req *scan.Request) (scan.Snapshot, er
 	for i, b := range s.blocks {
 		runs := b.runs(number)
 		if slices.ContainsFunc(runs, func(r scan.Run) bool { return r.Interval.Overlaps(req.Interval) }) {
-			snap.dir.Blocks = append(snap.dir.Blocks, scan.Block{Order: b.order, Runs: runs})
+			snap.dir.Blocks = append(snap.dir.Blocks, scan.Block{Order: b.order, Runs: runs, Refused: s.layout.Refuse && i%4 > 0 && snap.refuses(&b)})
 			snap.blocks = append(snap.blocks, i)
 		}
 	}
 	snap.numbers = number
 	return snap, nil
+}
+
+// keeps reports whether all filters pass a line.
+func (s *snapshot) keeps(line string) bool {
+	return !slices.ContainsFunc(s.filters, func(f func(string) bool) bool { return !f(line) })
+}
+
+// refuses reports whether the filters pass no row of a block.
+func (s *snapshot) refuses(b *block) bool {
+	return len(s.filters) > 0 && !slices.ContainsFunc(b.rows, func(r row) bool { return s.keeps(r.Line) })
 }
 
 func matches(ms []*labels.Matcher, ls labels.Labels) bool {
@@ -296,7 +308,7 @@ func (s *snapshot) Read(ctx context.Context, i int, want scan.Want) (*scan.Batch
 			b.Sizes = append(b.Sizes, uint32(len(r.Line)))
 			b.DecodedBytes += 4
 		}
-		kept = append(kept, !slices.ContainsFunc(s.filters, func(f func(string) bool) bool { return !f(r.Line) }))
+		kept = append(kept, s.keeps(r.Line))
 	}
 	if !anyMetadata {
 		b.Metadata = nil

@@ -79,7 +79,7 @@ func TestAbsentIDs(t *testing.T) {
 		t.Fatalf("a filter of %d bytes in a block of %d", len(b.keys), len(enc.Data))
 	}
 	rnd := rand.New(rand.NewPCG(1, 32))
-	read := 0
+	read, admitted := 0, 0
 	for range 200 {
 		q := all(enc.Runs)
 		q.Filters = NewFilters([]scan.LineFilter{{Op: scan.Contains, Text: fmt.Sprintf("%016x%016x", rnd.Uint64(), rnd.Uint64())}})
@@ -90,6 +90,12 @@ func TestAbsentIDs(t *testing.T) {
 		if got.How != scan.BySchema {
 			read++
 		}
+		if !b.Refuses(q.Filters) {
+			admitted++
+		}
+	}
+	if admitted > 10 {
+		t.Errorf("the block is not refused for %d of 200 absent ids", admitted)
 	}
 	if read > 10 {
 		t.Errorf("columns were read for %d of 200 absent ids", read)

@@ -46,6 +46,7 @@ const maxFinders = 64
 type lineTest struct {
 	expr    *grep.Expr  // nil for what cannot be answered here
 	texts   []grep.Text // those of the expression that a line may hold, when texts say it all
+	wanted  [][]outline // texts of which a line that it matches has one of each list
 	exclude bool        // lines pass that it does not match
 }
 
@@ -64,6 +65,7 @@ func NewFilters(list []scan.LineFilter) *Filters {
 		}
 		if t.expr != nil {
 			t.texts, _ = t.expr.Texts()
+			t.wanted = outlines(t.expr)
 		}
 	}
 	return f

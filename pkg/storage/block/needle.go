@@ -34,13 +34,19 @@ type finder struct {
 
 func newFinder(d *decoder, text grep.Text) *finder {
 	f := &finder{d: d, needle: text.Text, fold: text.Fold, known: make(map[question]answer)}
-	for _, b := range []byte(text.Text) {
+	f.noteBytes()
+	return f
+}
+
+// noteBytes fills in the bytes of the needle.
+func (f *finder) noteBytes() {
+	for i := range len(f.needle) {
+		b := f.needle[i]
 		f.bytes[b] = true
 		if f.fold && 'a' <= b && b <= 'z' {
 			f.bytes[b-'a'+'A'] = true
 		}
 	}
-	return f
 }
 
 // A question is whether the values of a column hold a part of the needle.
@@ -154,7 +160,7 @@ func (f *finder) answer(c *column, how uint8, text grep.Text, start, end int) (a
 	case c.tooLongRun(text.Text):
 		return answer{}, nil
 	case how == exactly && c.packs(text):
-		return f.equal(c, text.Text)
+		return f.equal(c, text)
 	}
 	v, err := f.open(c)
 	if err != nil {
@@ -291,23 +297,20 @@ func keyOf(kind uint8, packed []byte, number uint64) uint64 {
 	return idKey(kind, packed)
 }
 
-// equal finds the values of a column of numbers or ids that are text, in the
-// form in which they are packed. Ids have one case each.
-func (f *finder) equal(c *column, text string) (answer, error) {
-	if f.fold && c.upper {
-		text = strings.ToUpper(text)
+// pack returns a text in the form in which the column of numbers or ids would have
+// it, appended to dst or as a number, if it can be a value of it. Ids have one case each.
+func (c *column) pack(dst []byte, text grep.Text) (packed []byte, number uint64, ok bool) {
+	s := model.BorrowBytes(text.Text)
+	if text.Fold && c.upper {
+		s = bytes.ToUpper(s)
 	}
-	s := model.BorrowBytes(text)
-	var packed []byte
-	var number uint64
-	ok := false
 	switch c.kind {
 	case columnHex:
-		packed, ok = packHex(nil, s, c.upper)
+		packed, ok = packHex(dst, s, c.upper)
 	case columnUUID:
-		packed, ok = packUUID(nil, s, c.upper)
+		packed, ok = packUUID(dst, s, c.upper)
 	case columnIP:
-		packed, ok = packIP(nil, s)
+		packed, ok = packIP(dst, s)
 	case columnInt, columnPad:
 		var x int64
 		if c.kind == columnInt {
@@ -325,6 +328,12 @@ func (f *finder) equal(c *column, text string) (answer, error) {
 		x, ok = p.parse(s)
 		number = uint64(x)
 	}
+	return packed, number, ok
+}
+
+// equal finds the values of a column of numbers or ids that are text.
+func (f *finder) equal(c *column, text grep.Text) (answer, error) {
+	packed, number, ok := c.pack(nil, text)
 	if !ok || c.isID() && f.d.keys.has(filterIDs) && f.d.keys.lacks(keyOf(c.kind, packed, number)) {
 		return answer{}, nil
 	}

@@ -106,6 +106,9 @@ func checkNeedles(r *rand.Rand, enc *Encoded, needles int, mayLook bool) error {
 		if err != nil {
 			return fmt.Errorf("needle %q: %w", needle, err)
 		}
+		if refused := b.Refuses(q.Filters); refused && got.Rows() > 0 && (got.Selected == nil || got.Selected.Count() > 0) {
+			return fmt.Errorf("needle %q, op %d: a block is refused that has rows", needle, op)
+		}
 		if got.How == scan.ByRows && got.Rows() > 0 && !mayLook {
 			return fmt.Errorf("needle %q: lines were looked at", needle)
 		}

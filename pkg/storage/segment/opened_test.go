@@ -76,6 +76,31 @@ func TestPrunePartsAreReadAtOnceAndKept(t *testing.T) {
 	}
 }
 
+// Blocks whose prune parts are in memory are refused before they are read.
+func TestOpenedBlocksAreRefused(t *testing.T) {
+	r, src := openCounted(t, 23, 12)
+	refused := func() (n int) {
+		s, err := r.Open(t.Context(), absent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		for _, b := range s.Directory().Blocks {
+			if b.Refused {
+				n++
+			}
+		}
+		return n
+	}
+	if n := refused(); n > 0 {
+		t.Errorf("%d blocks are refused that nobody has opened", n)
+	}
+	readsOf(t, r, src)
+	if n := refused(); n != 12 {
+		t.Errorf("%d of 12 opened blocks are refused", n)
+	}
+}
+
 func TestPartsWithoutRoomAreReadAtOnceEachTime(t *testing.T) {
 	r, src := openCounted(t, 21, 12)
 	o := segment.NewOpened(10)

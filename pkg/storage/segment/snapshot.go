@@ -22,9 +22,30 @@ type snapshot struct {
 	around around // the blocks of the reader, for each block of the directory
 	closed sync.Once
 	picks  [][]block.Pick // of each block of the directory
+	slab   slab
 }
 
-// Open implements [scan.Source]. It reads nothing: the index is in memory.
+// A slab is room for the runs of many blocks.
+type slab struct {
+	runs  []scan.Run
+	picks []block.Pick
+}
+
+// slabRuns is for how many runs there is room at a time.
+const slabRuns = 512
+
+// take returns room for n runs of a block.
+func (s *slab) take(n int) ([]scan.Run, []block.Pick) {
+	if n > len(s.runs) {
+		s.runs, s.picks = make([]scan.Run, max(n, slabRuns)), make([]block.Pick, max(n, slabRuns))
+	}
+	runs, picks := s.runs[:n:n], s.picks[:n:n]
+	s.runs, s.picks = s.runs[n:], s.picks[n:]
+	return runs, picks
+}
+
+// Open implements [scan.Source]. It reads nothing: the index is in memory, and blocks are
+// refused by those prune parts that are, too.
 func (r *Reader) Open(_ context.Context, req *scan.Request) (scan.Snapshot, error) {
 	return r.Snapshot(req, block.NewFilters(req.Filters))
 }
@@ -66,8 +87,7 @@ func (s *snapshot) add(i int, places []place, numbers map[uint32]int) {
 		return
 	}
 	e := &s.r.blocks[i]
-	runs := make([]scan.Run, len(places))
-	picks := make([]block.Pick, len(places))
+	runs, picks := s.slab.take(len(places))
 	for k, p := range places {
 		run := &e.runs[p.run]
 		n, ok := numbers[run.Stream]
@@ -83,7 +103,9 @@ func (s *snapshot) add(i int, places []place, numbers map[uint32]int) {
 		}
 		picks[k] = block.Pick{Run: int(p.run), Stream: n}
 	}
-	s.dir.Blocks = append(s.dir.Blocks, scan.Block{Order: e.order, Runs: runs})
+	opened := s.r.parts[i].opened.Load()
+	refused := opened != nil && opened.err == nil && opened.Refuses(s.filter)
+	s.dir.Blocks = append(s.dir.Blocks, scan.Block{Order: e.order, Runs: runs, Refused: refused})
 	s.around.blocks = append(s.around.blocks, i)
 	s.picks = append(s.picks, picks)
 }
