@@ -77,7 +77,7 @@ func (in *instance) build() error {
 	in.book, err = position.Open(vfs.OS, in.cfg.Positions.Filename, in.ledger, position.Options{
 		Clients: names, IgnoreInvalid: in.cfg.Positions.IgnoreInvalidYAML,
 		ReadOnly: flags.DryRun || flags.Stdin, NoSync: !in.cfg.Positions.JournalSync,
-		QueueBytes: in.cfg.Target.QueueBytes,
+		QueueBytes: in.cfg.Target.QueueBytes, Unjournaled: in.cfg.Positions.WhenUnwritable == config.UnwritableSend,
 	})
 	if err != nil {
 		return err
@@ -252,19 +252,28 @@ func (in *instance) saves(ctx context.Context) {
 
 // report logs trouble with positions, once for each kind.
 func (in *instance) report(err error) {
+	journal := in.book.JournalError()
 	if err == nil {
-		err = in.book.JournalError()
+		err = journal
 	}
-	text := ""
+	trouble := ""
+	switch {
+	case err == nil:
+	case journal == nil:
+		trouble = "positions are not saved; the journal beside them grows instead"
+	case in.cfg.Positions.WhenUnwritable == config.UnwritableSend:
+		trouble = "positions are not saved; after a crash now, entries would be sent again"
+	default:
+		trouble = "positions cannot be written, and nothing new is sent until they can be; make room on their disk, or set positions.when_unwritable to send"
+	}
 	if err != nil {
 		in.a.shared.saveFailures.Inc()
-		text = err.Error()
 	}
-	if text == in.saved {
+	if trouble == in.saved {
 		return
 	}
-	if in.saved = text; text != "" {
-		level.Error(in.a.logger).Log("msg", "positions are not saved; after a crash now, entries would be sent again", "err", text)
+	if in.saved = trouble; err != nil {
+		level.Error(in.a.logger).Log("msg", trouble, "err", err)
 		return
 	}
 	level.Info(in.a.logger).Log("msg", "positions are saved again")

@@ -6,11 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
 // TestDiskFull fills a small disk under the process. Pushes fail with a text
@@ -26,7 +26,7 @@ func TestDiskFull(t *testing.T) {
 		{"to the threshold", []string{"-ingester.wal-disk-full-threshold=0.6"}, "disk"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			disk := smallDisk(t, 24<<20)
+			disk := parts.SmallDisk(t, 24<<20, "the tests of pkg/ingester fill one that is simulated")
 			ballast := filepath.Join(disk, "ballast")
 			if err := os.WriteFile(ballast, make([]byte, 10<<20), 0o644); err != nil {
 				t.Fatal(err)
@@ -96,19 +96,4 @@ func TestDiskFull(t *testing.T) {
 			t.Logf("%d lines acknowledged", len(acked))
 		})
 	}
-}
-
-// smallDisk mounts a disk of its own.
-func smallDisk(t *testing.T, size int) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
-		t.Skipf("a disk that can be filled needs the right to mount one: %v; the tests of pkg/ingester fill one that is simulated", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Errorf("unmount %s: %v", dir, err)
-		}
-	})
-	return dir
 }

@@ -1,7 +1,7 @@
 // Package parts runs programs beside tests: our own, as they are released
 // ([Program]), and the real servers that users have ([Need]), each as a [Process]
-// that ends with its test, on ports that are its own ([Port]). Only tests import
-// it, and what helps them.
+// that ends with its test, on ports that are its own ([Port]), and if need be on a
+// disk that fills ([SmallDisk]). Only tests import it, and what helps them.
 package parts
 
 import (

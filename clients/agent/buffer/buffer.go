@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/go-kit/log"
@@ -54,6 +55,7 @@ type Buffer struct {
 	end   int64      // of what is whole
 	began int64      // end when the buffer was opened: before it are an earlier process's entries
 	frame []byte
+	waits bool // put had no room: said already
 
 	syncing sync.Mutex // held by whoever syncs; taken before mu
 	synced  int64      // end of what is on disk for sure
@@ -124,7 +126,12 @@ func (b *Buffer) put(entries []entry.Entry) (ok bool, err error) {
 	if cap(b.frame) > 1<<20 {
 		b.frame = nil
 	}
-	if len(b.files) > 0 && b.end-b.files[0]+int64(len(frame)) > b.opts.Bytes {
+	switch {
+	case len(b.files) > 0 && b.end-b.files[0]+int64(len(frame)) > b.opts.Bytes:
+		b.wait("buffer_bytes")
+		return false, nil
+	case !position.HasRoom(b.fs, b.dir):
+		b.wait("the disk is nearly full")
 		return false, nil
 	}
 	payload := frame[frameHead:]
@@ -132,17 +139,24 @@ func (b *Buffer) put(entries []entry.Entry) (ok bool, err error) {
 	binary.LittleEndian.PutUint32(frame[4:], encbuf.Checksum(payload))
 	if b.last == nil || b.end-b.files[len(b.files)-1] >= b.opts.FileBytes {
 		if err := b.begin(); err != nil {
-			return false, err
+			return false, b.full(err)
 		}
 	}
 	if _, err := b.last.Write(frame); err != nil {
 		// What of it was written is unknown: the next frame begins a file.
 		_ = b.last.Close()
 		b.last = nil
-		b.end += int64(len(frame))
-		return false, fmt.Errorf("write buffer: %w", err)
+		if n := len(b.files) - 1; b.files[n] == b.end && b.fs.Remove(b.name(b.end)) == nil {
+			b.files = b.files[:n] // or a full disk would be full of them
+		} else {
+			b.end += int64(len(frame))
+		}
+		return false, b.full(fmt.Errorf("write buffer: %w", err))
 	}
-	b.end += int64(len(frame))
+	if b.end += int64(len(frame)); b.waits {
+		b.waits = false
+		level.Info(b.opts.Logger).Log("msg", "a buffer has room again", "folder", b.dir)
+	}
 	for i := range entries {
 		entries[i].Mark.Each(func(t *position.Track, r position.Range, _ int64) { t.Skip(r) })
 	}
@@ -151,6 +165,24 @@ func (b *Buffer) put(entries []entry.Entry) (ok bool, err error) {
 	default:
 	}
 	return true, nil
+}
+
+// wait says, once, that senders wait. Call with b.mu held.
+func (b *Buffer) wait(why string) {
+	if !b.waits {
+		b.waits = true
+		level.Warn(b.opts.Logger).Log("msg", "a buffer has no room: senders wait, and packets of those that cannot are lost", "folder", b.dir, "why", why)
+	}
+}
+
+// full is what put returns for an error: none when the disk is full, which may
+// pass. Call with b.mu held.
+func (b *Buffer) full(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		b.wait(err.Error())
+		return nil
+	}
+	return err
 }
 
 // begin makes the next file. Call with b.mu held.

@@ -320,3 +320,28 @@ func BenchmarkCommit(b *testing.B) {
 		})
 	}
 }
+
+// A full disk is waited out like a full buffer: nothing that was put is lost, nor
+// what is put when there is room, and failed tries leave no files.
+func TestFullDiskWaits(t *testing.T) {
+	mem := vfs.NewMem()
+	fsys := vfs.NewFaulty(mem, nil)
+	b, book, _ := open(t, fsys, 1<<20)
+	defer book.Close()
+	put(t, b, 0, 5)
+	fsys.SetBudget(30) // a part of a frame
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 10 {
+		if err := b.Put(ctx, []entry.Entry{{Labels: entry.NewLabels(labels.FromStrings("app", "a")), Line: "no room"}}); !errors.Is(err, context.Canceled) {
+			t.Fatalf("error is %v, want that of who waits", err)
+		}
+	}
+	if infos, err := mem.ReadDir(dir); err != nil || len(infos) > 2 {
+		t.Errorf("%d files after failed tries, %v", len(infos), err)
+	}
+	fsys.SetBudget(-1)
+	put(t, b, 5, 5)
+	check(t, take(t, b, 10), 0, 10)
+	_ = b.Close()
+}

@@ -16,8 +16,9 @@
 // What was put survives a crash of the process. [Buffer.Commit] has it survive one
 // of the machine as well; those who wait for it together share one sync.
 //
-// A buffer is bounded. When it is full Put waits, and so the sender does, or its
-// packets are lost where they have nobody to wait.
+// A buffer is bounded, and leaves of its disk what positions need. When it is full,
+// or the disk is, Put waits, and so the sender does, or its packets are lost where
+// they have nobody to wait.
 //
 // One goroutine runs a buffer; any number may Put.
 package buffer

@@ -54,7 +54,16 @@ type Positions struct {
 	IgnoreInvalidYAML bool          `yaml:"ignore_invalid_yaml"`
 	// JournalSync has a batch reach the disk before it is sent for the first time.
 	JournalSync bool `yaml:"journal_sync"`
+	// WhenUnwritable is what becomes of batches that cannot be written to the
+	// journal, as on a full disk: they wait, or are sent all the same.
+	WhenUnwritable string `yaml:"when_unwritable"`
 }
+
+// What becomes of batches that cannot be written to the journal.
+const (
+	UnwritableWait = "wait"
+	UnwritableSend = "send"
+)
 
 // TargetConfig is the block target_config.
 type TargetConfig struct {
@@ -159,7 +168,7 @@ type Decompression struct {
 // Default is what an empty file means.
 func Default() Config {
 	c := Config{
-		Positions: Positions{Filename: "/var/log/positions.yaml", SyncPeriod: 10 * time.Second},
+		Positions: Positions{Filename: "/var/log/positions.yaml", SyncPeriod: 10 * time.Second, WhenUnwritable: UnwritableWait},
 		Target:    TargetConfig{SyncPeriod: 10 * time.Second, Unserved: Ignore, BufferBytes: 256 << 20, BufferSync: SyncAuto, QueueBytes: 256 << 20},
 		Limits:    send.LimitsConfig{ReadlineRate: 10_000, ReadlineBurst: 10_000, ReadlineRateDrop: true},
 	}
@@ -196,6 +205,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("positions: sync_period is %s: give a time above 0", c.Positions.SyncPeriod)
 	case c.Positions.Filename == "":
 		return errors.New("positions: filename is empty: say where to keep positions")
+	case c.Positions.WhenUnwritable != UnwritableWait && c.Positions.WhenUnwritable != UnwritableSend:
+		return fmt.Errorf("positions: when_unwritable is %q: use %s or %s", c.Positions.WhenUnwritable, UnwritableWait, UnwritableSend)
 	case c.Target.SyncPeriod <= 0:
 		return fmt.Errorf("target_config: sync_period is %s: give a time above 0", c.Target.SyncPeriod)
 	case c.Target.Unserved != Ignore && c.Target.Unserved != Refuse:

@@ -51,6 +51,7 @@ func flags(c *Config, p *Flags, deprecated *send.Config) *flag.FlagSet {
 	f.StringVar(&c.Positions.Filename, "positions.file", c.Positions.Filename, "Where positions are kept.")
 	f.DurationVar(&c.Positions.SyncPeriod, "positions.sync-period", c.Positions.SyncPeriod, "How often positions are saved.")
 	f.BoolVar(&c.Positions.IgnoreInvalidYAML, "positions.ignore-invalid-yaml", c.Positions.IgnoreInvalidYAML, "Begin anew when the positions file cannot be read.")
+	f.StringVar(&c.Positions.WhenUnwritable, "positions.when-unwritable", c.Positions.WhenUnwritable, "What becomes of batches while the journal of positions cannot be written, as on a full disk: wait (until it can be), or send (and a crash sends them again).")
 	f.BoolVar(&c.Positions.JournalSync, "positions.journal-sync", c.Positions.JournalSync, "Have a batch reach the disk before it is sent, so that not even a power cut repeats what a file still holds.")
 	f.DurationVar(&c.Target.SyncPeriod, "target.sync-period", c.Target.SyncPeriod, "How often patterns of files are matched again.")
 	f.StringVar(&c.Target.Unserved, "target.unserved", c.Target.Unserved, "What to do about targets that are not served yet: ignore (and say so) or refuse.")

@@ -60,6 +60,7 @@ positions.filename: effect
 positions.sync_period: effect
 positions.ignore_invalid_yaml: effect
 positions.journal_sync: effect
+positions.when_unwritable: effect
 scrape_configs.job_name: effect
 scrape_configs.pipeline_stages: effect
 scrape_configs.relabel_configs: effect

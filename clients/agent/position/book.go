@@ -22,6 +22,9 @@ type Options struct {
 	// NoSync leaves it to the system when the journal reaches the disk: a crash
 	// of the process still repeats nothing, one of the machine may.
 	NoSync bool
+	// Unjournaled has batches be sent although the journal cannot be written: a
+	// crash then repeats them. Without it they wait, see [Book.Begin].
+	Unjournaled bool
 	// JournalBytes is how long the journal grows before the positions are saved
 	// to shorten it. The default is 8 MiB.
 	JournalBytes int64
@@ -46,12 +49,8 @@ type Book struct {
 
 	saving sync.Mutex // held by whoever saves
 
-	mu         sync.Mutex // guards the fields below
-	generation uint64     // of the journal file that is written
-	journal    vfs.File   // nil when none could be made
-	journaled  int64      // bytes in it
-	synced     int64      // those that are on the disk for sure
-	broken     error      // why the journal is not written to
+	mu sync.Mutex // guards the fields below
+	writing
 	lastTrack  uint64
 	lastFlight uint64
 	tracks     map[uint64]*Track
@@ -63,6 +62,16 @@ type Book struct {
 	left       []*Flight // those that an earlier process left
 	old        []uint64  // generations of journal files that a save may remove
 	buf        []byte
+}
+
+// writing is the journal file that is written to.
+type writing struct {
+	generation uint64
+	journal    vfs.File // nil when none could be made
+	journaled  int64    // bytes in it
+	synced     int64    // those that are on the disk for sure
+	enough     int64    // bytes above which the positions should be saved
+	broken     error    // why the journal is not written to
 }
 
 type inode struct {
@@ -145,8 +154,8 @@ func (b *Book) Ledger() *Ledger { return b.ledger }
 // so that the journal stays short.
 func (b *Book) Full() <-chan struct{} { return b.full }
 
-// JournalError says why batches are sent without being in the journal; nil when
-// they are. The next save tries again.
+// JournalError says why no batch can be begun, or why batches are not in the journal;
+// nil when they are. The next save tries again.
 func (b *Book) JournalError() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -108,8 +108,8 @@ func TestInvalidFile(t *testing.T) {
 	_ = open(t, fsys, position.Options{Clients: []string{"one"}, IgnoreInvalid: true}).Close()
 }
 
-// TestCrashes pretends to be an agent with two clients, crashes it at random,
-// and checks after each start that what was acknowledged is settled, and what
+// TestCrashes pretends to be an agent with two clients, crashes it at random, also
+// while its disk is full, and checks after each start that what was acknowledged is settled, and what
 // was sent is either settled or in flight with the same bytes.
 func TestCrashes(t *testing.T) {
 	for seed := range seeds.Few(t, 100) {
@@ -189,9 +189,10 @@ func history(t *testing.T, seed uint64) {
 			}
 		}
 		var open [2][]*position.Flight
+		full := false
 		for range rnd.IntN(60) {
 			c := rnd.IntN(2)
-			switch rnd.IntN(5) {
+			switch rnd.IntN(6) {
 			case 0, 1:
 				s := &sent{body: fmt.Sprintf("%d-%d-%d", seed, c, len(batches[c])), parts: map[string][]position.Range{}}
 				f := &position.Flight{Client: c, Body: []byte(s.body), Entries: 1}
@@ -202,20 +203,27 @@ func history(t *testing.T, seed uint64) {
 					}
 					start := next[c][path]
 					end := start + 1 + rnd.Int64N(10)
-					next[c][path] = end
 					rs := []position.Range{{Start: start, End: end}}
 					s.parts[path] = rs
 					f.Parts = append(f.Parts, position.Part{Track: tracks[path], Lines: 1, Ranges: rs})
 				}
-				batches[c] = append(batches[c], s)
 				if rnd.IntN(2) == 0 {
-					if err := b.Queue(c).Append(f, 0); err != nil {
+					if err := b.Queue(c).Append(f, 0); err != nil && !full && b.JournalError() == nil {
 						t.Fatalf("seed %d: %v", seed, err)
+					} else if err != nil {
+						continue
 					}
+				} else if b.Begin(f) {
+					open[c] = append(open[c], f)
+				} else if full || b.JournalError() != nil {
 					continue
+				} else {
+					t.Fatalf("seed %d: a batch cannot begin", seed)
 				}
-				b.Begin(f)
-				open[c] = append(open[c], f)
+				batches[c] = append(batches[c], s)
+				for path, rs := range s.parts {
+					next[c][path] = rs[0].End
+				}
 			case 2:
 				f, lines, err := b.Queue(c).Take(0)
 				if err != nil {
@@ -240,8 +248,14 @@ func history(t *testing.T, seed uint64) {
 					open[c] = slices.Delete(open[c], i, i+1)
 				}
 			case 4:
-				if err := b.Save(); err != nil {
+				if err := b.Save(); err != nil && !full {
 					t.Fatalf("seed %d: save: %v", seed, err)
+				}
+			case 5:
+				if full = !full; full {
+					faulty.SetBudget(rnd.Int64N(2000))
+				} else {
+					faulty.SetBudget(-1)
 				}
 			}
 		}

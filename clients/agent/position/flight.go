@@ -47,19 +47,26 @@ func (f *Flight) Lines() int64 {
 }
 
 // Begin writes a batch to the journal, and is called before it is sent for the
-// first time. It does not fail: where the journal cannot be written the batch is
-// sent all the same, and [Book.JournalError] says so.
-func (b *Book) Begin(f *Flight) {
+// first time. It returns false where the journal cannot be written, unless
+// [Options.Unjournaled] is set: then the batch has not begun and must not be sent,
+// and the caller tries again later. [Book.JournalError] says what is wrong.
+func (b *Book) Begin(f *Flight) bool {
 	f.book = b
 	if b.opts.ReadOnly {
-		return
+		return true
 	}
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.lastFlight++
 	f.number = b.lastFlight
+	if b.record(f); b.journal == nil {
+		b.askForSave() // which begins a journal anew
+		if !b.opts.Unjournaled {
+			return false
+		}
+	}
 	b.flights[f.number] = f
-	b.record(f)
-	b.mu.Unlock()
+	return true
 }
 
 // record appends a batch, and what its tracks are. Call with b.mu held.
@@ -154,7 +161,7 @@ func (b *Book) append(build func(dst []byte) []byte) {
 		return
 	}
 	b.journaled += int64(len(frame))
-	if b.journaled > b.opts.JournalBytes {
+	if b.journaled > b.enough {
 		b.askForSave()
 	}
 }
@@ -204,34 +211,43 @@ func (b *Book) journalName(generation uint64) string {
 }
 
 // beginJournal makes the journal's next file, which begins with what is in
-// flight. Call with b.mu held.
+// flight. Where that fails the file before goes on, if it can. Call with b.mu held.
 func (b *Book) beginJournal() error {
-	if b.journal != nil {
-		_ = b.journal.Close()
-		b.journal = nil
-	}
-	if b.generation > 0 {
-		b.old = append(b.old, b.generation)
-	}
-	b.generation++
-	b.journaled, b.synced, b.broken = 0, 0, nil
-	f, err := b.fs.Create(b.journalName(b.generation))
-	if err != nil {
-		b.broken = fmt.Errorf("begin journal of positions: %w", err)
-		return b.broken
-	}
-	b.journal = f
-	b.append(func(dst []byte) []byte { return appendClients(dst, b.opts.Clients) })
-	for _, n := range sortedNumbers(b.flights) {
-		b.record(b.flights[n])
-	}
-	if b.journal != nil && !b.opts.NoSync {
-		err = errors.Join(b.journal.Sync(), b.fs.SyncDir(filepath.Dir(b.file)))
+	before := b.writing
+	f, err := b.fs.Create(b.journalName(b.generation + 1))
+	if err == nil {
+		b.writing = writing{generation: before.generation + 1, journal: f, enough: b.opts.JournalBytes}
+		b.append(func(dst []byte) []byte { return appendClients(dst, b.opts.Clients) })
+		for _, n := range sortedNumbers(b.flights) {
+			b.record(b.flights[n])
+		}
+		if b.journal != nil && !b.opts.NoSync {
+			if err = errors.Join(b.journal.Sync(), b.fs.SyncDir(filepath.Dir(b.file))); err != nil {
+				b.breakJournal(err)
+			}
+		}
+		if err = b.broken; err != nil {
+			_ = b.fs.Remove(b.journalName(b.generation))
+		}
 	}
 	if err != nil {
-		b.breakJournal(err)
+		b.writing = before
+		b.enough = before.journaled + b.opts.JournalBytes // not at each batch
+		for _, t := range b.tracks {
+			t.described = 0 // what says so was not written
+		}
+		if b.journal == nil {
+			b.broken = fmt.Errorf("begin journal of positions: %w", err)
+		}
+		return fmt.Errorf("begin journal of positions: %w", err)
 	}
-	return b.broken
+	if before.journal != nil {
+		_ = before.journal.Close()
+	}
+	if before.generation > 0 {
+		b.old = append(b.old, before.generation)
+	}
+	return nil
 }
 
 func appendClients(dst []byte, names []string) []byte {

@@ -169,11 +169,11 @@ func (q *Queue) name(f *queueFile) string {
 	return filepath.Join(q.dir, fmt.Sprintf("%016x.batches", f.number))
 }
 
-// Full reports whether there is no room for a batch.
+// Full reports whether there is no room for a batch, here or on the disk.
 func (q *Queue) Full() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.bytes >= q.limit
+	return q.bytes >= q.limit || !HasRoom(q.book.fs, q.dir)
 }
 
 // Bytes is how much lies on disk.
@@ -205,7 +205,9 @@ func (q *Queue) Empty() bool {
 // Append puts a batch at the end of a lane. Its body may be used again after
 // that. After an error the batch is as it was before.
 func (q *Queue) Append(f *Flight, lane int) error {
-	q.book.describeAll(f)
+	if err := q.book.describeAll(f); err != nil {
+		return err
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.batches++
@@ -221,8 +223,9 @@ func (q *Queue) Append(f *Flight, lane int) error {
 	return nil
 }
 
-// describeAll has the journal say what the tracks of a batch are.
-func (b *Book) describeAll(f *Flight) {
+// describeAll has the journal say what the tracks of a batch are: without it the
+// batch would be one of tracks that nobody knows.
+func (b *Book) describeAll(f *Flight) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i := range f.Parts {
@@ -231,6 +234,11 @@ func (b *Book) describeAll(f *Flight) {
 		}
 	}
 	b.syncJournal()
+	if b.journal == nil {
+		b.askForSave()
+		return b.broken
+	}
+	return nil
 }
 
 // write writes a frame, of which the head has still to be filled in. Call with
@@ -252,6 +260,9 @@ func (q *Queue) write(frame []byte, sync bool) (at int64, err error) {
 		// What of it was written is unknown: the next frame begins a file.
 		_ = q.last.Close()
 		q.last = nil
+		if at == 0 && q.book.fs.Remove(q.name(file)) == nil {
+			q.files = q.files[:len(q.files)-1] // or a full disk would be full of them
+		}
 		return 0, fmt.Errorf("write queue: %w", err)
 	}
 	file.size += int64(len(frame))

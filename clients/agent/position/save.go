@@ -80,7 +80,7 @@ func (b *Book) Changed() { b.dirty.Store(true) }
 // Save writes the positions, if any changed, and begins a new journal. After an
 // error the old files are as good as they were.
 func (b *Book) Save() error {
-	if b.opts.ReadOnly || !b.dirty.Swap(false) {
+	if b.opts.ReadOnly || !b.dirty.Swap(false) && b.JournalError() == nil {
 		return nil
 	}
 	b.saving.Lock()
@@ -93,7 +93,13 @@ func (b *Book) Save() error {
 		}
 	}
 	text := b.render(b.generation + 1)
-	broken := b.beginJournal()
+	// Positions that name the next journal are of no use without it: what is in
+	// flight would be forgotten.
+	if err := b.beginJournal(); err != nil {
+		b.dirty.Store(true)
+		b.mu.Unlock()
+		return err
+	}
 	old := b.old
 	b.mu.Unlock()
 	if err := vfs.WriteFile(b.fs, b.file, text); err != nil {
@@ -103,7 +109,8 @@ func (b *Book) Save() error {
 		for _, t := range b.tracks {
 			t.described = 0 // the file that said what they are was not written
 		}
-		return fmt.Errorf("save positions: %w", errors.Join(err, broken))
+		b.enough = b.journaled + b.opts.JournalBytes
+		return fmt.Errorf("save positions: %w", err)
 	}
 	for _, generation := range old {
 		if err := b.fs.Remove(b.journalName(generation)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -113,12 +120,13 @@ func (b *Book) Save() error {
 	b.mu.Lock()
 	b.old = b.old[len(old):]
 	b.mu.Unlock()
+	var err error
 	for i, q := range b.queues {
 		if q != nil {
-			broken = errors.Join(broken, q.remove(done[i]))
+			err = errors.Join(err, q.remove(done[i]))
 		}
 	}
-	return broken
+	return err
 }
 
 // render writes the file. Call with b.mu held.

@@ -58,6 +58,7 @@ type Client struct {
 	full    time.Time  // since when there was little room; zero: there is enough
 	room    chan struct{}
 	raw     []byte // for batches that go to disk
+	trouble string // what was last said of those
 }
 
 // New returns the client with a number in the book's list of clients. cfg was
@@ -153,7 +154,7 @@ func (c *Client) makeRoomLocked(ctx context.Context, m *entry.Mark) (bool, error
 			continue
 		case c.failing > 0 && again:
 			c.putOff = true
-			level.Warn(c.logger).Log("msg", "the server is away and the client's queue is full; the others go on, and files are read again for this one when it is back",
+			level.Warn(c.logger).Log("msg", "the server is away and the client's queue has no room; the others go on, and files are read again for this one when it is back",
 				"queue_bytes", c.disk.Bytes())
 			continue
 		}

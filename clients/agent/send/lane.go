@@ -82,7 +82,9 @@ func (l *lane) next(ctx context.Context) *prepared {
 		switch {
 		case b != nil:
 			p := &prepared{batch: b, cost: b.cost, flight: l.flight(b, &l.raw)}
-			l.book.Begin(p.flight)
+			if !l.begin(ctx, p.flight) {
+				return nil
+			}
 			return p
 		case onDisk:
 			if f := l.take(l.number); f != nil {
@@ -95,6 +97,26 @@ func (l *lane) next(ctx context.Context) *prepared {
 			l.await(ctx, wait)
 		}
 	}
+}
+
+// longestWait is how long a batch waits at most until its journal is tried again.
+const longestWait = 10 * time.Second
+
+// begin has the journal know a batch, and waits until it can. When it cannot at
+// the end of ctx it returns false: the lines were never sent, nor may those behind
+// them be now, and the next process reads them again.
+func (l *lane) begin(ctx context.Context, f *position.Flight) bool {
+	for try := 1; !l.book.Begin(f); try++ {
+		if ctx.Err() != nil {
+			level.Warn(l.logger).Log("msg", "batch not sent before the end, since its journal cannot be written; the next start reads its lines again", "err", l.book.JournalError(), "entries", f.Entries)
+			return false
+		}
+		if try == 1 {
+			level.Warn(l.logger).Log("msg", "a batch waits until the journal of positions can be written", "err", l.book.JournalError())
+		}
+		l.pause(ctx, min(l.backoff(try), longestWait))
+	}
+	return true
 }
 
 // await returns at a signal, after a time, or at the end of ctx.
@@ -146,9 +168,13 @@ func (l *lane) cutLocked(before time.Time) {
 func (l *lane) spillLocked() bool {
 	b := l.queue[0]
 	if err := l.disk.Append(l.flight(b, &l.Client.raw), l.number); err != nil {
-		level.Error(l.logger).Log("msg", "a batch that is to wait cannot be written to disk", "err", err)
+		if text := err.Error(); l.trouble != text {
+			l.Client.trouble = text
+			level.Error(l.logger).Log("msg", "a batch that is to wait cannot be written to disk", "err", err)
+		}
 		return false
 	}
+	l.Client.trouble = ""
 	l.queue = l.queue[1:]
 	l.heldLocked(-b.cost)
 	b.reset()
