@@ -5,11 +5,13 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // Each side of a diff is its text again.
 func TestDiffLines(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		text := func(name string) string {
 			lines := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", ""}), 0, 8).Draw(t, name)
 			if len(lines) == 0 {

@@ -9,10 +9,11 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/skaldlogs/skald/pkg/encbuf"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 func TestRoundTrip(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		u := rapid.Uint64().Draw(t, "u")
 		i := rapid.Int64().Draw(t, "i")
 		s := rapid.String().Draw(t, "s")

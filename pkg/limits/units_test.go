@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/skaldlogs/skald/pkg/limits"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 func TestParseDuration(t *testing.T) {
@@ -42,7 +43,7 @@ func TestParseDuration(t *testing.T) {
 }
 
 func TestDurationPrintsWhatItReads(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		d := limits.Duration(rapid.Int64Range(-1<<55, 1<<55).Draw(t, "ns"))
 		var again limits.Duration
 		if err := again.Set(d.String()); err != nil || again != d {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"pgregory.net/rapid"
+
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // withoutStats returns an answer without its stats, which have a test of their own.
@@ -98,7 +100,7 @@ func TestAppendFloat(t *testing.T) {
 			t.Errorf("%v: %s, want %s", tc.v, got, tc.want)
 		}
 	}
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		v := rapid.Float64().Draw(t, "v")
 		if got, want := string(appendFloat(nil, v)), strconv.FormatFloat(v, 'f', -1, 64); got != want {
 			t.Errorf("%v: %s, want %s", v, got, want)
@@ -239,7 +241,7 @@ func results() *rapid.Generator[Result] {
 
 // What is written reads as what it was.
 func TestResponseRoundTrip(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		want := &Response{Result: results().Draw(t, "result"), Warnings: rapid.SliceOfN(rapid.String(), 1, 2).Draw(t, "warnings")}
 		want.Stats.Ingester.TotalReached = 3
 		_, want.Categorized = want.Result.(Streams)

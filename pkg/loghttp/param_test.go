@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 func TestParseTime(t *testing.T) {
@@ -117,7 +119,7 @@ func TestParseRangeQuery(t *testing.T) {
 }
 
 func TestRangeQueryValues(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		q := RangeQuery{
 			Query:     rapid.String().Draw(t, "query"),
 			Start:     rapid.Int64Range(1e10, 1<<60).Draw(t, "start"),

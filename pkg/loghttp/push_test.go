@@ -21,6 +21,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/logproto"
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 var roomy = PushLimits{Received: 64 << 20, Decompressed: 256 << 20}
@@ -326,7 +327,7 @@ func TestReadPushMemoryIsBounded(t *testing.T) {
 
 // A JSON body reads as what encoding/json makes of it.
 func TestReadPushTwin(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		type stream struct {
 			Stream map[string]string `json:"stream"`
 			Values [][]any           `json:"values"`

@@ -7,12 +7,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // A push inside of a request is what it would be as a message there.
 func TestIngestRequestHoldsAPush(t *testing.T) {
 	d := PushDecoder{TrustHash: true}
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		b := batches().Draw(t, "batch")
 		wire, err := proto.Marshal(&IngestRequest{Push: AppendPush(nil, b), Ack: Ack_ACK_DISK})
 		if err != nil {

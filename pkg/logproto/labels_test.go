@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"pgregory.net/rapid"
+
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 func TestParseLabels(t *testing.T) {
@@ -78,7 +80,7 @@ func TestParseLabelsRefuses(t *testing.T) {
 
 // Labels that are printed and parsed are the same labels.
 func TestParseLabelsRoundTrip(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		ls := labels.FromMap(rapid.MapOf(rapid.StringMatching(`[a-zA-Z_][a-zA-Z0-9_]{0,8}`), rapid.String().Filter(func(s string) bool { return s != "" })).Draw(t, "labels"))
 		got, err := ParseLabels(ls.String())
 		if err != nil || !labels.Equal(got, ls) {

@@ -18,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // batches draws batches that a push can carry as they are: text is UTF-8,
@@ -68,7 +69,7 @@ func batchText(b *model.Batch) string {
 func TestPushRoundTrip(t *testing.T) {
 	d := PushDecoder{TrustHash: true}
 	var got model.Batch
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		b := batches().Draw(t, "batch")
 		wire := AppendPush([]byte("before"), b)[len("before"):]
 		if size := PushSize(b); size != len(wire) {
@@ -125,7 +126,7 @@ func fromSchema(m protoreflect.Message) *model.Batch {
 func TestPushIsItsSchema(t *testing.T) {
 	desc := schema(t)
 	d := PushDecoder{TrustHash: true}
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		b := batches().Draw(t, "batch")
 		wire := AppendPush(nil, b)
 		m := dynamicpb.NewMessage(desc)

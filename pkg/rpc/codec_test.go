@@ -14,6 +14,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/logproto"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // travelled is what a message is at the other end of a wire.
@@ -85,7 +86,7 @@ func predicates(t *rapid.T, fields, depth int) scan.Predicate {
 }
 
 func TestFieldsTravel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		want := &scan.Fields{Parser: scan.Parser(rapid.Uint8Range(0, uint8(scan.Regexp)).Draw(t, "parser")), All: rapid.Bool().Draw(t, "all"), Expr: rapid.String().Draw(t, "expr"), Strict: rapid.Bool().Draw(t, "strict"), KeepEmpty: rapid.Bool().Draw(t, "empty")}
 		for range rapid.IntRange(0, 2).Draw(t, "extractions") {
 			want.Extractions = append(want.Extractions, scan.Extraction{Label: rapid.String().Draw(t, "label"), Path: rapid.String().Draw(t, "path")})
@@ -113,7 +114,7 @@ func TestFieldsTravel(t *testing.T) {
 }
 
 func TestAnswersTravel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		rows := rapid.IntRange(1, 70).Draw(t, "rows")
 		set := func(name string) *scan.Bitset {
 			if rapid.Bool().Draw(t, name) {
@@ -185,7 +186,7 @@ func TestMalformedFields(t *testing.T) {
 }
 
 func TestRequestsTravel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		want := requests.Draw(t, "request")
 		got, err := decodeRequest(want.Tenant, travelled(t, encodeRequest(want)))
 		if err != nil || len(got.Matchers) != len(want.Matchers) {
@@ -208,7 +209,7 @@ func TestRequestsTravel(t *testing.T) {
 }
 
 func TestReadsTravel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		block := rapid.IntRange(0, 9).Draw(t, "block")
 		want := scan.Want{Columns: scan.Columns(rapid.Uint8Range(0, uint8(allColumns)).Draw(t, "columns")), Interval: intervals.Draw(t, "interval")}
 		got, wanted, err := decodeRead(travelled(t, encodeRead(1, block, want)), 10)
@@ -228,7 +229,7 @@ func TestReadsTravel(t *testing.T) {
 }
 
 func TestDirectoriesTravel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		want := &scan.Directory{}
 		for range rapid.IntRange(0, 2).Draw(t, "generations") {
 			want.Generations = append(want.Generations, scan.Generation{Ingester: rapid.String().Draw(t, "name"), ID: rapid.Uint64().Draw(t, "id")})
@@ -318,7 +319,7 @@ func drawBatch(t *rapid.T, streams, filters int) *scan.Batch {
 }
 
 func TestBatchesTravel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		streams, filters := rapid.IntRange(1, 3).Draw(t, "streams"), rapid.IntRange(0, 3).Draw(t, "filters")
 		want := drawBatch(t, streams, filters)
 		got, err := decodeBatch(travelled(t, encodeBatch(want)), streams, filters)
@@ -327,7 +328,7 @@ func TestBatchesTravel(t *testing.T) {
 }
 
 func TestPushResultsTravel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		streams := rapid.IntRange(0, 3).Draw(t, "streams")
 		want := model.PushResult{Ack: model.Ack(rapid.Uint8Range(0, uint8(model.AckDisk)).Draw(t, "ack"))}
 		for i := range streams {

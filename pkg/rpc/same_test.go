@@ -17,6 +17,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/rpc"
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 var entries = rapid.Custom(func(t *rapid.T) model.Entry {
@@ -37,7 +38,7 @@ func TestOneProcessAndManyAreTheSame(t *testing.T) {
 	l.MaxStreamsPerUser = 3 // the fourth stream is rejected
 	ctx := context.Background()
 	n := 0
-	rapid.Check(t, func(rt *rapid.T) {
+	seeds.Check(t, func(rt *rapid.T) {
 		n++
 		direct := newIngester(t, fmt.Sprint("direct", n), newStore(t), l)
 		hidden := newIngester(t, fmt.Sprint("direct", n), newStore(t), l)

@@ -16,6 +16,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/logql/pipeline"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/model"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 var (
@@ -80,7 +81,7 @@ func TestGroupingChangesNothing(t *testing.T) {
 		`|= "a"`, `!~ "z+"`, `| a="1"`, `| b!="x" or a>1`, `| c=~"x.*"`, `| __error__=""`, `| a>1`, `| m="1"`,
 		`| line_format "{{.a}} {{.b}}"`, `| label_format c=a`, `| label_format a="{{.b}}", b="{{ div 1 .a }}"`, `| drop a, b="x"`, `| keep a, b, m, app`, `| decolorize`,
 	})
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		stages := parseStages(t, strings.Join(rapid.SliceOfN(genStage, 0, 5).Draw(t, "stages"), " "))
 		grouping := &syntax.Grouping{Labels: rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "app", "m", "app_extracted", "_9x", "__error__"}), 1, 3).Draw(t, "by")}
 		md := model.Metadata{}
@@ -128,7 +129,7 @@ func parseStages(t *rapid.T, text string) []syntax.Stage {
 func TestRegexpFiltersAgreeWithRegexps(t *testing.T) {
 	genAtom := rapid.SampledFrom([]string{"a", "bc", "é", ".*", ".+", ".", "a*", "(bc)+", "(a|bc)", "[ab]", "^", "$", "(?i:A)", "(?i:aBc)", "(?i:BÉ)", "(?i)k", "x{2,3}", "\\d", "|", "(?:a|)", "\ufffd", "(?s:.*)"})
 	genText := rapid.StringOfN(rapid.SampledFrom([]rune("abcABCéÉKkx1\n \ufffd")), 0, 12, -1)
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		expr := strings.Join(rapid.SliceOfN(genAtom, 0, 5).Draw(t, "expr"), "")
 		re, err := regexp.Compile(expr)
 		if err != nil {
@@ -153,7 +154,7 @@ func TestRegexpFiltersAgreeWithRegexps(t *testing.T) {
 
 // A pattern keeps the lines that the regular expression of its parts matches.
 func TestPatternFiltersAgreeWithRegexps(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		pattern, expr := "", "^"
 		for i, lit := range rapid.SliceOfN(rapid.SampledFrom([]string{"a", "ab", "ba", "b"}), 0, 4).Draw(t, "literals") {
 			if i > 0 || rapid.Bool().Draw(t, "gap first") {
@@ -181,7 +182,7 @@ func TestPatternFiltersAgreeWithRegexps(t *testing.T) {
 
 // Sizes mean what they mean to go-humanize, the library behind Loki's.
 func TestSizesAgreeWithHumanize(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		num := rapid.SampledFrom([]string{"0", "1", "1.5", "12,345", "999", ".5", "-1", "", "1e3", "1_0", "18"}).Draw(t, "number")
 		unit := rapid.SampledFrom([]string{"", "B", "b", "k", "kB", "KB", "KiB", "kib", "Mi", "M", "GB", "tib", "PB", "EiB", "EB", "XB", "kk"}).Draw(t, "unit")
 		text := num + rapid.SampledFrom([]string{"", " "}).Draw(t, "space") + unit

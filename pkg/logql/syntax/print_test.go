@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // dump writes a tree with all that it holds but the places it was parsed from.
@@ -55,7 +56,7 @@ func dumpValue(b *strings.Builder, v reflect.Value) {
 
 // What is printed, in one line or in many, parses to the tree it came from.
 func TestPrintedTextParsesToItsTree(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		want := genExpr(t)
 		for _, text := range []string{want.String(), syntax.Pretty(want)} {
 			got, err := syntax.Parse(text)

@@ -210,7 +210,7 @@ func TestRoundTripOfAnything(t *testing.T) {
 			Metadata:  rapid.SliceOfN(label, 0, 4).Draw(t, "metadata"),
 		}
 	})
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		rows := rapid.SliceOfN(row, 1, 300).Draw(t, "rows")
 		want := sortedRows(rows)
 		enc, err := new(Encoder).Encode(rows)

@@ -15,6 +15,7 @@ import (
 	"github.com/skaldlogs/skald/pkg/encbuf"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/seeds"
 )
 
 // sample is the entry of testdata/v1.entry, which version 1 wrote.
@@ -84,7 +85,7 @@ func TestDecodeRefuses(t *testing.T) {
 }
 
 func TestEncodeRoundTrip(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	seeds.Check(t, func(t *rapid.T) {
 		var id ulid.ULID
 		copy(id[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
 		id[0] |= 1

@@ -168,7 +168,7 @@ func TestWhatIsAppendedIsReplayed(t *testing.T) {
 			Newest: rapid.Int64().Draw(t, "newest"), LastSeen: rapid.Int64().Draw(t, "seen"),
 		}
 	})
-	rapid.Check(t, func(rt *rapid.T) {
+	seeds.Check(t, func(rt *rapid.T) {
 		fsys := vfs.NewMem()
 		o := wal.Options{
 			Sync:     rapid.SampledFrom([]wal.Sync{wal.Group, wal.Interval, wal.Off}).Draw(rt, "sync"),
