@@ -62,7 +62,7 @@ func (s *Skald) initStore() (services.Service, error) {
 		}
 	}
 	s.store = storage.New(bucket, c, storage.Options{
-		IndexCacheBytes: int64(s.cfg.Storage.IndexCache), HotBytes: int64(s.cfg.Storage.ColumnCache), Cache: pages,
+		IndexCacheBytes: int64(s.cfg.Storage.IndexCache), HotBytes: int64(s.cfg.Storage.ColumnCache), Cache: pages, Warm: s.queries,
 		Compile: deletes.Compile, Fault: killAt(), Logger: s.logger, Registerer: s.reg,
 	})
 	sweep := func(ctx context.Context) error {

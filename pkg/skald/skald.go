@@ -45,6 +45,7 @@ type Skald struct {
 
 	ingests    bool           // an ingester is among the modules
 	compacting bool           // a compactor is
+	queries    bool           // a querier is
 	remote     backend.Choice // where the bucket is
 	bucket     objstore.Bucket
 	ruler      *ruler.Ruler
@@ -92,7 +93,7 @@ func New(cfg Config, newLogger func(prometheus.Registerer) *Logger) (*Skald, err
 	has := func(module string) bool {
 		return slices.ContainsFunc(cfg.Target, func(t string) bool { return slices.Contains(reach(t), module) })
 	}
-	s.ingests, s.compacting = has(Ingester), has(Compactor)
+	s.ingests, s.compacting, s.queries = has(Ingester), has(Compactor), has(Querier)
 	s.services, err = m.InitModuleServices(cfg.Target...)
 	if err != nil {
 		return nil, fmt.Errorf("build modules: %w", err)

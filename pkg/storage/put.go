@@ -102,7 +102,21 @@ func (s *Store) put(ctx context.Context, n NewSegment, build func(*segment.Write
 		return nil, err
 	}
 	s.metrics.put(&e)
-	return &e, s.fault(EntryWritten)
+	if err := s.fault(EntryWritten); err != nil {
+		return nil, err
+	}
+	s.warm(ctx, &e)
+	return &e, nil
+}
+
+// warm opens what was put. Should that fail, queries will try again, and say so.
+func (s *Store) warm(ctx context.Context, e *catalog.Entry) {
+	if !s.warms {
+		return
+	}
+	if r, err := s.readers.get(ctx, e, true); err == nil {
+		_ = r.Warm(ctx)
+	}
 }
 
 // check reads a segment back that nobody knows of yet. One that is not as it

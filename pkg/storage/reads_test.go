@@ -21,6 +21,7 @@ type reads struct {
 	bucket objstore.Bucket
 	reg    *prometheus.Registry
 	seen   float64
+	warm   bool // stores open what they put
 }
 
 func newReads(t *testing.T) *reads {
@@ -35,7 +36,7 @@ func (r *reads) store() (s *storage.Store, stop func()) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return open(r.t, r.bucket, storage.Options{Cache: c}), func() {
+	return open(r.t, r.bucket, storage.Options{Cache: c, Warm: r.warm}), func() {
 		if err := c.Close(); err != nil {
 			r.t.Fatal(err)
 		}
@@ -77,6 +78,25 @@ func (r *reads) search(s *storage.Store, req *scan.Request) int {
 		r.t.Error(err)
 	}
 	return len(rows)
+}
+
+// What a store that warms has put costs the first query no read.
+func TestWarmStoresHaveReadWhatTheyPut(t *testing.T) {
+	r := newReads(t)
+	r.warm = true
+	s, stop := r.store()
+	defer stop()
+	rnd := rand.New(rand.NewPCG(1, 51))
+	if _, err := s.Put(t.Context(), newSegment("t", 1), adding(1, someRows(rnd, 6000, 0), 300)); err != nil {
+		t.Fatal(err)
+	}
+	r.gets()
+	if n := r.search(s, &scan.Request{Tenant: "t", Interval: model.Ever, Filters: []scan.LineFilter{{Op: scan.Contains, Text: "zzzebra"}}}); n != 0 {
+		t.Errorf("%d rows have the needle", n)
+	}
+	if got := r.gets(); got != 0 {
+		t.Errorf("%d reads for the first query", got)
+	}
 }
 
 // An absent needle costs one read of a segment the first time, its index and its

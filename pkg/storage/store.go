@@ -27,6 +27,11 @@ type Options struct {
 	//
 	// The default is none.
 	HotBytes int64
+	// Warm opens what is put at once, for the queries of this process, as far as there
+	// is room.
+	//
+	// The default leaves that to the first of them.
+	Warm bool
 	// Cache, unless nil, is what queries read segments through. Merges do not: what
 	// they read once would take the place of what is asked often.
 	Cache *pagecache.Cache
@@ -64,6 +69,7 @@ type Store struct {
 	metrics *metrics
 	compile func(query string) (Deletion, error)
 	fault   func(Step) error
+	warms   bool
 
 	sweeping sync.Mutex // held by the one sweep at a time
 	reported sync.Map   // ids of the segments whose damage was logged
@@ -103,6 +109,7 @@ func New(bucket objstore.Bucket, c *catalog.Catalog, o Options) *Store {
 		metrics: m,
 		compile: o.Compile,
 		fault:   o.Fault,
+		warms:   o.Warm,
 		pins:    map[ulid.ULID]int{},
 	}
 }

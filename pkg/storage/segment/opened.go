@@ -42,6 +42,16 @@ func (o *Opened) Bytes() int64 {
 	return o.bytes
 }
 
+// full reports whether there is no room for another part of a usual size.
+func (o *Opened) full() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.bytes+usualPart > o.limit-o.reserve
+}
+
+// usualPart is about what a part of a block of 4 MB takes.
+const usualPart = 64 << 10
+
 // keep keeps what was opened of a part of a reader, if there is room for it.
 func (o *Opened) keep(r *Reader, p *prunePart, opened *openedBlock) {
 	n := openedItem

@@ -101,6 +101,23 @@ func TestOpenedBlocksAreRefused(t *testing.T) {
 	}
 }
 
+func TestWarmReadersReadNoPruneParts(t *testing.T) {
+	r, src := openCounted(t, 24, 12)
+	if err := r.Warm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := readsOf(t, r, src); n != 0 {
+		t.Errorf("%d reads after the reader was warmed", n)
+	}
+	r, src = openCounted(t, 24, 12)
+	full := segment.NewOpened(1000)
+	r.KeepIn(full, nil)
+	before := src.reads.Load()
+	if err := r.Warm(t.Context()); err != nil || src.reads.Load() != before || full.Bytes() != 0 {
+		t.Errorf("%d reads, %d bytes kept, %v, where there is no room", src.reads.Load()-before, full.Bytes(), err)
+	}
+}
+
 func TestPartsWithoutRoomAreReadAtOnceEachTime(t *testing.T) {
 	r, src := openCounted(t, 21, 12)
 	o := segment.NewOpened(10)

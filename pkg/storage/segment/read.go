@@ -3,6 +3,7 @@ package segment
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -57,6 +58,29 @@ func (r *Reader) block(ctx context.Context, i int, of *around) (*block.Block, er
 			return nil, fmt.Errorf("read the prune parts: %w", err)
 		}
 	}
+}
+
+// Warm opens the prune parts of all blocks that there is room for, so that the first
+// query does not have to. What is wrong with one is told by who needs it.
+func (r *Reader) Warm(ctx context.Context) error {
+	of := around{blocks: make([]int, len(r.blocks))}
+	for i := range of.blocks {
+		of.blocks[i] = i
+	}
+	defer func() {
+		for i := range r.parts {
+			r.parts[i].raw.Store(nil)
+		}
+	}()
+	for i := range r.blocks {
+		if r.opened.full() {
+			return nil
+		}
+		if _, err := r.block(ctx, i, &of); err != nil && !errors.Is(err, scan.ErrDamaged) {
+			return err
+		}
+	}
+	return nil
 }
 
 // load reads the prune parts that are not in memory.
