@@ -36,22 +36,44 @@ import (
 // FrontendConfig is the query frontend that evaluates queries with the mode
 // [RemoteMode].
 type FrontendConfig struct {
-	// Address is a URL, http:// or https://, or the host and port of its gRPC
-	// server, with dns:/// before it to spread queries over all of its addresses.
-	Address    string                `yaml:"address"`
+	// Address is a URL, http:// or https://, with user and password where the
+	// server asks for them, or the host and port of its gRPC server, with dns:///
+	// before it to spread queries over all of its addresses.
+	Address    Address               `yaml:"address"`
 	TLSEnabled bool                  `yaml:"tls_enabled"`
 	TLS        dskittls.ClientConfig `yaml:",inline"`
 }
 
+// An Address is where a server is. The password of a URL is not shown to those who
+// ask for the configuration.
+type Address string
+
+// Set implements [flag.Value].
+func (a *Address) Set(text string) error {
+	*a = Address(text)
+	return nil
+}
+
+// String implements [flag.Value].
+func (a *Address) String() string { return string(*a) }
+
+// MarshalYAML returns the address without a password.
+func (a Address) MarshalYAML() (any, error) {
+	if u, err := url.Parse(string(a)); err == nil && u.User != nil {
+		return u.Redacted(), nil
+	}
+	return string(a), nil
+}
+
 // RegisterFlags adds the settings of c to f, with a prefix.
 func (c *FrontendConfig) RegisterFlags(f *flag.FlagSet, prefix string) {
-	f.StringVar(&c.Address, prefix+"address", "", "Query frontend of mode remote: an http:// or https:// URL, or host and port of its gRPC server, dns:///HOST:PORT to use all of its addresses in turn.")
+	f.Var(&c.Address, prefix+"address", "Query frontend of mode remote: an http:// or https:// URL, or host and port of its gRPC server, dns:///HOST:PORT to use all of its addresses in turn.")
 	f.BoolVar(&c.TLSEnabled, prefix+"tls-enabled", false, "Speak TLS with its gRPC server.")
 	c.TLS.RegisterFlagsWithPrefix(strings.TrimSuffix(prefix, "."), f)
 }
 
 func (c *FrontendConfig) isHTTP() bool {
-	return strings.HasPrefix(c.Address, "http://") || strings.HasPrefix(c.Address, "https://")
+	return strings.HasPrefix(string(c.Address), "http://") || strings.HasPrefix(string(c.Address), "https://")
 }
 
 // Validate reports settings that cannot work.
@@ -59,11 +81,17 @@ func (c *FrontendConfig) Validate() error {
 	if c.Address == "" {
 		return errors.New("address is empty: mode remote needs the address of a query frontend")
 	}
-	if u, err := url.Parse(c.Address); c.isHTTP() && (err != nil || u.Host == "") {
-		return fmt.Errorf("address: %q is not a URL of a server", c.Address)
+	if u, err := url.Parse(string(c.Address)); c.isHTTP() && (err != nil || u.Host == "") {
+		return errors.New("address is not the URL of a server, as in https://frontend:3100")
+	}
+	if c.TLSEnabled && strings.HasPrefix(string(c.Address), "http://") {
+		return errors.New("tls_enabled: an address that begins with http:// speaks no TLS; let it begin with https://")
 	}
 	return nil
 }
+
+// errTooLarge says that an answer is larger than what was asked for.
+var errTooLarge = errors.New("the answer is too large")
 
 // A Frontend is the query frontend of another process, which evaluates queries of
 // rules over the HTTP API, as it would those of anybody else. Over gRPC the
@@ -87,7 +115,7 @@ func NewFrontend(c *FrontendConfig, l *limits.Overrides, r prometheus.Registerer
 		return nil, fmt.Errorf("ruler.evaluation.query_frontend: %w", err)
 	}
 	if c.isHTTP() {
-		f.base = strings.TrimSuffix(c.Address, "/")
+		f.base = strings.TrimSuffix(string(c.Address), "/")
 		f.overHTTP(config)
 		return f, nil
 	}
@@ -109,6 +137,9 @@ func (f *Frontend) overHTTP(config *tls.Config) {
 			src = io.LimitReader(src, most+1)
 		}
 		body, err := io.ReadAll(src)
+		if most > 0 && int64(len(body)) > most {
+			err = errTooLarge
+		}
 		return resp.StatusCode, body, err
 	}
 	f.close = func() error { client.CloseIdleConnections(); return nil }
@@ -119,8 +150,11 @@ func (f *Frontend) overGRPC(c *FrontendConfig, config *tls.Config) error {
 	if c.TLSEnabled {
 		creds = credentials.NewTLS(config)
 	}
-	const anySize = 1 << 30
-	conn, err := grpc.NewClient(c.Address, grpc.WithTransportCredentials(creds),
+	const (
+		anySize    = 1 << 30
+		headerRoom = 64 << 10 // of a message, beside the body
+	)
+	conn, err := grpc.NewClient(string(c.Address), grpc.WithTransportCredentials(creds),
 		grpc.WithDefaultServiceConfig(`{"loadBalancingPolicy":"round_robin"}`), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(anySize)))
 	if err != nil {
 		return fmt.Errorf("ruler.evaluation.query_frontend.address: %w", err)
@@ -132,15 +166,23 @@ func (f *Frontend) overGRPC(c *FrontendConfig, config *tls.Config) error {
 		if err != nil {
 			return 0, nil, err
 		}
-		if most == 0 || most > anySize {
-			most = anySize
+		room := int64(anySize)
+		if most > 0 {
+			room = min(most+headerRoom, room)
 		}
-		resp, err := client.Handle(req.Context(), wrapped, grpc.MaxCallRecvMsgSize(int(most)))
+		resp, err := client.Handle(req.Context(), wrapped, grpc.MaxCallRecvMsgSize(int(room)))
 		if err != nil {
 			var is bool
 			if resp, is = httpgrpc.HTTPResponseFromError(err); !is { // 5xx come as errors
+				if grpcstatus.Code(err) == codes.ResourceExhausted {
+					// For this end, or for the other, which has a limit of its own.
+					err = fmt.Errorf("%w: %w", errTooLarge, err)
+				}
 				return 0, nil, err
 			}
+		}
+		if most > 0 && int64(len(resp.Body)) > most {
+			return 0, resp.Body, errTooLarge
 		}
 		return int(resp.Code), resp.Body, nil
 	}
@@ -185,11 +227,11 @@ func (f *Frontend) query(ctx context.Context, tenants []string, expr syntax.Expr
 		// A server by gRPC knows the deadline, and may be the first to give up.
 		*reason = "timeout"
 		return nil, 0, fmt.Errorf("no answer within %s (ruler_remote_evaluation_timeout, query_timeout): %w", timeout, cmp.Or(context.Cause(ctx), err))
+	case errors.Is(err, errTooLarge):
+		*reason = "max_size"
+		return nil, len(body), fmt.Errorf("%w: ruler_remote_evaluation_max_response_size is %d bytes", err, most)
 	case err != nil:
 		return nil, 0, err
-	case most > 0 && int64(len(body)) > most:
-		*reason = "max_size"
-		return nil, len(body), fmt.Errorf("the answer is larger than %d bytes (ruler_remote_evaluation_max_response_size)", most)
 	case status/100 != 2:
 		*reason = "upstream_error"
 		text, _, _ := bytes.Cut(bytes.TrimSpace(body), []byte("\n"))

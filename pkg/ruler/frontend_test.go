@@ -12,6 +12,7 @@ import (
 	"github.com/grafana/dskit/httpgrpc"
 	httpgrpcserver "github.com/grafana/dskit/httpgrpc/server"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/rules"
@@ -37,7 +38,7 @@ func frontends(t *testing.T, h http.Handler, l limits.Limits) map[string]*Fronte
 	t.Cleanup(srv.Stop)
 	out := map[string]*Frontend{}
 	for name, address := range map[string]string{"HTTP": web.URL + "/", "gRPC": "dns:///" + listener.Addr().String()} {
-		f, err := NewFrontend(&FrontendConfig{Address: address}, limits.NewOverrides(&l, nil), prometheus.NewRegistry())
+		f, err := NewFrontend(&FrontendConfig{Address: Address(address)}, limits.NewOverrides(&l, nil), prometheus.NewRegistry())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,25 +113,38 @@ func TestFrontendFails(t *testing.T) {
 		answer func(w http.ResponseWriter, r *http.Request)
 		limits limits.Limits
 		want   string
+		reason string
 	}{
 		{"a client's error", func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "no such thing\nmore", http.StatusBadRequest)
-		}, limits.Limits{}, "status 400: no such thing"},
+		}, limits.Limits{}, "status 400: no such thing", "upstream_error"},
 		{"a server's error", func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "out of order", http.StatusServiceUnavailable)
-		}, limits.Limits{}, "status 503: out of order"},
-		{"too much", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(anAnswer)) }, limits.Limits{RulerRemoteEvaluationMaxResponseSize: 20}, "larger than"},
-		{"not an answer", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }, limits.Limits{}, "answer"},
+		}, limits.Limits{}, "status 503: out of order", "upstream_error"},
+		{
+			"too much", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(anAnswer)) },
+			limits.Limits{RulerRemoteEvaluationMaxResponseSize: 20},
+			"ruler_remote_evaluation_max_response_size is 20 bytes", "max_size",
+		},
+		{
+			"far too much", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 1<<20)) },
+			limits.Limits{RulerRemoteEvaluationMaxResponseSize: 20},
+			"ruler_remote_evaluation_max_response_size is 20 bytes", "max_size",
+		},
+		{"not an answer", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }, limits.Limits{}, "answer", "error"},
 		{
 			"too late", func(http.ResponseWriter, *http.Request) { <-t.Context().Done() },
 			limits.Limits{RulerRemoteEvaluationTimeout: limits.Duration(50 * time.Millisecond)},
-			"no answer within 50ms",
+			"no answer within 50ms", "timeout",
 		},
 	} {
 		for way, f := range frontends(t, http.HandlerFunc(tc.answer), tc.limits) {
 			_, err := f.Query(context.Background(), []string{"t"}, parsed(t, "vector(1)"), engine.Params{Start: 1, End: 1})
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("%s over %s: %v, want %q", tc.name, way, err, tc.want)
+			}
+			if got := testutil.ToFloat64(f.metrics.failure.WithLabelValues(tc.reason, "t")); got != 1 {
+				t.Errorf("%s over %s: %v failures by reason of %s, want 1", tc.name, way, got, tc.reason)
 			}
 		}
 	}
