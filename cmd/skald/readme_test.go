@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/skaldlogs/skald/pkg/parts"
 )
 
 // TestReadme types what the README tells people to type, and sees what the
@@ -13,7 +15,7 @@ import (
 func TestReadme(t *testing.T) {
 	for _, tool := range []string{"sh", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("the README's lines need %s: %v", tool, err)
+			parts.Lacks(t, "the README's lines need %s: %v", tool, err)
 		}
 	}
 	text, err := os.ReadFile("../../README.md")

@@ -49,9 +49,15 @@ func NeedFile(t testing.TB, pattern, debian string) string {
 
 func missing(t testing.TB, what, debian string) {
 	t.Helper()
-	const say = "%s is not installed (Debian's package %s has it)"
+	Lacks(t, "%s is not installed (Debian's package %s has it)", what, debian)
+}
+
+// Lacks skips a test for what this machine does not have or allow, unless [Required]
+// forbids it.
+func Lacks(t testing.TB, format string, args ...any) {
+	t.Helper()
 	if os.Getenv(Required) == "require" {
-		t.Fatalf(say, what, debian)
+		t.Fatalf(format, args...)
 	}
-	t.Skipf(say, what, debian)
+	t.Skipf(format, args...)
 }

@@ -91,7 +91,7 @@ type LocalConfig struct {
 // AlertmanagerConfig says where alerts go.
 type AlertmanagerConfig struct {
 	// URL is a list with commas. Each of them gets every alert.
-	URL string `yaml:"alertmanager_url"`
+	URL Address `yaml:"alertmanager_url"`
 	// Discovery resolves the hosts of URL as SRV records.
 	Discovery       bool          `yaml:"enable_alertmanager_discovery"`
 	RefreshInterval time.Duration `yaml:"alertmanager_refresh_interval"`
@@ -201,7 +201,7 @@ func (c *Config) RegisterFlags(f *flag.FlagSet) {
 	f.DurationVar(&c.RemoteWrite.ConfigRefreshPeriod, "ruler.remote-write.config-refresh-period", 10*time.Second, "How often the tenants' own Alertmanagers and places of remote write are taken over from the runtime file.")
 	f.BoolVar(&c.RemoteWrite.AddOrgIDHeader, "ruler.remote-write.add-org-id-header", true, "Name the tenant in X-Scope-OrgID.")
 	a := &c.Alertmanager
-	f.StringVar(&a.URL, "ruler.alertmanager-url", "", "Alertmanagers, with commas between them. Each gets every alert.")
+	f.Var(&a.URL, "ruler.alertmanager-url", "Alertmanagers, with commas between them. Each gets every alert.")
 	f.BoolVar(&a.Discovery, "ruler.alertmanager-discovery", false, "Resolve the hosts of alertmanager_url as SRV records, named _port._proto.name.")
 	f.DurationVar(&a.RefreshInterval, "ruler.alertmanager-refresh-interval", time.Minute, "How often they are resolved.")
 	f.Var(&a.Files, "ruler.alertmanager-files", "Files that name Alertmanagers, in the format of Prometheus' file discovery.")

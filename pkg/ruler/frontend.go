@@ -44,27 +44,6 @@ type FrontendConfig struct {
 	TLS        dskittls.ClientConfig `yaml:",inline"`
 }
 
-// An Address is where a server is. The password of a URL is not shown to those who
-// ask for the configuration.
-type Address string
-
-// Set implements [flag.Value].
-func (a *Address) Set(text string) error {
-	*a = Address(text)
-	return nil
-}
-
-// String implements [flag.Value].
-func (a *Address) String() string { return string(*a) }
-
-// MarshalYAML returns the address without a password.
-func (a Address) MarshalYAML() (any, error) {
-	if u, err := url.Parse(string(a)); err == nil && u.User != nil {
-		return u.Redacted(), nil
-	}
-	return string(a), nil
-}
-
 // RegisterFlags adds the settings of c to f, with a prefix.
 func (c *FrontendConfig) RegisterFlags(f *flag.FlagSet, prefix string) {
 	f.Var(&c.Address, prefix+"address", "Query frontend of mode remote: an http:// or https:// URL, or host and port of its gRPC server, dns:///HOST:PORT to use all of its addresses in turn.")

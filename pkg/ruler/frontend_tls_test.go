@@ -202,8 +202,11 @@ func TestFrontendWithPassword(t *testing.T) {
 	if err := ask("ruler:secret@"); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("an error with the password in it, or none: %v", err)
 	}
-	text, err := yaml.Marshal(FrontendConfig{Address: "https://ruler:secret@frontend:3100"})
-	if err != nil || strings.Contains(string(text), "secret") || !strings.Contains(string(text), "@frontend:3100") {
+	text, err := yaml.Marshal(Config{
+		Evaluation:   EvaluationConfig{Frontend: FrontendConfig{Address: "https://ruler:secret@frontend:3100"}},
+		Alertmanager: AlertmanagerConfig{URL: "http://am-0:9093, http://ruler:secret@am-1:9093"},
+	})
+	if err != nil || strings.Contains(string(text), "secret") || !strings.Contains(string(text), "@frontend:3100") || !strings.Contains(string(text), "http://am-0:9093,http://ruler:xxxxx@am-1:9093") {
 		t.Errorf("the configuration is shown as %s, %v", text, err)
 	}
 }

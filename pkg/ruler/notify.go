@@ -3,6 +3,7 @@ package ruler
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -26,16 +27,16 @@ const discoveryEvery = 100 * time.Millisecond
 // urls are the Alertmanagers that alertmanager_url names.
 func (c *AlertmanagerConfig) urls() ([]*url.URL, error) {
 	var out []*url.URL
-	for text := range strings.SplitSeq(c.URL, ",") {
+	for text := range strings.SplitSeq(string(c.URL), ",") {
 		if text = strings.TrimSpace(text); text == "" {
 			continue
 		}
 		u, err := url.Parse(text)
-		if err != nil {
-			return nil, fmt.Errorf("alertmanager_url: %w", err)
+		if wrong := (*url.Error)(nil); errors.As(err, &wrong) {
+			return nil, fmt.Errorf("alertmanager_url: not the URL of an HTTP server, as in http://alertmanager:9093: %w", wrong.Err) // without a password
 		}
 		if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return nil, fmt.Errorf("alertmanager_url: %q is not the URL of an HTTP server, as in http://alertmanager:9093", text)
+			return nil, fmt.Errorf("alertmanager_url: %q is not the URL of an HTTP server, as in http://alertmanager:9093", u.Redacted())
 		}
 		out = append(out, u)
 	}
