@@ -22,11 +22,12 @@ const chunkBytes = 256 << 10
 // A buffer only grows. Its owner, a [group], guards it; what [buffer.view]
 // returned stays true without a lock, since what it saw is never changed.
 type buffer struct {
-	place  uint32 // among the buffers of the group, in the order of arrival
+	place  uint32 // the first of its places in the order of arrival within the group
 	rows   []row
 	chunks [][]byte
 	used   int // bytes of the last chunk that are taken
 	bytes  int // of lines and metadata, as limits count them
+	early  early
 
 	held      int64    // footprint of the arena and the names
 	names     []string // of metadata; rows refer to them by number
@@ -134,7 +135,7 @@ func (b *buffer) full(n int) bool {
 
 // footprint is how much memory the buffer holds on to.
 func (b *buffer) footprint() int64 {
-	return b.held + int64(cap(b.rows))*rowBytes
+	return b.held + int64(cap(b.rows))*rowBytes + b.early.held
 }
 
 // A view is what a buffer held at one moment.

@@ -24,7 +24,8 @@ const (
 // million small streams fill blocks as well as a large one does.
 //
 // Rows go from the open buffer to the buffers that wait for a sealer to the
-// sealed blocks, and are readable at each station. Each move is made under mu,
+// sealed blocks, and are readable at each station; in the first two they may be in
+// blocks, too, that were made of them early. Each move is made under mu,
 // so that a reader sees every row exactly once.
 type group struct {
 	head *head
@@ -81,7 +82,7 @@ func (g *group) append(hs *headStream, entries []model.Entry, full []*buffer) []
 		}
 		if g.open == nil {
 			g.open = &buffer{place: g.place}
-			g.place++
+			g.place += placesOfBuffer
 		}
 		g.open.append(hs.ref, e)
 		hs.interval = hs.interval.Extend(e.Timestamp)
@@ -130,8 +131,9 @@ func (g *group) seal(s *sealer, b *buffer) error {
 		g.sealed = append(g.sealed, sealedBlock{Encoded: enc, place: b.place, opening: &opening{}})
 		grown += encodedFootprint(&enc)
 	}
+	grown -= b.footprint()
 	g.mu.Unlock()
-	g.head.grow(grown - b.footprint())
+	g.head.grow(grown)
 	return nil
 }
 

@@ -16,6 +16,9 @@ type sealers struct {
 	ing  *Ingester
 	jobs chan sealJob
 	wg   sync.WaitGroup
+
+	early chan sealJob
+	quit  chan struct{} // closed when nothing is sealed early any more
 }
 
 type sealJob struct {
@@ -24,10 +27,11 @@ type sealJob struct {
 }
 
 func newSealers(i *Ingester) *sealers {
-	return &sealers{ing: i, jobs: make(chan sealJob, runtime.GOMAXPROCS(0))}
+	return &sealers{ing: i, jobs: make(chan sealJob, runtime.GOMAXPROCS(0)), early: make(chan sealJob, earlyQueue), quit: make(chan struct{})}
 }
 
 func (s *sealers) start() {
+	s.startEarly()
 	for range runtime.GOMAXPROCS(0) {
 		s.wg.Add(1)
 		go func() {
@@ -48,6 +52,7 @@ func (s *sealers) start() {
 // stop waits until all buffers that were submitted are sealed.
 func (s *sealers) stop() {
 	close(s.jobs)
+	close(s.quit)
 	s.wg.Wait()
 }
 

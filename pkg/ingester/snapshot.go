@@ -20,7 +20,7 @@ import (
 // generation of which replay left out the tenant, whose rows are in the store
 // already, is not named.
 func (i *Ingester) Open(_ context.Context, req *scan.Request) (scan.Snapshot, error) {
-	s := &snapshot{req: req, filters: block.NewFilters(req.Filters), gens: i.generations(), numbers: map[string]int{}}
+	s := &snapshot{req: req, filters: block.NewFilters(req.Filters), sealers: i.sealers, gens: i.generations(), numbers: map[string]int{}}
 	for _, g := range s.gens {
 		if g.skipped[req.Tenant] {
 			continue
@@ -37,6 +37,7 @@ func (i *Ingester) Open(_ context.Context, req *scan.Request) (scan.Snapshot, er
 type snapshot struct {
 	req     *scan.Request
 	filters *block.Filters
+	sealers *sealers
 	gens    []*generation
 	dir     scan.Directory
 	numbers map[string]int // of streams in the directory, by labels
@@ -48,7 +49,12 @@ type part struct {
 	gen     *generation
 	streams map[uint32]int // numbers in the directory, by reference in the head
 	sealed  *sealedBlock
-	rows    view
+
+	// Of rows: where they are from, and their size.
+	rows  view
+	group *group
+	buf   *buffer
+	bytes int
 }
 
 func (s *snapshot) addHead(h *head) {
@@ -96,17 +102,23 @@ func (s *snapshot) number(hs *headStream) int {
 // as long as it takes to note which blocks and rows there are.
 func (s *snapshot) addGroup(h *head, g *group, streams map[uint32]int) {
 	type open struct {
+		buf   *buffer
 		place uint32
 		view  view
+		bytes int
 	}
 	g.mu.Lock()
 	sealed := slices.Clone(g.sealed)
 	raw := make([]open, 0, len(g.waiting)+1)
+	note := func(b *buffer) {
+		sealed = append(sealed, b.early.blocks...)
+		raw = append(raw, open{b, b.place + uint32(b.early.times), b.rest(), b.bytes - b.early.bytes})
+	}
 	for _, b := range g.waiting {
-		raw = append(raw, open{b.place, b.view()})
+		note(b)
 	}
 	if g.open != nil {
-		raw = append(raw, open{g.open.place, g.open.view()})
+		note(g.open)
 	}
 	g.mu.Unlock()
 
@@ -129,7 +141,9 @@ func (s *snapshot) addGroup(h *head, g *group, streams map[uint32]int) {
 		s.add(h, scan.Block{Order: scan.Order{Place: b.place}, Runs: runs, Refused: refused}, part{gen: h.gen, streams: streams, sealed: b})
 	}
 	for _, o := range raw {
-		s.add(h, scan.Block{Order: scan.Order{Place: o.place}, Runs: viewRuns(&o.view, streams, s.req.Interval)}, part{gen: h.gen, streams: streams, rows: o.view})
+		s.add(h, scan.Block{Order: scan.Order{Place: o.place}, Runs: viewRuns(&o.view, streams, s.req.Interval)}, part{
+			gen: h.gen, streams: streams, rows: o.view, group: g, buf: o.buf, bytes: o.bytes,
+		})
 	}
 }
 
@@ -193,7 +207,11 @@ func (s *snapshot) Read(ctx context.Context, n int, want scan.Want) (*scan.Batch
 	want.Interval = want.Interval.Intersect(s.req.Interval)
 	p := &s.parts[n]
 	if p.sealed == nil {
-		return p.readRows(want, s.filters), nil
+		batch := p.readRows(want, s.filters)
+		if p.group.looked(p.buf, p.bytes) {
+			s.sealers.sealEarly(p.group, p.buf)
+		}
+		return batch, nil
 	}
 	batch, err := p.readSealed(want, s.filters)
 	if err != nil {
