@@ -126,9 +126,7 @@ clients:
 	if n := metrics(pages + "/metrics")["skald_agent_client_queue_bytes"]; n < 1<<20 || n > 2<<20 {
 		t.Errorf("%v bytes are on disk, want a little more than 1 MiB", n)
 	}
-	if !strings.Contains(agent.Log.String(), "the client's queue has no room") {
-		t.Errorf("the log does not say that the queue is full")
-	}
+	agent.Await("saying that the queue is full", func() bool { return strings.Contains(agent.Log.String(), "the client's queue has no room") })
 	bad.mu.Lock()
 	bad.answer = nil
 	bad.mu.Unlock()

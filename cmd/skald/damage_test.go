@@ -50,7 +50,8 @@ func damagedLog(t *testing.T, seed uint64) {
 	if len(got) < len(pushed)/4 {
 		t.Errorf("%d of %d lines are left", len(got), len(pushed))
 	}
-	if len(got) < len(pushed) && !regexp.MustCompile(`msg="write-ahead log is damaged" .*file=\S+\.wal offset=[0-9]+`).MatchString(s.Log.String()) {
+	where := regexp.MustCompile(`msg="write-ahead log is damaged" .*file=\S+\.wal offset=[0-9]+`)
+	if len(got) < len(pushed) && !s.Poll(func() bool { return where.MatchString(s.Log.String()) }) {
 		t.Errorf("%d of %d lines are left, and the log does not say where they were:\n%s", len(got), len(pushed), s.Log)
 	}
 	if err := s.push(t.Context(), `{app="damage"}`, []model.Entry{{Timestamp: end - 1, Line: "and on"}}); err != nil {

@@ -80,11 +80,18 @@ func TestManyTailsUnderLoad(t *testing.T) {
 	s.start()
 	start := time.Now()
 
-	// A turn is a frame that a slow tail may read.
+	// A turn is a frame that a slow tail may read. It reads some without one, since a
+	// client that is silent for seconds is taken for gone.
 	var turns [slow]chan struct{}
 	pushed := make(chan struct{})
 	var readers sync.WaitGroup
 	left := make([]int, slow)
+	for app := range apps {
+		for range perApp {
+			f := follow(t, s, fmt.Sprintf(`{app="app-%d"} |= "line"`, app), start, 0)
+			readers.Go(func() { f.read(writers*pushes, func() {}) })
+		}
+	}
 	for n := range slow {
 		turns[n] = make(chan struct{}, writers*pushes)
 		f := follow(t, s, `{app=~"app-.+"}`, start, 256<<10)
@@ -93,15 +100,10 @@ func TestManyTailsUnderLoad(t *testing.T) {
 				select {
 				case <-turns[n]:
 				case <-pushed:
+				case <-time.After(time.Second / 4):
 				}
 			})
 		})
-	}
-	for app := range apps {
-		for range perApp {
-			f := follow(t, s, fmt.Sprintf(`{app="app-%d"} |= "line"`, app), start, 0)
-			readers.Go(func() { f.read(writers*pushes, func() {}) })
-		}
 	}
 
 	padding := strings.Repeat("x", 1000)
