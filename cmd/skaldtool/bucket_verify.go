@@ -8,7 +8,9 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/skaldlogs/skald/pkg/deletes"
 	"github.com/skaldlogs/skald/pkg/objstore"
+	"github.com/skaldlogs/skald/pkg/scan"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
 	"github.com/skaldlogs/skald/pkg/storage/segment"
 )
@@ -50,6 +52,9 @@ func verifyBucket(ctx context.Context, j *bucketJob) error {
 		}
 	}
 	if err := v.orphans(ctx); err != nil {
+		return err
+	}
+	if err := v.deletes(ctx); err != nil {
 		return err
 	}
 	fmt.Fprintf(v.stdout, "%d segments, %d blocks, %d entries, %d bytes", v.segments, v.blocks, v.rows, v.bytes)
@@ -140,6 +145,54 @@ func (v *verification) orphans(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// deletes reads what was written about delete requests; the requests themselves are in
+// the catalog.
+func (v *verification) deletes(ctx context.Context) error {
+	tenants, err := deletes.Tenants(ctx, v.bucket)
+	if err != nil {
+		return err
+	}
+	for _, tenant := range tenants {
+		ids, err := deletes.Receipts(ctx, v.bucket, tenant)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			_, err := deletes.ReadReceipt(ctx, v.bucket, tenant, id)
+			if err := v.readable(err); err != nil {
+				return err
+			}
+		}
+	}
+	for _, tenant := range v.catalog.Tenants() {
+		for _, d := range v.catalog.Snapshot(tenant).Deletes {
+			ids, err := deletes.Steps(ctx, v.bucket, tenant, d.ID)
+			if err != nil {
+				return err
+			}
+			for _, id := range ids {
+				_, err := deletes.ReadStep(ctx, v.bucket, tenant, d.ID, id)
+				if err := v.readable(err); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// readable makes damage of an error that is one. What is gone since it was listed is
+// none.
+func (v *verification) readable(err error) error {
+	switch {
+	case errors.Is(err, scan.ErrDamaged):
+		v.damage("%v", err)
+	case !errors.Is(err, objstore.ErrNotFound):
+		return err
+	}
+	return nil
 }
 
 // An objectFile is the bytes of an object.

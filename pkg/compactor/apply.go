@@ -380,7 +380,13 @@ func (c *Compactor) finish(ctx context.Context, d *catalog.Delete, left []delete
 	}
 	for _, id := range ids {
 		s, err := deletes.ReadStep(ctx, bucket, d.Tenant, d.ID, id)
-		if err != nil {
+		switch {
+		case errors.Is(err, scan.ErrDamaged):
+			// What it says cannot be found out again: the segment is gone.
+			level.Error(c.logger).Log("msg", "what a delete request has removed from a segment is not known any more", "err", err, "tenant", d.Tenant, "request", d.ID)
+			r.Lost = append(r.Lost, deletes.Left{ID: id, Object: deletes.StepName(d.Tenant, d.ID, id), Why: err.Error()})
+			continue
+		case err != nil:
 			return err
 		}
 		r.Steps = append(r.Steps, *s)
@@ -413,7 +419,7 @@ func (c *Compactor) finishPartly(ctx context.Context, r *deletes.Receipt) error 
 	c.waitFor(d, "%s", unreadableText(r.Left))
 	old, err := deletes.ReadReceipt(ctx, c.store.Bucket(), d.Tenant, d.ID)
 	switch {
-	case err == nil && len(old.Steps) == len(r.Steps) && slices.EqualFunc(old.Left, r.Left, func(a, b deletes.Left) bool { return a.ID == b.ID }):
+	case err == nil && len(old.Steps) == len(r.Steps) && len(old.Lost) == len(r.Lost) && slices.EqualFunc(old.Left, r.Left, func(a, b deletes.Left) bool { return a.ID == b.ID }):
 		return nil
 	case err != nil && !errors.Is(err, objstore.ErrNotFound) && !errors.Is(err, scan.ErrDamaged):
 		return err

@@ -3,6 +3,7 @@ package compactor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,8 @@ import (
 	"github.com/skaldlogs/skald/pkg/deletes"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
+	"github.com/skaldlogs/skald/pkg/storage"
+	"github.com/skaldlogs/skald/pkg/storage/catalog"
 )
 
 // deleteState is how far the one request of a tenant is.
@@ -130,5 +133,53 @@ func TestDeleteSaysWhatItWaitsFor(t *testing.T) {
 	m.pass(true)
 	if s := m.deleteState("t"); s.Status(m.clock) != "processed" || s.Waits != "" {
 		t.Errorf("%s: it waits for %q, want it processed", s.Status(m.clock), s.Waits)
+	}
+}
+
+// What was written down about a segment is damaged before the receipt is written: the
+// request is finished all the same, and the receipt says what it does not know.
+func TestDeleteWithDamagedStep(t *testing.T) {
+	m := newMachine(t)
+	m.cfg.RetentionEnabled = true
+	m.on()
+	var entries []*catalog.Entry
+	for n := range 2 {
+		var rows []row
+		for i := range 20 {
+			rows = append(rows, row{labels: labels.FromStrings("app", "shop"), ts: epoch.UnixNano() + int64(100*n+i), line: fmt.Sprintf("segment %d user %d", n, i%2)})
+		}
+		entries = append(entries, m.flush("t", "i", rows, 100))
+	}
+	m.release()
+	id := m.deleteRows("t", `{app="shop"} |= "user 1"`, model.Interval{Mint: 0, Maxt: epoch.UnixNano() + 1000})
+	written := 0
+	m.fault = func(at storage.Step) error {
+		if at == storage.EntryWritten {
+			if written++; written == 2 {
+				damage(t, m.bucket, deletes.StepName("t", id, entries[0].ID), 40)
+			}
+		}
+		return nil
+	}
+	m.pass(true)
+	m.fault = nil
+	if s := m.deleteState("t"); s.Status(m.clock) != "processed" {
+		t.Errorf("status %q, want processed", s.Status(m.clock))
+	}
+	r := m.checkReceipt("t", id)
+	if r.Removed() != 10 || len(r.Lost) != 1 || r.Lost[0].ID != entries[0].ID {
+		t.Errorf("the receipt has %d entries removed and lost %v, want 10 and what became of the first segment", r.Removed(), r.Lost)
+	}
+	if rows, err := read(t, m.store, "t"); err != nil || len(rows) != 20 {
+		t.Errorf("%d rows are left, want 20; %v", len(rows), err)
+	}
+
+	r.Steps = append(r.Steps, r.Steps...)
+	findings, err := deletes.Verify(t.Context(), m.bucket, m.store.Catalog(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(findings, func(f deletes.Finding) bool { return f.Wrong && strings.Contains(f.Text, "names it twice") }) {
+		t.Errorf("a receipt that names a segment twice: %v", findings)
 	}
 }

@@ -80,9 +80,12 @@ type Receipt struct {
 	// again. As long as there are any, the request counts: what can be read of
 	// them is hidden. When they are repaired, another receipt takes the place of this.
 	Left []Left
+	// Lost are segments that were written again, or dropped, and of which what was
+	// written down about it cannot be read any more.
+	Lost []Left
 }
 
-// A Left is a segment that could not be written again.
+// A Left is a segment that could not be written again, or the object that says how it was.
 type Left struct {
 	ID     ulid.ULID `json:"id"`
 	Object string    `json:"object"`
@@ -109,6 +112,7 @@ type receiptJSON struct {
 	Finished int64       `json:"finished"`
 	Steps    []Step      `json:"steps"`
 	Left     []Left      `json:"left,omitempty"`
+	Lost     []Left      `json:"lost,omitempty"`
 }
 
 type coverJSON struct {
@@ -137,7 +141,8 @@ func stepFolder(tenant string, request ulid.ULID) string {
 	return folderOf(tenant) + request.String() + "/"
 }
 
-func stepName(tenant string, request, segment ulid.ULID) string {
+// StepName is the name of the object that says what is done to a segment.
+func StepName(tenant string, request, segment ulid.ULID) string {
 	return stepFolder(tenant, request) + segment.String() + stepSuffix
 }
 
@@ -149,7 +154,7 @@ func PutStep(ctx context.Context, b objstore.Bucket, tenant string, s *Step) err
 		return err
 	}
 	object := encbuf.Frame(stepMagic, version, body)
-	return b.Put(ctx, stepName(tenant, s.Request, s.Before.ID), bytes.NewReader(object), int64(len(object)))
+	return b.Put(ctx, StepName(tenant, s.Request, s.Before.ID), bytes.NewReader(object), int64(len(object)))
 }
 
 // Steps returns the ids of the segments that steps were written for, sorted.
@@ -167,12 +172,12 @@ func Steps(ctx context.Context, b objstore.Bucket, tenant string, request ulid.U
 
 // RemoveStep takes away what was written about a segment.
 func RemoveStep(ctx context.Context, b objstore.Bucket, tenant string, request, segment ulid.ULID) error {
-	return b.Delete(ctx, stepName(tenant, request, segment))
+	return b.Delete(ctx, StepName(tenant, request, segment))
 }
 
 // ReadStep returns what was written about a segment.
 func ReadStep(ctx context.Context, b objstore.Bucket, tenant string, request, segment ulid.ULID) (*Step, error) {
-	name := stepName(tenant, request, segment)
+	name := StepName(tenant, request, segment)
 	data, err := objstore.ReadAll(ctx, b, name, maxObject)
 	if err != nil {
 		return nil, err
@@ -206,7 +211,7 @@ func (r *Receipt) encode() ([]byte, error) {
 	d := &r.Request
 	j := receiptJSON{
 		ID: d.ID, Tenant: d.Tenant, Query: d.Query, Mint: d.Interval.Mint, Maxt: d.Interval.Maxt,
-		Created: d.Created.UnixNano(), Covers: []coverJSON{}, Finished: r.Finished.UnixNano(), Steps: r.Steps, Left: r.Left,
+		Created: d.Created.UnixNano(), Covers: []coverJSON{}, Finished: r.Finished.UnixNano(), Steps: r.Steps, Left: r.Left, Lost: r.Lost,
 	}
 	for _, g := range d.Covers {
 		j.Covers = append(j.Covers, coverJSON{g.Ingester, g.ID})
@@ -235,6 +240,7 @@ func decodeReceipt(data []byte) (*Receipt, error) {
 		Finished: time.Unix(0, j.Finished).UTC(),
 		Steps:    j.Steps,
 		Left:     j.Left,
+		Lost:     j.Lost,
 	}
 	for _, c := range j.Covers {
 		r.Request.Covers = append(r.Request.Covers, scan.Generation{Ingester: c.Ingester, ID: c.Generation})

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/skaldlogs/skald/pkg/objstore"
 	"github.com/skaldlogs/skald/pkg/scan"
 	"github.com/skaldlogs/skald/pkg/storage"
@@ -29,10 +31,19 @@ func Verify(ctx context.Context, b objstore.Bucket, c *catalog.Catalog, r *Recei
 	for _, e := range entries {
 		v.live[e.Object] = true
 	}
+	seen := map[ulid.ULID]bool{}
 	for i := range r.Steps {
+		if id := r.Steps[i].Before.ID; seen[id] {
+			v.wrong("segment %s: the receipt names it twice", id)
+			continue
+		}
+		seen[r.Steps[i].Before.ID] = true
 		if err := v.step(ctx, &r.Steps[i]); err != nil {
 			return nil, err
 		}
+	}
+	for _, l := range r.Lost {
+		v.note("segment %s: how many entries were removed from it is not known: %s", l.ID, l.Why)
 	}
 	if err := v.left(ctx, entries); err != nil {
 		return nil, err
