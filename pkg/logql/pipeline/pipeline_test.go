@@ -260,9 +260,20 @@ func TestLabelFilters(t *testing.T) {
 	} {
 		cases = append(cases, lineCase{name: "drops", stages: `| logfmt | ` + filter, line: line, want: "dropped"})
 	}
-	for _, filter := range []string{`w>1`, `w>1s`, `w>1KB`, `n>1s`, `w=5 and n=5`, `w=5 or n=6`, `w=5 | n=6`, `w=5 | n=ip("::1")`} {
+	for _, filter := range []string{
+		`w>1`, `w>1s`, `w>1KB`, `n>1s`, `w=5 and n=5`, `w=5 or n=6`, `w=5 | n=5`, `w=5 | w>1s`, `w=5 and d>1m`,
+		`w=5 | n=ip("::1")`, `w=5 | nope=ip("::1")`, `w=5 | nope!=ip("::1")`, `w=5 and ip!=ip("10.0.0.0/8")`,
+	} {
 		cases = append(cases, lineCase{name: "keeps with an error", stages: `| logfmt | ` + filter + ` | keep app, env`, line: line, want: "__error__=LabelFilterErr"})
 	}
+	for _, filter := range []string{`w=5 | n=6`, `w=5 and d<1m`, `w=5 | s>1MB`, `w=5 | nope>1`, `w=5 | w="x"`} {
+		cases = append(cases, lineCase{name: "drops with an error", stages: `| logfmt | ` + filter, line: line, want: "dropped"})
+	}
+	cases = append(cases,
+		lineCase{name: "the first error stays", stages: `| logfmt --strict | w>1`, line: `w=x "`, want: "__error__=LogfmtParserErr w=x"},
+		lineCase{name: "compares metadata of damage", stages: `| json | m>1`, line: `x`, md: model.Metadata{{Name: "m", Value: "1"}}, want: "dropped"},
+		lineCase{name: "damage has any address", stages: `| json | nope=ip("::1")`, line: `x`, want: "__error__=JSONParserErr"},
+	)
 	runLineCases(t, cases)
 }
 

@@ -46,7 +46,8 @@ func newLabelFilters(fs []syntax.LabelFilter) ([]stage, error) {
 }
 
 // quantityFilter compares what a label's text means. An entry without the label
-// is dropped; one whose text means nothing stays, with an error.
+// is dropped; one whose text means nothing stays, with an error, which is an earlier
+// one where it has one.
 type quantityFilter struct {
 	filter
 	label   string
@@ -60,18 +61,17 @@ func (f *quantityFilter) process(e *entry) bool {
 	if !ok {
 		return false
 	}
-	if e.failed() {
-		return true
-	}
 	v, err := f.convert(text)
 	if err != nil {
-		e.fail(ErrLabelFilter, err.Error())
+		if !e.failed() {
+			e.fail(ErrLabelFilter, err.Error())
+		}
 		return true
 	}
 	return f.op.Compare(v, f.want)
 }
 
-// need names the error too: it decides whether the entry stays.
+// need names the error too: which one the entry has depends on it.
 func (f *quantityFilter) need(n *needs) {
 	n.label(f.label)
 	n.label(ErrorLabel)
@@ -88,7 +88,8 @@ func WrittenBytes(n uint64) float64 {
 	return float64(written)
 }
 
-// ipFilter looks for a label's address in a set.
+// ipFilter looks for a label's address in a set. An entry without the label is
+// dropped, one with an error stays.
 type ipFilter struct {
 	filter
 	label   string
@@ -97,16 +98,17 @@ type ipFilter struct {
 }
 
 func (f *ipFilter) process(e *entry) bool {
+	if e.failed() {
+		return true
+	}
 	text, ok := e.get(f.label)
 	if !ok {
 		return false
 	}
-	if e.failed() {
-		return true
-	}
 	return f.set.HasText(text) != f.exclude
 }
 
+// need names the error too: it decides whether the entry stays.
 func (f *ipFilter) need(n *needs) {
 	n.label(f.label)
 	n.label(ErrorLabel)

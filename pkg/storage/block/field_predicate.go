@@ -141,34 +141,29 @@ func (a *fieldAsker) condition(p *scan.Predicate) (judgement, error) {
 		return judgement{}, err
 	}
 	j := judgement{pass: scan.NewBitset(a.d.rows, false)}
-	if f.rowOrigin == nil {
-		for row, v := range of[f.ofTemplate[0].origin].of {
-			if v != failing {
-				a.enter(&j, row, v)
-			}
-		}
-		return j, nil
-	}
-	spoils := a.spoils(c, f)
-	for row, o := range f.rowOrigin {
+	for row := range a.d.rows {
+		o, value := f.at(row)
 		v := of[o].all
 		if of[o].of != nil {
-			v = of[o].of[f.rowValue[row]]
-		}
-		if spoils && o > 0 && a.failed.Get(row) {
-			v = doubtful
+			v = of[o].of[value]
 		}
 		if v != failing {
 			a.enter(&j, row, v)
+		}
+	}
+	if a.spoils(c, f) {
+		for row := a.failed.Next(0); row < a.d.rows; row = a.failed.Next(row + 1) {
+			j.pass.Clear(row)
+			a.enter(&j, row, doubtful)
 		}
 	}
 	return j, nil
 }
 
 // spoils reports whether a condition lets rows pass because the parser has failed
-// for them: one that compares does, where the row has the field from elsewhere.
+// for them: one that looks for addresses does.
 func (a *fieldAsker) spoils(c *fieldCondition, f *field) bool {
-	return c.Op != scan.Text && a.failed != nil && f.ofShape != nil && !f.early
+	return c.Op == scan.Address && a.failed != nil && !f.early
 }
 
 func (a *fieldAsker) enter(j *judgement, row int, v fieldVerdict) {
