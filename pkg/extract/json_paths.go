@@ -106,38 +106,55 @@ func (n *pathNode) child(step pathStep) *pathNode {
 	return c
 }
 
-// parsePath reads a path such as a.b[0]["x y"].
+// parsePath reads a path such as a.b[0]["x y"]. White space around its parts does
+// not count.
 func parsePath(path string) ([]pathStep, error) {
 	var steps []pathStep
-	for rest := path; ; {
+	for rest := trimPath(path); ; {
 		if strings.HasPrefix(rest, "[") {
-			step, n, err := bracketStep(rest)
+			step, after, err := bracketStep(trimPath(rest[1:]))
 			if err != nil {
 				return nil, err
 			}
-			steps, rest = append(steps, step), rest[n:]
+			steps, rest = append(steps, step), trimPath(after)
 		} else {
-			n := strings.IndexAny(rest, ".[]\"' \t\n")
-			if n < 0 {
-				n = len(rest)
-			}
+			n := fieldLen(rest)
 			if n == 0 {
-				return nil, fmt.Errorf("syntax error: unexpected %s, expecting FIELD", pathToken(rest))
+				return nil, fmt.Errorf("syntax error: unexpected %s, expecting FIELD%s", pathToken(rest), pathHint(rest))
 			}
-			steps, rest = append(steps, pathStep{rest[:n], -1}), rest[n:]
+			steps, rest = append(steps, pathStep{rest[:n], -1}), trimPath(rest[n:])
 		}
 		switch {
 		case rest == "":
 			return steps, nil
 		case rest[0] == '.':
-			rest = rest[1:]
+			rest = trimPath(rest[1:])
 			if rest == "" || rest[0] == '[' {
 				return nil, fmt.Errorf("syntax error: unexpected %s, expecting FIELD", pathToken(rest))
 			}
 		case rest[0] != '[':
-			return nil, fmt.Errorf("syntax error: unexpected %s", pathToken(rest))
+			return nil, fmt.Errorf("syntax error: unexpected %s%s", pathToken(rest), pathHint(rest))
 		}
 	}
+}
+
+func trimPath(s string) string { return strings.TrimLeft(s, " \t\r\n") }
+
+// fieldLen is the length of the name at the start of s: letters, digits and _.
+func fieldLen(s string) int {
+	n := 0
+	for n < len(s) && (s[n] == '_' || 'a' <= s[n]|0x20 && s[n]|0x20 <= 'z' || n > 0 && isDigit(s[n])) {
+		n++
+	}
+	return n
+}
+
+// pathHint says how names with other characters are written.
+func pathHint(rest string) string {
+	if rest == "" || strings.IndexByte(".[]\"", rest[0]) >= 0 {
+		return ""
+	}
+	return `; other names are written as ["name"]`
 }
 
 func pathToken(rest string) string {
@@ -151,29 +168,30 @@ func pathToken(rest string) string {
 	}
 }
 
-// bracketStep reads ["key"] or [0] at the start of s, and its length.
-func bracketStep(s string) (pathStep, int, error) {
-	inner := s[1:]
-	if strings.HasPrefix(inner, `"`) {
-		quoted, err := strconv.QuotedPrefix(inner)
+// bracketStep reads "key"] or 0] at the start of s, and what is left behind it.
+func bracketStep(s string) (step pathStep, rest string, err error) {
+	if strings.HasPrefix(s, `"`) {
+		quoted, err := strconv.QuotedPrefix(s)
 		if err != nil {
-			return pathStep{}, 0, errors.New("syntax error: string is not closed")
+			return step, "", errors.New("syntax error: string is not closed")
 		}
 		key, err := strconv.Unquote(quoted)
-		if err != nil || !strings.HasPrefix(inner[len(quoted):], "]") {
-			return pathStep{}, 0, errors.New("syntax error: expecting ]")
+		if err != nil {
+			return step, "", errors.New("syntax error: bad string")
 		}
-		return pathStep{key, -1}, len(quoted) + 2, nil
+		step, rest = pathStep{key, -1}, s[len(quoted):]
+	} else {
+		n := Digits(s)
+		index, err := strconv.Atoi(s[:n])
+		if err != nil {
+			return step, "", fmt.Errorf("syntax error: unexpected %s, expecting STRING or INDEX", pathToken(s))
+		}
+		step, rest = pathStep{"", index}, s[n:]
 	}
-	n := Digits(inner)
-	index, err := strconv.Atoi(inner[:n])
-	if err != nil {
-		return pathStep{}, 0, fmt.Errorf("syntax error: unexpected %s, expecting STRING or INDEX", pathToken(inner))
+	if rest = trimPath(rest); !strings.HasPrefix(rest, "]") {
+		return step, "", fmt.Errorf("syntax error: unexpected %s, expecting ]", pathToken(rest))
 	}
-	if !strings.HasPrefix(inner[n:], "]") {
-		return pathStep{}, 0, fmt.Errorf("syntax error: unexpected %s, expecting ]", pathToken(inner[n:]))
-	}
-	return pathStep{"", index}, n + 2, nil
+	return step, rest[1:], nil
 }
 
 // A pathWalk looks for the values of a tree of paths, in one walk that ends when

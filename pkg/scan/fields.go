@@ -69,8 +69,8 @@ type Field struct {
 const ErrorField = "__error__"
 
 // A Predicate is a tree of conditions on fields. Conditions are asked in their
-// order, and only as far as needed. A condition that compares a field's meaning where
-// its text has none leaves the row to the stages.
+// order, and only as far as needed; but of an And in an Or, all are. A condition that
+// compares a field's meaning where its text has none leaves the row to the stages.
 type Predicate struct {
 	Op PredicateOp
 	// Subs are what And and Or join. Of none, And holds and Or does not.

@@ -214,7 +214,13 @@ func (e *entry) remove(name string) {
 
 // extract adds a label that a parser found. What an earlier parser found under
 // the name stays.
-func (e *entry) extract(name *parsedName, value string) {
+func (e *entry) extract(name *parsedName, value string) { e.add(name, value, false) }
+
+// replace adds a label that a parser was asked for by name, in the place of what
+// earlier stages found under it.
+func (e *entry) replace(name *parsedName, value string) { e.add(name, value, true) }
+
+func (e *entry) add(name *parsedName, value string, replace bool) {
 	if !name.needed {
 		return
 	}
@@ -232,7 +238,7 @@ func (e *entry) extract(name *parsedName, value string) {
 	if i := e.fieldIndex(final); i >= 0 {
 		// Metadata gave way to the stream under the very name that this label
 		// gives way under: what was parsed is kept.
-		if e.fields[i].category == categoryMetadata {
+		if replace || e.fields[i].category == categoryMetadata {
 			e.fields[i] = field{final, value, categoryParsed}
 		}
 		return

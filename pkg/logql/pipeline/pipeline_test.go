@@ -194,6 +194,11 @@ func TestJSONPaths(t *testing.T) {
 		{name: "other JSON", stages: `| json x="a"`, line: `[1]`, want: `x=""`},
 		{name: "no JSON", stages: `| json x="a"`, line: `word`, want: `__error__=JSONParserErr`},
 		{name: "no line", stages: `| json x="a"`, line: ``},
+		{name: "white space", stages: "| json x=\" a . b . c\\t\", y=\" l [ 1 ] . k \", z=\"[ \\\"s p\\\" ]\"", line: line, want: `x=deep y=v z=q`},
+		{name: "paths in the place of labels", stages: `| label_format t="x", nope="y" | json t, nope`, line: line, want: `nope=y t=true`},
+		{name: "paths in the place of what a parser found", stages: `| json | json t="a.b.c", app="t" | json app="l[0]"`, line: line, want: `a_b=dot a_b_c=deep app_extracted=1 s_p=q t=deep`},
+		{name: "a label of two paths", stages: `| json x="t", x="l[0]", x="nope"`, line: line, want: `x=true`},
+		{name: "a label of two paths in the other order", stages: `| json x="nope", x="l[0]", x="t"`, line: line, want: `x=true`},
 		{name: "damaged behind", stages: `| json x="a", y="b"`, line: `{"a":1,"c":`, want: `x=1 y=""`},
 	})
 }
@@ -206,7 +211,11 @@ func TestLogfmt(t *testing.T) {
 		{name: "strict", stages: `| logfmt --strict`, line: line, want: `__error__=LogfmtParserErr level=warn msg="say \"hi\"\n" ts=1`},
 		{name: "keys", stages: `| logfmt level, m="msg", nope, empty`, line: line, want: `empty="" level=late m="say \"hi\"\n" nope=""`},
 		{name: "keys by their labels", stages: `| logfmt http_status, x="_9x", n`, line: `n=1 http.status=200 9x=2 n.=3`, want: `http_status=200 n=1 x=2`},
-		{name: "stream's name", stages: `| logfmt app="level", env`, line: line, want: `app_extracted=late`},
+		{name: "stream's name", stages: `| logfmt app="level", env`, line: line, want: `app_extracted=warn`},
+		{name: "metadata's name", stages: `| logfmt m="level", level`, line: line, md: model.Metadata{{Name: "m", Value: "1"}}, want: `m=1 level=late m_extracted=warn`},
+		{name: "keys in the place of labels", stages: `| label_format level="x", nope="y" | logfmt level, nope`, line: line, want: `level=late nope=""`},
+		{name: "keys in the place of what a parser found", stages: `| logfmt | logfmt level="ts", ts="nope"`, line: line, want: `level=1 msg="say \"hi\"\n" ts=""`},
+		{name: "a label of two keys", stages: `| logfmt x="level", x="ts"`, line: line, want: `x=1`},
 		{name: "strict keys", stages: `| logfmt --strict level, nope`, line: line, want: `__error__=LogfmtParserErr level=warn nope=""`},
 		{name: "keys behind a fault of another parser", stages: `| json | logfmt n, nope`, line: `n=1`, want: `__error__=JSONParserErr n=1 nope=""`},
 		{name: "names", stages: `| logfmt`, line: `a-b=1 c.d=2 9e=3 é=4`, want: `_=4 _9e=3 a_b=1 c_d=2`},
@@ -266,6 +275,7 @@ func TestLabelFilters(t *testing.T) {
 	} {
 		cases = append(cases, lineCase{name: "keeps with an error", stages: `| logfmt | ` + filter + ` | keep app, env`, line: line, want: "__error__=LabelFilterErr"})
 	}
+	cases = append(cases, lineCase{name: "all of a conjunction are asked", stages: `| logfmt | (n=6 and w=5) or n=ip("::1") | keep app`, line: line, want: "-env __error__=LabelFilterErr"})
 	for _, filter := range []string{`w=5 | n=6`, `w=5 and d<1m`, `w=5 | s>1MB`, `w=5 | nope>1`, `w=5 | w="x"`} {
 		cases = append(cases, lineCase{name: "drops with an error", stages: `| logfmt | ` + filter, line: line, want: "dropped"})
 	}
@@ -320,6 +330,11 @@ func TestCompileErrors(t *testing.T) {
 		{`| json x="b["`, `cannot parse expression [b[]: syntax error: unexpected $end, expecting STRING or INDEX`},
 		{`| json x=""`, `cannot parse expression`},
 		{`| json x="b."`, `cannot parse expression`},
+		{`| json x=" "`, `cannot parse expression`},
+		{`| json x="b c"`, `unexpected 'c'`},
+		{`| json x="b-c"`, `unexpected '-'; other names are written as ["name"]`},
+		{`| json x="é"`, `unexpected 'é', expecting FIELD; other names are written as ["name"]`},
+		{`| json x="1b"`, `unexpected '1', expecting FIELD`},
 		{`| json x="b[1"`, `cannot parse expression`},
 		{`| json x="b]"`, `cannot parse expression`},
 		{`| json x="[\"b\""`, `cannot parse expression`},

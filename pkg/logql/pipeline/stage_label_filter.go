@@ -114,19 +114,19 @@ func (f *ipFilter) need(n *needs) {
 	n.label(ErrorLabel)
 }
 
-// andFilter keeps what all keep.
+// andFilter keeps what all keep. All are asked, also where one has said no: an
+// error that another finds counts where this is one of alternatives.
 type andFilter struct {
 	filter
 	subs []stage
 }
 
 func (f *andFilter) process(e *entry) bool {
+	keep := true
 	for _, s := range f.subs {
-		if !s.process(e) {
-			return false
-		}
+		keep = s.process(e) && keep
 	}
-	return true
+	return keep
 }
 
 func (f *andFilter) need(n *needs) {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/skaldlogs/skald/pkg/extract"
@@ -16,10 +17,11 @@ type logfmtStage struct {
 	strict, keepEmpty bool
 }
 
-// logfmtKeysStage makes labels of given keys; the last of equal keys counts. A
-// key that is not there gives an empty label. Keys are asked for as they are, or by
-// the name of the label that they would make: http_status finds http.status, which
-// no query can ask for as it is.
+// logfmtKeysStage makes labels of given keys, also of names that earlier stages gave
+// a value; the last of equal keys counts, but the first where the label gives way to
+// one of the stream or of metadata. A key that is not there gives an empty label. Keys
+// are asked for as they are, or by the name of the label that they would make:
+// http_status finds http.status, which no query can ask for as it is.
 type logfmtKeysStage struct {
 	parser
 	strict bool
@@ -35,7 +37,14 @@ func newLogfmt(s *syntax.LogfmtParser) (stage, error) {
 			return nil, fmt.Errorf("cannot parse expression [%s]: %w", f.Path, err)
 		}
 	}
-	return &logfmtKeysStage{strict: s.Strict, fields: s.Fields}, nil
+	keys := &logfmtKeysStage{strict: s.Strict}
+	for i, f := range s.Fields {
+		later := func(l syntax.Extraction) bool { return l.Label == f.Label }
+		if !slices.ContainsFunc(s.Fields[i+1:], later) { // the last key of a label counts
+			keys.fields = append(keys.fields, f)
+		}
+	}
+	return keys, nil
 }
 
 // checkLogfmtKey refuses what looks like a path: there are none in logfmt.
@@ -98,7 +107,10 @@ func (s *logfmtKeysStage) process(e *entry) bool {
 		}
 	}
 	for i, f := range s.fields {
-		e.extractFinding(f.Label, found[i])
+		name := e.names.lookupString(f.Label)
+		if found[i].OK || !name.clashes && !e.hasMetadata(name.own) {
+			e.replace(name, found[i].Value)
+		}
 	}
 	return true
 }
@@ -110,6 +122,11 @@ func (s *logfmtKeysStage) find(e *entry, r *extract.Logfmt, found []extract.Find
 		if path := s.fields[i].Path; path != r.Key && path != name {
 			continue
 		}
+		if found[i].OK {
+			if label := e.names.lookupString(s.fields[i].Label); label.clashes || e.hasMetadata(label.own) {
+				continue
+			}
+		}
 		v, ok := r.Unescaped()
 		if !ok {
 			return "unknown escape in a value"
@@ -117,4 +134,10 @@ func (s *logfmtKeysStage) find(e *entry, r *extract.Logfmt, found []extract.Find
 		found[i] = extract.Finding{Value: v, OK: true}
 	}
 	return ""
+}
+
+// hasMetadata reports whether there is metadata of that name.
+func (e *entry) hasMetadata(name string) bool {
+	i := e.fieldIndex(name)
+	return i >= 0 && e.fields[i].category == categoryMetadata
 }

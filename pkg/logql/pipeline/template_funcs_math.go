@@ -9,6 +9,8 @@ import (
 	"strings"
 	texttemplate "text/template"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/skaldlogs/skald/pkg/extract"
 )
 
@@ -47,16 +49,14 @@ var mathFuncs = texttemplate.FuncMap{
 		return foldInt(append([]any{v}, vs...), func(a, b int64) int64 { return min(a, b) })
 	},
 
-	"addf": func(vs ...any) float64 { return foldFloat(vs, func(a, b float64) float64 { return a + b }) },
-	"subf": func(v any, vs ...any) float64 {
-		return foldFloat(append([]any{v}, vs...), func(a, b float64) float64 { return a - b })
+	"addf": func(vs ...any) (float64, error) { return foldDecimal(vs, decimal.Decimal.Add) },
+	"subf": func(v any, vs ...any) (float64, error) {
+		return foldDecimal(append([]any{v}, vs...), decimal.Decimal.Sub)
 	},
-	"mulf": func(v any, vs ...any) float64 {
-		return foldFloat(append([]any{v}, vs...), func(a, b float64) float64 { return a * b })
+	"mulf": func(v any, vs ...any) (float64, error) {
+		return foldDecimal(append([]any{v}, vs...), decimal.Decimal.Mul)
 	},
-	"divf": func(v any, vs ...any) float64 {
-		return foldFloat(append([]any{v}, vs...), func(a, b float64) float64 { return a / b })
-	},
+	"divf": divf,
 	"maxf": func(v any, vs ...any) float64 { return foldFloat(append([]any{v}, vs...), math.Max) },
 	"minf": func(v any, vs ...any) float64 { return foldFloat(append([]any{v}, vs...), math.Min) },
 
@@ -89,7 +89,43 @@ func foldFloat(vs []any, op func(a, b float64) float64) float64 {
 	return total
 }
 
-// toInt is v as an integer; fractions are cut off.
+// foldDecimal calculates in decimals: 0.1 and 0.2 are 0.3.
+func foldDecimal(vs []any, op func(a, b decimal.Decimal) decimal.Decimal) (float64, error) {
+	var total decimal.Decimal
+	for i, v := range vs {
+		d, err := toDecimal(v)
+		if err != nil {
+			return 0, err
+		}
+		if i == 0 {
+			total = d
+		} else {
+			total = op(total, d)
+		}
+	}
+	return total.InexactFloat64(), nil
+}
+
+// divf divides in decimals, to 16 of them.
+func divf(v any, vs ...any) (float64, error) {
+	for _, by := range vs {
+		if toFloat(by) == 0 {
+			return 0, errDivision
+		}
+	}
+	return foldDecimal(append([]any{v}, vs...), func(a, b decimal.Decimal) decimal.Decimal { return a.DivRound(b, 16) })
+}
+
+func toDecimal(v any) (decimal.Decimal, error) {
+	f := toFloat(v)
+	if math.IsInf(f, 0) || math.IsNaN(f) {
+		return decimal.Decimal{}, fmt.Errorf("%v is no decimal", f)
+	}
+	return decimal.NewFromFloat(f), nil
+}
+
+// toInt is v as an integer; fractions are cut off, but of text only where they are
+// digits: 1.9 is 1, and 19e-1 is no integer.
 func toInt(v any) int64 {
 	switch r := reflect.Indirect(reflect.ValueOf(v)); r.Kind() {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
@@ -104,12 +140,24 @@ func toInt(v any) int64 {
 		}
 		return 0
 	default:
-		s := strings.TrimSpace(fmt.Sprint(v))
-		if n, err := strconv.ParseInt(s, 0, 64); err == nil {
-			return n
-		}
-		return int64(parseFloat(s))
+		return parseInt(fmt.Sprint(v))
 	}
+}
+
+// parseInt reads an integer as Go writes it, with a fraction or without, or is 0.
+func parseInt(s string) int64 {
+	if whole, fraction, ok := strings.Cut(s, "."); ok && extract.Digits(fraction) == len(fraction) {
+		digits := strings.TrimLeft(whole, "+-")
+		if len(whole)-len(digits) > 1 || extract.Digits(digits) < len(digits) {
+			return 0
+		}
+		s = whole
+	}
+	n, err := strconv.ParseInt(s, 0, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // toFloat is v as a number.
@@ -124,7 +172,7 @@ func toFloat(v any) float64 {
 	case reflect.Bool:
 		return float64(toInt(v))
 	default:
-		return parseFloat(strings.TrimSpace(fmt.Sprint(v)))
+		return parseFloat(fmt.Sprint(v))
 	}
 }
 

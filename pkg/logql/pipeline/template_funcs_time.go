@@ -20,12 +20,13 @@ var timeFuncs = texttemplate.FuncMap{
 	"unixToTime":      unixToTime,
 }
 
-func toDateInZone(layout, zone, s string) (timeValue, error) {
+// toDateInZone reads a time of a zone, or of UTC if there is no such zone.
+func toDateInZone(layout, zone, s string) timeValue {
 	loc, err := time.LoadLocation(zone)
 	if err != nil {
-		return timeValue{}, err
+		loc = time.UTC
 	}
-	return toDate(layout, loc, s), nil
+	return toDate(layout, loc, s)
 }
 
 // toDate reads a time; text that is none is the zero time.

@@ -32,6 +32,10 @@ func TestTemplateFunctions(t *testing.T) {
 		{`{{ int "42" }} {{ int 3.9 }} {{ int "x" }} {{ float64 "2.5" }} {{ printf "%05.1f" (float64 "3.14") }}`, "42 3 0 2.5 003.1"},
 		{`{{ add 1 2 "3" }} {{ sub 5 2 }} {{ mul 2 3 4 }} {{ div 7 2 }} {{ mod 7 4 }} {{ max 1 5 3 }} {{ min 4 2 }}`, "6 3 24 3 3 5 2"},
 		{`{{ addf 1.5 2 }} {{ subf 5 2.5 1 }} {{ mulf 1.5 2 }} {{ divf 7 2 }} {{ maxf 1 2.5 }} {{ minf 1 2.5 }}`, "3.5 1.5 3 3.5 2.5 1"},
+		{`{{ int "1.9" }} {{ int "-1." }} {{ int ".5" }} {{ int "0x1F" }} {{ int "1_000" }} {{ int "007" }} {{ int "+5" }} {{ int "-9223372036854775808" }}`, "1 -1 0 31 1000 7 5 -9223372036854775808"},
+		{`{{ int " 7" }} {{ int "08" }} {{ int "1e2" }} {{ int "Inf" }} {{ int "9223372036854775808" }} {{ int "-+1.5" }} {{ int "." }} {{ int "1.5e1" }}`, "0 0 0 0 0 0 0 0"},
+		{`{{ float64 " 7" }} {{ float64 "1e2" }} {{ float64 "-0" }} {{ float64 "Inf" }} {{ floor "Inf" }}`, "0 100 -0 +Inf +Inf"},
+		{`{{ addf 0.1 0.2 }} {{ subf 1.9 0.1 }} {{ mulf 1.1 1.1 1.1 }} {{ divf 2 3 }} {{ divf 1 1e19 }} {{ divf .5 3 }} {{ addf }} {{ mulf "x" 2 }} {{ mulf 1.386 1000 }}`, "0.3 1.8 1.331 0.6666666666666667 0 0.1666666666666667 0 0 1386"},
 		{`{{ ceil 1.2 }} {{ floor -1.2 }} {{ round 2.345 2 }} {{ round -2.5 0 }} {{ round 123.555 3 }}`, "2 -2 2.35 -3 123.555"},
 		{`{{ range $i, $e := fromJson "[1,\"x\"]" }}{{ $i }}={{ $e }};{{ end }}{{ (fromJson "{\"a\":{\"b\":2}}").a.b }}{{ fromJson "no" }}`, "0=1;1=x;2<no value>"},
 		{`{{ printf "%[2]s-%05[1]d %% 9999999" 7 "b" }} {{ printf "%*d %6.2f" 4 5 1.239 }}`, "b-00007 % 9999999    5   1.24"},
@@ -41,6 +45,7 @@ func TestTemplateFunctions(t *testing.T) {
 		{`{{ __timestamp__.Format "2006" }} {{ (__timestamp__.AddDate 1 0 0).Year }} {{ __timestamp__.Weekday }} {{ __timestamp__.After (toDate "2006" "2000") }}`, "2024 2025 Monday true"},
 		{`{{ __timestamp__ }}`, "2024-06-10 06:13:20.123456789 +0000 UTC"},
 		{`{{ toDateInZone "2006-01-02" "UTC" "2024-05-06" | unixEpoch }}`, "1714953600"},
+		{`{{ toDateInZone "2006" "Nowhere/At_All" "2024" | unixEpoch }}`, "1704067200"},
 		{`{{ toDate "2006-01-02" "word" | date "2006" }}`, "0001"},
 		{`{{ (unixToTime "19000").UTC | date "2006-01-02" }} {{ unixToTime "1718000000" | unixEpoch }} {{ unixToTime "1718000000123" | unixEpochMillis }}`, "2022-01-08 1718000000 1718000000123"},
 		{`{{ unixToTime "1718000000123456" | unixEpochNanos }} {{ unixToTime "1718000000123456789" | unixEpochNanos }}`, "1718000000123456000 1718000000123456789"},
@@ -60,7 +65,7 @@ func TestTemplateFunctions(t *testing.T) {
 func TestTemplateFunctionsFail(t *testing.T) {
 	for _, template := range []string{
 		`{{ div 1 0 }}`, `{{ mod 1 "x" }}`, `{{ index .app 9 }}`, `{{ bytes "x" }}`, `{{ duration "1d" }}`, `{{ regexReplaceAll "(" "x" "y" }}`, `{{ count "(" "x" }}`,
-		`{{ b64dec "!" }}`, `{{ urldecode "%zz" }}`, `{{ unixToTime "x" }}`, `{{ unixToTime "1" }}`, `{{ toDateInZone "2006" "Nowhere/At_All" "2024" }}`, `{{ substr 9 10 "ab" }}`,
+		`{{ b64dec "!" }}`, `{{ urldecode "%zz" }}`, `{{ unixToTime "x" }}`, `{{ unixToTime "1" }}`, `{{ divf 1 0 }}`, `{{ divf 1 2 "x" }}`, `{{ addf "Inf" 1 }}`, `{{ mulf "NaN" }}`, `{{ substr 9 10 "ab" }}`,
 		`{{ repeat 99999999 "abc" }}`, `{{ repeat -1 "abc" }}`, `{{ indent 99999999 "abc" }}`, `{{ alignLeft 999999999 "x" }}`, `{{ slice "abc" 2 1 }}`,
 		`{{ .app.x }}`,
 		// Programs that would not end, or write without end.

@@ -75,11 +75,11 @@ func (p *Push) stage(s syntax.Stage) {
 	case *syntax.LineFilter:
 		p.Whole, p.Filters = false, false
 	case *syntax.JSONParser:
-		if p.parser(scan.JSON, true) {
+		if p.parser(scan.JSON, distinct(s.Fields)) {
 			p.extractions(s.Fields)
 		}
 	case *syntax.LogfmtParser:
-		if p.parser(scan.Logfmt, true) {
+		if p.parser(scan.Logfmt, distinct(s.Fields)) {
 			p.extractions(s.Fields)
 			p.Strict, p.KeepEmpty = s.Strict, s.KeepEmpty
 		}
@@ -112,6 +112,16 @@ func (p *Push) parser(parser scan.Parser, known bool) bool {
 		return false
 	}
 	p.Parser = parser
+	return true
+}
+
+// distinct reports whether the labels of a list are.
+func distinct(fields []syntax.Extraction) bool {
+	for i, f := range fields {
+		if slices.ContainsFunc(fields[:i], func(e syntax.Extraction) bool { return e.Label == f.Label }) {
+			return false
+		}
+	}
 	return true
 }
 

@@ -72,7 +72,7 @@ func (d *decoder) askFields(q *Question) (*asked, error) {
 	}
 	j := judgement{all: passing}
 	if ask.Where != nil {
-		if j, err = a.judge(ask.Where); err != nil {
+		if j, err = a.judge(ask.Where, false); err != nil {
 			return nil, err
 		}
 	}

@@ -31,13 +31,48 @@ type judgement struct {
 	pass, unsure *scan.Bitset // unsure is nil for none
 }
 
-// judge evaluates a predicate.
-func (a *fieldAsker) judge(p *scan.Predicate) (judgement, error) {
-	switch p.Op {
-	case scan.And, scan.Or:
+// judge evaluates a predicate. Doubts count where it is in a disjunction, however
+// deep, also those about rows that fail: alternatives may let them pass.
+func (a *fieldAsker) judge(p *scan.Predicate, inOr bool) (judgement, error) {
+	switch {
+	case p.Op == scan.And && inOr:
+		return a.all(p)
+	case p.Op == scan.And || p.Op == scan.Or:
 		return a.join(p)
 	}
 	return a.condition(p)
+}
+
+// all evaluates all conditions of a conjunction. A row is unsure of which one is.
+func (a *fieldAsker) all(p *scan.Predicate) (judgement, error) {
+	total := judgement{all: passing}
+	for i := range p.Subs {
+		j, err := a.judge(&p.Subs[i], true)
+		if err != nil {
+			return judgement{}, err
+		}
+		switch {
+		case j.pass == nil && total.pass == nil && (j.all == passing || total.all == doubtful):
+		case j.pass == nil && total.pass == nil && (total.all == passing || j.all == doubtful):
+			total = j
+		case j.pass == nil && total.pass == nil: // both fail
+		default:
+			pass, unsure := j.sets(a.d.rows)
+			before, doubts := total.sets(a.d.rows)
+			total = judgement{pass: before.Clone()}
+			total.pass.And(pass)
+			for _, u := range []*scan.Bitset{doubts, unsure} {
+				switch {
+				case u == nil:
+				case total.unsure == nil:
+					total.unsure = u.Clone()
+				default:
+					total.unsure.Or(u)
+				}
+			}
+		}
+	}
+	return total, nil
 }
 
 // join evaluates conditions one after the other, as far as some row needs it: of
@@ -50,7 +85,7 @@ func (a *fieldAsker) join(p *scan.Predicate) (judgement, error) {
 	}
 	total := judgement{all: on}
 	for i := range p.Subs {
-		j, err := a.judge(&p.Subs[i])
+		j, err := a.judge(&p.Subs[i], p.Op == scan.Or)
 		if err != nil {
 			return judgement{}, err
 		}
