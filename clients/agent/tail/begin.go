@@ -116,7 +116,12 @@ func (s *stream) missed(here *sibling, known, of []*position.Track, now time.Tim
 	// that is so later, it is not what it was here.
 	twins := copies(all, tracks)
 	here.seen = here.sight()
-	settled = settled && slices.EqualFunc(all, listSiblings(s.realPath()), sameFile)
+	again, err := listSiblings(s.realPath())
+	settled = settled && err == nil && slices.EqualFunc(all, again, sameFile)
+	if len(lost) > 0 && !s.t.canOpen(s.realPath()) {
+		s.searches = max(s.searches, 1)
+		return false // for want of descriptors nothing is known of what lies there
+	}
 	at, err := stat(s.path)
 	if moved := err != nil || !at.same(here.id) || here.format == Plain && here.id.size > 0 && here.seen.bytes == 0; moved || len(lost) > 0 && s.searches < maxMissed || !settled && s.searches < maxSearches {
 		s.searches++

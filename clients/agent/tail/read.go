@@ -77,6 +77,9 @@ func (w *worker) run(ctx context.Context, s *stream) (outcome, error) {
 		}
 	}
 	out.wake = earlier(out.wake, s.chain.Due())
+	s.mu.Lock()
+	s.trim()
+	s.mu.Unlock()
 	return out, nil
 }
 
@@ -149,7 +152,7 @@ func (w *worker) pick(s *stream, now time.Time) (_ *generation, data []byte, wak
 			if g.drained {
 				continue
 			}
-			return nil, nil, earlier(wake, now.Add(searchPause))
+			return nil, nil, earlier(wake, now.Add(searchPause+retryAfter(g.failed-maxSearches)))
 		}
 		data, eof, err := w.fill(s, g)
 		if err == nil && len(data) > 0 {
@@ -163,7 +166,7 @@ func (w *worker) pick(s *stream, now time.Time) (_ *generation, data []byte, wak
 		}
 		if err != nil {
 			s.close(g)
-			if g.failed++; g.failed > maxFailures {
+			if g.failed++; g.failed > maxFailures && g.rotated {
 				s.lose(g, err)
 				continue
 			}
@@ -207,7 +210,11 @@ func (w *worker) fill(s *stream, g *generation) (data []byte, eof bool, err erro
 	}
 }
 
+// retryAfter is how long to wait after so many failures in a row.
 func retryAfter(failures int) time.Duration {
+	if failures <= 0 {
+		return 0
+	}
 	return min(time.Minute, time.Second<<min(failures, 6))
 }
 

@@ -2,6 +2,8 @@ package tail
 
 import (
 	"cmp"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -50,10 +52,10 @@ func isRotated(name, base string) bool {
 // oldest first. A listing may miss a file that gets another name meanwhile, so
 // two in a row must agree; settled says that they did.
 func siblings(path string) (found []sibling, settled bool) {
-	found = listSiblings(path)
+	found, _ = listSiblings(path)
 	for range maxListings {
-		again := listSiblings(path)
-		if slices.EqualFunc(found, again, sameFile) {
+		again, err := listSiblings(path)
+		if err == nil && slices.EqualFunc(found, again, sameFile) {
 			return again, true
 		}
 		found = again
@@ -61,12 +63,15 @@ func siblings(path string) (found []sibling, settled bool) {
 	return found, false
 }
 
-// listSiblings lists once.
-func listSiblings(path string) []sibling {
+// listSiblings lists once. That there is no folder is no error.
+func listSiblings(path string) ([]sibling, error) {
 	dir, base := filepath.Split(path)
 	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
 	}
 	var out []sibling
 	for _, e := range entries {
@@ -80,7 +85,7 @@ func listSiblings(path string) []sibling {
 		out = append(out, sibling{name: dir + e.Name(), id: id, format: formatOf(e.Name())})
 	}
 	slices.SortFunc(out, byAge)
-	return out
+	return out, nil
 }
 
 // byAge orders siblings from old to new: by the dates in their names, since a

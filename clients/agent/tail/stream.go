@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/go-kit/log/level"
@@ -194,7 +195,7 @@ func (s *stream) open(g *generation) bool {
 		_ = s.sight(g) // a reader finds out what it says
 		return true
 	}
-	if !errors.Is(err, errTruncated) {
+	if !errors.Is(err, errTruncated) && !starved(err) {
 		g.failed++
 	}
 	switch gone := errors.Is(err, fs.ErrNotExist); {
@@ -202,12 +203,38 @@ func (s *stream) open(g *generation) bool {
 		s.truncate(g, time.Now())
 	case gone && !g.rotated:
 		// It is being rotated; what is there now is seen at the next look.
-	case g.failed > maxFailures || gone && g.failed > maxSearches:
+	case g.failed > maxFailures && g.rotated || gone && g.failed > maxSearches:
 		s.lose(g, err)
 	case !gone:
 		s.complain("file cannot be read", err)
 	}
 	return false
+}
+
+// starved reports whether an error is for want of descriptors or memory, which
+// tells nothing of a file.
+func starved(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
+}
+
+// canOpen reports whether the folder of a path can be looked at, or is not there.
+func (t *Tailer) canOpen(path string) bool {
+	f, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	_ = f.Close()
+	return true
+}
+
+// trim closes the files that are not read at the moment while there are too many
+// open. They are opened again where they are then; compressed ones would be read anew.
+func (s *stream) trim() {
+	for _, g := range s.gens {
+		if g.file != nil && g.inflated == nil && !s.t.mayOpen() {
+			s.close(g)
+		}
+	}
 }
 
 func (s *stream) close(g *generation) {
@@ -222,7 +249,9 @@ func (s *stream) rotate(g *generation, now time.Time, how string) {
 	g.rotated, g.quiet = true, now
 	s.t.metrics.rotations.WithLabelValues(how).Inc()
 	if g.file == nil {
-		s.open(g)
+		if s.t.mayOpen() {
+			s.open(g)
+		}
 	} else if id, err := statFile(g.file); err == nil {
 		g.id = id
 		_ = s.sight(g)

@@ -99,7 +99,7 @@ func New(opts Options) *Tailer {
 	t.work = sync.NewCond(&t.mu)
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
-		t.maxOpen = int64(max(64, min(limit.Cur/2, 16<<10)))
+		t.maxOpen = int64(min(limit.Cur/2, 16<<10))
 	}
 	return t
 }
@@ -235,7 +235,8 @@ func (t *Tailer) enqueueLocked(s *stream) {
 	}
 }
 
-// mayOpen reports whether another file may be held open.
+// mayOpen reports whether another file may be held open. What a worker reads is
+// opened in any case, and closed after its turn if it is one too many.
 func (t *Tailer) mayOpen() bool { return t.opened.Load() < t.maxOpen }
 
 // tracks returns what the book knows of a path, older files first. A path that
