@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -77,4 +78,21 @@ func (s *Addresses) Range4() (first, last uint32, ok bool) {
 	}
 	a, b := s.first.As4(), s.last.As4()
 	return binary.BigEndian.Uint32(a[:]), binary.BigEndian.Uint32(b[:]), true
+}
+
+// CommonText is a text that all of them have where they are written as [Addresses.HasText]
+// and searches in lines want it; ok is false where there is none, or it may be
+// written in several ways.
+func (s *Addresses) CommonText() (text string, ok bool) {
+	first, last, ok := s.Range4()
+	if !ok {
+		return "", false
+	}
+	if first == last {
+		return s.first.String(), true
+	}
+	for shift := 24; shift > 0 && first>>shift == last>>shift; shift -= 8 {
+		text += strconv.Itoa(int(first>>shift&0xff)) + "."
+	}
+	return text, text != ""
 }

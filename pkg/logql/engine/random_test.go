@@ -129,7 +129,7 @@ func (g generator) line() string {
 	case 0:
 		return fmt.Sprintf(`{"v":%d,"w":"%s"}`, g.IntN(20), g.pick("red", "green"))
 	case 1:
-		return "plain text " + g.pick("red", "green")
+		return "plain text " + g.pick("red", "green", "from 10.0.0.1:80", "10.0.1.2", "110.0.0.1", "10.0.0.1.5")
 	default:
 		return fmt.Sprintf("v=%d w=%s app=%s", g.IntN(20), g.pick("red", "green", "blue"), g.pick("a", "q"))
 	}
@@ -163,7 +163,8 @@ func (g generator) stages() string {
 	out := ""
 	for range g.IntN(3) {
 		out += " " + g.pick(`|= "v"`, `!= "red"`, `|~ "w=(red|blue)"`, `|= "green" or "blue"`, `| logfmt`, `| logfmt w`, `| json`, `| json | __error__=""`,
-			`| logfmt | v > 5`, `| logfmt | w="red"`, `| env="x"`, `| pod!=""`, `| line_format "{{.app}} {{.w}}"`, `| drop pod`, `| logfmt | keep w`, `| label_format n=app`)
+			`| logfmt | v > 5`, `| logfmt | w="red"`, `| env="x"`, `| pod!=""`, `| line_format "{{.app}} {{.w}}"`, `| drop pod`, `| logfmt | keep w`, `| logfmt | keep w, env`, `| label_format n=app`,
+			`|= ip("10.0.0.1")`, `|= ip("10.0.0.0/16")`, `|~ "." != ip("10.0.0.1")`)
 	}
 	return out
 }

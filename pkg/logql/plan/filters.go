@@ -6,6 +6,7 @@ import (
 
 	"github.com/grafana/regexp"
 
+	"github.com/skaldlogs/skald/pkg/extract"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/scan"
 )
@@ -15,7 +16,8 @@ import (
 // that pass stages.
 //
 // A filter can be taken as long as no stage before it changes the line: parsers
-// and label filters neither change it nor depend on which rows come.
+// and label filters neither change it nor depend on which rows come. A search for
+// addresses stays, but the text that they have in common is looked for beside it.
 func PushFilters(stages []syntax.Stage) (filters []scan.LineFilter, rest []syntax.Stage) {
 	same := true // the line is still the one stored
 	for _, s := range stages {
@@ -26,6 +28,9 @@ func PushFilters(stages []syntax.Stage) (filters []scan.LineFilter, rest []synta
 			if f, ok := scanFilter(s); ok && same {
 				filters = append(filters, f)
 				continue
+			}
+			if text, ok := addressText(s); ok && same {
+				filters = append(filters, scan.LineFilter{Op: scan.Contains, Text: text})
 			}
 		}
 		rest = append(rest, s)
@@ -59,6 +64,18 @@ func scanFilter(f *syntax.LineFilter) (scan.LineFilter, bool) {
 		op = scan.Rejects
 	}
 	return scan.LineFilter{Op: op, Text: strings.Join(exprs, "|")}, true
+}
+
+// addressText is a text in all lines that f finds, if that is a search for addresses.
+func addressText(f *syntax.LineFilter) (string, bool) {
+	if len(f.Args) != 1 || !f.Args[0].IP || f.Op != syntax.LineContains {
+		return "", false
+	}
+	set, err := extract.NewAddresses(f.Args[0].Text)
+	if err != nil {
+		return "", false // compiling the stage tells
+	}
+	return set.CommonText()
 }
 
 // expression is a regular expression that finds what an argument of a line

@@ -51,7 +51,10 @@ func TestPushFilters(t *testing.T) {
 		{"alternatives that are not text", `{a="b"} |= "\ufffd" or "y"`, "", "|= \"\ufffd\" or \"y\""},
 		{"neither", `{a="b"} != "x" or "y"`, "excludes x; excludes y", ""},
 		{"patterns", `{a="b"} |> "<_>x." !> "<_>" or "y"`, `matches (?s:\A.+x\.\z); rejects (?s:\A.+\z); rejects (?s:\Ay\z)`, ""},
-		{"addresses", `{a="b"} |= ip("10.0.0.1")`, "", `|= ip("10.0.0.1")`},
+		{"an address", `{a="b"} |= ip("10.0.0.1")`, "contains 10.0.0.1", `|= ip("10.0.0.1")`},
+		{"addresses", `{a="b"} |= ip("10.1.0.0/16") |= ip("10.1.2.3-10.1.2.9") |= ip("10.0.0.0/7") != ip("10.0.0.1") |= ip("::1") |= ip("x")`,
+			"contains 10.1.; contains 10.1.2.", `|= ip("10.1.0.0/16") |= ip("10.1.2.3-10.1.2.9") |= ip("10.0.0.0/7") != ip("10.0.0.1") |= ip("::1") |= ip("x")`},
+		{"addresses of a new line", `{a="b"} | line_format "{{.c}}" |= ip("10.0.0.1")`, "", `| line_format "{{.c}}" |= ip("10.0.0.1")`},
 	} {
 		filters, rest := plan.PushFilters(parse(t, tc.query).(*syntax.LogSelector).Stages)
 		if got := filtersText(filters); got != tc.filters {
@@ -78,6 +81,11 @@ func TestAsRange(t *testing.T) {
 		{"a value is read", `sum(sum_over_time({a="b"} | json | drop x | unwrap v [5m]))`, `| json | drop x`},
 		{"only whether there is one", `absent_over_time({a="b"} | json [5m])`, ``},
 		{"unpacking changes the line", `sum(rate({a="b"} | unpack |= "x" [5m]))`, `| unpack |= "x"`},
+		{"what is kept is grouped by", `sum by (c) (rate({a="b"} | json | keep c, d [5m]))`, `| json`},
+		{"nothing that is kept is grouped by", `sum by (e) (rate({a="b"} | json | keep c, d [5m]))`, ``},
+		{"some values are kept", `sum by (c) (rate({a="b"} | json | keep c="d" [5m]))`, `| json | keep c="d"`},
+		{"what is kept makes a series", `rate({a="b"} | json | keep c [5m])`, `| json | keep c`},
+		{"errors are kept", `sum by (__error__) (rate({a="b"} | json | keep c [5m]))`, `| json | keep c`},
 		{"colours do not matter", `sum(rate({a="b"} |= "x" | decolorize [5m]))`, `|= "x"`},
 	} {
 		r, ok := plan.AsRange(parse(t, tc.query).(syntax.MetricExpr))

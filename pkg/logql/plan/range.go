@@ -96,12 +96,41 @@ func newRange(a *syntax.RangeAggregation, grouping *syntax.Grouping) *Range {
 	}
 	bytes := a.Op == syntax.BytesOverTime || a.Op == syntax.BytesRate
 	r.Stages = Prune(r.Written, r.Grouping, StreamLabels(r.Matchers), r.Unwrap != nil, bytes)
-	r.Filters, r.Rest = PushFilters(r.Stages)
 	r.Key = a.String()
 	if r.Grouping != a.Grouping {
 		r.Key += groupingKey(r.Grouping)
 	}
+	r.groupAsKept(bytes)
+	r.Filters, r.Rest = PushFilters(r.Stages)
 	return r
+}
+
+// groupAsKept leaves out a last stage that keeps some labels: grouping by those of them
+// that the grouping has comes to the same. bytes says that lengths of lines count.
+func (r *Range) groupAsKept(bytes bool) {
+	last := len(r.Stages) - 1
+	if last < 0 || r.Unwrap != nil || r.Grouping == nil || r.Grouping.Without {
+		return
+	}
+	keep, ok := r.Stages[last].(*syntax.Keep)
+	if !ok {
+		return
+	}
+	for _, l := range r.Grouping.Labels {
+		if strings.HasPrefix(l, "__") {
+			return // it may tell of an error, which is kept in any case
+		}
+	}
+	for _, c := range keep.Labels {
+		if c.Matcher != nil {
+			return
+		}
+	}
+	by := *r.Grouping
+	by.Labels = slices.DeleteFunc(slices.Clone(by.Labels), func(l string) bool {
+		return !slices.ContainsFunc(keep.Labels, func(c syntax.LabelChoice) bool { return c.Name == l })
+	})
+	r.Grouping, r.Stages = &by, Prune(r.Stages[:last], &by, StreamLabels(r.Matchers), false, bytes)
 }
 
 // String is the range as a query writes it, with the grouping that was merged into
