@@ -262,12 +262,14 @@ func (b *Book) Paths() []string {
 	return out
 }
 
-// ByInode returns the latest track that a job has of the file with an identity,
-// or nil.
-func (b *Book) ByInode(job string, device, ino uint64) *Track {
+// ByInode returns the latest track that a job has of a file, or nil.
+func (b *Book) ByInode(job string, f File) *Track {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.byInode[inode{job, device, ino}]
+	if t := b.byInode[inode{job, f.Device, f.Inode}]; t != nil && t.Name().Same(f) {
+		return t
+	}
+	return nil
 }
 
 // Move changes which file a track is of.

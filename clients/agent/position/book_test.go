@@ -43,7 +43,7 @@ func TestPromtailsFileIsTakenOverAndReadableByIt(t *testing.T) {
 	if off, ok := b.Foreign("/var/log/a.log"); !ok || off != 120 {
 		t.Errorf("offset of a.log is %d, %v", off, ok)
 	}
-	a := b.NewFile(position.Name{Path: "/var/log/a.log", Device: 1, Inode: 2}, 120)
+	a := b.NewFile(position.Name{Path: "/var/log/a.log", File: position.File{Device: 1, Inode: 2}}, 120)
 	b.Taken("/var/log/a.log")
 	j := b.Keyed("cursor-journal")
 	if off, cursor := j.Resume(); off != 0 || cursor != "s=1;i=2" {
@@ -141,7 +141,7 @@ func history(t *testing.T, seed uint64) {
 			if of := b.Files(path); len(of) > 0 {
 				tracks[path] = of[0]
 			} else {
-				tracks[path] = b.NewFile(position.Name{Path: path, Inode: uint64(i)}, 0)
+				tracks[path] = b.NewFile(position.Name{Path: path, File: position.File{Inode: uint64(i)}}, 0)
 			}
 		}
 		left := map[string]bool{}

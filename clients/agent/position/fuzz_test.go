@@ -18,7 +18,7 @@ func FuzzOpen(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	t := b.NewFile(position.Name{Path: "/a", Inode: 1, PrefixBytes: 3, Prefix: 7}, 5)
+	t := b.NewFile(position.Name{Path: "/a", File: position.File{Inode: 1}, PrefixBytes: 3, Prefix: 7}, 5)
 	b.Begin(&position.Flight{Client: 1, Tenant: "t", Body: []byte("body"), Parts: []position.Part{{Track: t, Lines: 2, Ranges: []position.Range{{Start: 5, End: 9}}}}})
 	if err := b.Queue(0).Append(&position.Flight{Tenant: "t", Body: []byte("body"), Parts: []position.Part{{Track: t, Lines: 2, Ranges: []position.Range{{Start: 9, End: 12}}}}}, 0); err != nil {
 		f.Fatal(err)

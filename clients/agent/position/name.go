@@ -10,9 +10,7 @@ type Name struct {
 	Job string `json:"job,omitempty"`
 	// Path is where the file was first seen.
 	Path string `json:"path,omitempty"`
-	// Device and Inode are the file's identity while it exists.
-	Device uint64 `json:"dev,omitempty"`
-	Inode  uint64 `json:"ino,omitempty"`
+	File
 	// PrefixBytes and Prefix are a length and the hash of that many first bytes:
 	// inodes are used again.
 	PrefixBytes int64  `json:"prefix_bytes,omitempty"`
@@ -25,3 +23,21 @@ type Name struct {
 	// so that the file is known under the names that rotation gives it.
 	Finished bool `json:"finished,omitempty"`
 }
+
+// A File is the identity of a file while it exists.
+type File struct {
+	Device uint64 `json:"dev,omitempty"`
+	Inode  uint64 `json:"ino,omitempty"`
+	// Born is when the inode was made a file, in nanoseconds: inodes are used
+	// again, but not twice at one moment. It is 0 where the file system does not say.
+	Born int64 `json:"born,omitempty"`
+}
+
+// Same reports whether both are one file, as far as that can be known: where one
+// was born is not known, another file may have its inode.
+func (f File) Same(o File) bool {
+	return f.Device == o.Device && f.Inode == o.Inode && (f.Born == o.Born || f.Born == 0 || o.Born == 0)
+}
+
+// Certainly reports whether both are one file beyond doubt.
+func (f File) Certainly(o File) bool { return f == o && f.Born != 0 }

@@ -36,7 +36,7 @@ func TestQueue(t *testing.T) {
 	fsys := vfs.NewMem()
 	opts := position.Options{Clients: []string{"a/b", "two"}, QueueBytes: 8 << 20}
 	b := open(t, fsys, opts)
-	f := b.NewFile(position.Name{Path: "/a", Inode: 1}, 0)
+	f := b.NewFile(position.Name{Path: "/a", File: position.File{Inode: 1}}, 0)
 	q := b.Queue(0)
 	big := strings.Repeat("x", 1<<20)
 	for i := range int64(9) {
@@ -96,7 +96,7 @@ func TestQueue(t *testing.T) {
 func TestQueueOfOneClient(t *testing.T) {
 	fsys := vfs.NewMem()
 	b := open(t, fsys, position.Options{Clients: []string{"one", "two"}, QueueBytes: 1 << 20})
-	f := b.NewFile(position.Name{Path: "/a", Inode: 1}, 0)
+	f := b.NewFile(position.Name{Path: "/a", File: position.File{Inode: 1}}, 0)
 	for c := range 2 {
 		if err := b.Queue(c).Append(batchOf(f, 0, "body"), 0); err != nil {
 			t.Fatal(err)
@@ -133,7 +133,7 @@ func TestQueueOfOneClient(t *testing.T) {
 func TestQueueDamaged(t *testing.T) {
 	fsys := vfs.NewMem()
 	b := open(t, fsys, position.Options{Clients: []string{"one", "two"}, QueueBytes: 64 << 20})
-	f := b.NewFile(position.Name{Path: "/a", Inode: 1}, 0)
+	f := b.NewFile(position.Name{Path: "/a", File: position.File{Inode: 1}}, 0)
 	q := b.Queue(0)
 	big := strings.Repeat("x", 2<<20)
 	for i := range int64(2) {
@@ -174,7 +174,7 @@ func TestQueueOnFullDisk(t *testing.T) {
 		return nil
 	})
 	b := open(t, fsys, position.Options{Clients: []string{"one", "two"}, QueueBytes: 64 << 20})
-	f := b.NewFile(position.Name{Path: "/a", Inode: 1}, 0)
+	f := b.NewFile(position.Name{Path: "/a", File: position.File{Inode: 1}}, 0)
 	q := b.Queue(0)
 	for i := range int64(4) {
 		full = i == 1 || i == 2

@@ -257,7 +257,7 @@ func (r *rig) source(n int, ls ...string) *source {
 	if of := r.book.Files(path); len(of) > 0 {
 		s.track = of[0]
 	} else {
-		s.track = r.book.NewFile(position.Name{Path: path, Inode: uint64(n) + 1}, 0)
+		s.track = r.book.NewFile(position.Name{Path: path, File: position.File{Inode: uint64(n) + 1}}, 0)
 	}
 	s.next = s.track.Low()
 	return s

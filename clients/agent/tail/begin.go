@@ -151,7 +151,7 @@ func (s *stream) missed(here *sibling, known, of []*position.Track, now time.Tim
 				tracks[i] = g.track
 			} else if s.t.claim(t, s) {
 				s.resume(t, sib).found(sib, now)
-				s.t.book.Move(t, func(n *position.Name) { n.Device, n.Inode = sib.id.device, sib.id.inode })
+				s.t.book.Move(t, func(n *position.Name) { n.File = sib.id.File })
 			}
 		}
 	}
@@ -181,7 +181,7 @@ func (s *stream) order(tracks []*position.Track) {
 func (s *stream) unseen(sib *sibling, known []*position.Track) *position.Track {
 	for _, t := range slices.Backward(known) {
 		n := t.Name()
-		if sib.format != Plain && sib.id.size != n.Size || n.Finished || n.PrefixBytes > 0 || n.Device != sib.id.device || n.Inode != sib.id.inode {
+		if sib.format != Plain && sib.id.size != n.Size || n.Finished || n.PrefixBytes > 0 || !n.Same(sib.id.File) {
 			continue
 		}
 		if g := s.generation(t); g == nil || !g.drained {
@@ -307,7 +307,7 @@ func (s *stream) beginNew(id identity, now time.Time) {
 // adopt begins a file that the path did not have before. It may have had another
 // name, or be a copy of one that is read under another.
 func (s *stream) adopt(here sibling, now time.Time) {
-	t := s.t.book.ByInode(s.job, here.id.device, here.id.inode)
+	t := s.t.book.ByInode(s.job, here.id.File)
 	if t != nil && t.Name().PrefixBytes == 0 && (t.Name().Finished || !s.mayHaveBeen(t)) {
 		t = nil // it was empty, and an inode alone tells nothing
 	}
@@ -345,7 +345,7 @@ func (s *sibling) tracks(known []*position.Track) []*position.Track {
 // is reports whether the sibling, at the path, goes on where a track ends.
 func (s *sibling) is(t *position.Track) bool {
 	n := t.Name()
-	if s.id.device != n.Device || s.id.inode != n.Inode {
+	if !n.Same(s.id.File) {
 		return false
 	}
 	if s.format != Plain {
@@ -364,7 +364,7 @@ func match(sib *sibling, known []*position.Track) *position.Track {
 			continue
 		}
 		n := t.Name()
-		if sib.format == Plain && n.Device == sib.id.device && n.Inode == sib.id.inode {
+		if sib.format == Plain && n.Same(sib.id.File) {
 			return t
 		}
 		if n.PrefixBytes > most {
@@ -382,7 +382,7 @@ func (s *stream) unfinished(tracks []*position.Track) bool {
 
 // add begins a generation with a track of its own.
 func (s *stream) add(at sibling, offset int64) *generation {
-	n := position.Name{Job: s.job, Path: s.path, Device: at.id.device, Inode: at.id.inode, Modified: at.id.modified, Size: at.id.size}
+	n := position.Name{Job: s.job, Path: s.path, File: at.id.File, Modified: at.id.modified, Size: at.id.size}
 	if p := at.sight(); p.bytes > 0 {
 		n.PrefixBytes, n.Prefix = p.bytes, p.hash
 	}

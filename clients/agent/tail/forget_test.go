@@ -23,7 +23,7 @@ func TestPositionsOfPathsThatAreGoneAreForgotten(t *testing.T) {
 	defer book.Close()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	for i, name := range []string{"gone", "named", "there", "rotated", "followed", "back"} {
-		book.NewFile(position.Name{Job: "j", Path: at(name), Inode: uint64(i + 1)}, 10)
+		book.NewFile(position.Name{Job: "j", Path: at(name), File: position.File{Inode: uint64(i + 1)}}, 10)
 	}
 	for _, name := range []string{"there", "rotated.1"} {
 		if err := os.WriteFile(at(name), []byte("x\n"), 0o600); err != nil {

@@ -114,9 +114,9 @@ func digits(path string) string {
 func (s *sibling) holds(t *position.Track) bool {
 	n := t.Name()
 	want := prefix{n.PrefixBytes, n.Prefix}
-	if s.format == Plain && s.id.device == n.Device && s.id.inode == n.Inode {
+	if s.format == Plain && n.Same(s.id.File) {
 		if want.bytes == 0 {
-			return s.id.size == 0 // another file may have its inode now
+			return s.id.size == 0 || n.Certainly(s.id.File) // or another file may have its inode now
 		}
 		return s.prefix(want.bytes) == want && s.id.size >= want.bytes
 	}

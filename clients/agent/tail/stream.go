@@ -272,7 +272,7 @@ func (s *stream) truncate(g *generation, now time.Time) {
 	s.t.metrics.rotations.WithLabelValues("truncated").Inc()
 	g.rotated, g.quiet, g.name = true, now, ""
 	s.t.book.Move(g.track, func(n *position.Name) {
-		n.Device, n.Inode, n.Modified = 0, 0, max(n.Modified, g.id.modified)
+		n.File, n.Modified = position.File{}, max(n.Modified, g.id.modified)
 	})
 }
 
@@ -309,7 +309,7 @@ func (s *stream) locate(g *generation) bool {
 func (s *stream) renew(g *generation) {
 	empty := g.track
 	n := empty.Name()
-	n.Device, n.Inode, n.Modified, n.Size = g.id.device, g.id.inode, g.id.modified, g.id.size
+	n.File, n.Modified, n.Size = g.id.File, g.id.modified, g.id.size
 	g.track = s.t.book.NewFile(n, 0)
 	s.t.own(g.track, s)
 	s.t.finish(empty)
@@ -321,7 +321,7 @@ func (s *stream) taken(sib *sibling, by *position.Track) bool {
 	if id, err := stat(s.path); err == nil && sib.begins(sibling{name: s.realPath(), id: id, format: s.target.Format}) {
 		return true
 	}
-	of := append(s.t.book.Files(s.path), s.t.book.ByInode(s.job, sib.id.device, sib.id.inode))
+	of := append(s.t.book.Files(s.path), s.t.book.ByInode(s.job, sib.id.File))
 	return slices.ContainsFunc(of, func(t *position.Track) bool {
 		if t == nil || t == by {
 			return false
@@ -346,7 +346,7 @@ func (s *stream) move(g *generation, sib sibling) {
 		g.anchor = g.anchor[:0]
 	}
 	g.name, g.id, g.format = sib.name, sib.id, sib.format
-	s.t.book.Move(g.track, func(n *position.Name) { n.Device, n.Inode = sib.id.device, sib.id.inode })
+	s.t.book.Move(g.track, func(n *position.Name) { n.File = sib.id.File })
 }
 
 // lose gives up a file that is nowhere to be found.

@@ -326,7 +326,7 @@ func (t *Tailer) leads(s *stream, path string, id identity) bool {
 // knows reports whether the stream's job read a file under some name, other than
 // by a path that leads to where the stream's does.
 func (t *Tailer) knows(s *stream, sib *sibling) bool {
-	k := t.book.ByInode(s.job, sib.id.device, sib.id.inode)
+	k := t.book.ByInode(s.job, sib.id.File)
 	if k == nil || sib.format != Plain || !sib.holds(k) {
 		return false
 	}
@@ -351,7 +351,7 @@ func (t *Tailer) copied(s *stream, here sibling) bool {
 		of := t.tracks(s.job, path)
 		for _, k := range slices.Backward(of) {
 			n := k.Name()
-			if n.PrefixBytes == 0 || n.Inode == here.id.inode {
+			if n.PrefixBytes == 0 || n.Same(here.id.File) {
 				continue
 			}
 			if here.prefix(n.PrefixBytes) == (prefix{n.PrefixBytes, n.Prefix}) {
@@ -386,7 +386,7 @@ func (t *Tailer) finish(k *position.Track) {
 	there, _ := siblings(resolve(n.Path))
 	for _, o := range old[:len(old)-maxFinished] {
 		on := o.Name()
-		if !slices.ContainsFunc(there, func(s sibling) bool { return s.id.device == on.Device && s.id.inode == on.Inode }) {
+		if !slices.ContainsFunc(there, func(s sibling) bool { return on.Same(s.id.File) }) {
 			t.book.Forget(o)
 		}
 	}
