@@ -382,13 +382,10 @@ func oneHistory(t *testing.T, seed uint64, glob string) {
 	if h.rnd.IntN(2) == 0 {
 		h.tick = 200 * time.Millisecond
 	}
-	keep := 0 // or else a pattern may name a file that is a later one by the next scan
-	if glob == "*.log" {
-		keep = 3
-	}
+	keep := 3
 	var logs []*logFile
 	for i := range 4 {
-		logs = append(logs, &logFile{h: h, keep: keep * h.rnd.IntN(2), hurries: glob == "*.log", path: filepath.Join(h.logs, fmt.Sprintf("f%d.log", i)), style: styles[(i+int(seed))%len(styles)]})
+		logs = append(logs, &logFile{h: h, keep: keep * h.rnd.IntN(2), hurries: true, path: filepath.Join(h.logs, fmt.Sprintf("f%d.log", i)), style: styles[(i+int(seed))%len(styles)]})
 	}
 	for _, l := range logs {
 		l.write(h.rnd.IntN(2))
