@@ -159,11 +159,14 @@ func (s *stream) found(id identity, now time.Time) {
 	}
 }
 
-// sight has the journal know the first bytes of an open file.
+// sight has the journal know the first bytes of an open file. Of one whose first
+// bytes are known already it notes nothing: it may be another by now.
 func (s *stream) sight(g *generation) error {
 	learned, err := g.sight()
-	g.learned = g.learned || learned
-	s.learned(g)
+	if learned {
+		g.learned = true
+		s.learned(g)
+	}
 	return err
 }
 
@@ -271,9 +274,8 @@ func (s *stream) truncate(g *generation, now time.Time) {
 	}
 	s.t.metrics.rotations.WithLabelValues("truncated").Inc()
 	g.rotated, g.quiet, g.name = true, now, ""
-	s.t.book.Move(g.track, func(n *position.Name) {
-		n.File, n.Modified = position.File{}, max(n.Modified, g.id.modified)
-	})
+	// The last look may have been at what came after it.
+	s.t.book.Move(g.track, func(n *position.Name) { n.File, g.id.modified = position.File{}, n.Modified })
 }
 
 // locate finds a generation under the name that rotation gave it.
