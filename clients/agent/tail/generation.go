@@ -53,6 +53,11 @@ func (g *generation) pending() bool {
 	return !g.drained && (g.format != Plain || g.rotated || g.id.size > g.next)
 }
 
+// blank reports whether nothing was seen of the file but that it is empty.
+func (g *generation) blank() bool {
+	return g.format == Plain && g.prefix.bytes == 0 && g.next == 0
+}
+
 // open opens the file where it was last found, and checks that it is still the
 // same one.
 func (g *generation) open() error {

@@ -350,12 +350,21 @@ func gzipped(h *history, data []byte) []byte {
 	return z.Bytes()
 }
 
-// verify checks that the server has every line once.
+// verify checks that the server has every line once, and their times in the order
+// in which they were written where they are read as one stream.
 func (h *history) verify(logs []*logFile) {
 	for _, l := range logs {
+		last := ""
 		for i, line := range l.lines {
 			if n := len(h.got[line]); n != 1 {
 				h.Errorf("%s (%s): line %d of %d is there %d times", filepath.Base(l.path), l.style, i, len(l.lines), n)
+				continue
+			}
+			for ts := range h.got[line] {
+				if ts < last && filepath.Base(h.jobs["job"]) == "*.log" {
+					h.Errorf("%s (%s): line %d of %d came after later ones", filepath.Base(l.path), l.style, i, len(l.lines))
+				}
+				last = max(last, ts)
 			}
 		}
 	}

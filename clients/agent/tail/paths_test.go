@@ -137,6 +137,38 @@ func TestNoWayToReadTwice(t *testing.T) {
 			l.write(5)
 			return []*logFile{l}
 		}},
+		{"a file is copied and emptied twice, and grows longer than what was read, unseen", "*.log", func(h *history) []*logFile {
+			l := h.file("a.log", "copytruncate")
+			l.fixed("1")
+			h.turns(3)
+			l.write(3)
+			l.rotate(func() {})
+			l.write(3)
+			l.rotate(func() {})
+			l.write(3)
+			h.turns(1)
+			h.restart(true)
+			return []*logFile{l}
+		}},
+		{"an empty file is filled, copied, emptied and filled while older ones are read", "*.log", func(h *history) []*logFile {
+			l := h.file("a.log", "copytruncate")
+			l.write(2)
+			h.turns(3)
+			l.write(2)
+			l.rotate(func() {})
+			l.write(2)
+			l.rotate(func() {})
+			h.crash = func() bool { // when lines are sent
+				if h.crash = nil; l.turns == 2 {
+					l.write(2)
+					l.rotate(func() {})
+					l.write(2)
+				}
+				return false
+			}
+			h.turns(3)
+			return []*logFile{l}
+		}},
 		{"a job gets another name", "*.log", func(h *history) []*logFile {
 			l := h.file("a.log", "rename")
 			l.write(5)

@@ -114,6 +114,10 @@ func earlier(a, b time.Time) time.Time {
 func (w *worker) step(ctx context.Context, s *stream) (n int, wake time.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	// While older files were read it may have been filled, copied and emptied.
+	if g := s.current(); g != nil && g.blank() {
+		s.look(time.Now())
+	}
 	g, data, wake := w.pick(s, time.Now())
 	if g == nil {
 		return 0, wake, nil
@@ -147,6 +151,9 @@ func (w *worker) pick(s *stream, now time.Time) (_ *generation, data []byte, wak
 	for _, g := range s.gens {
 		if g.drained {
 			continue
+		}
+		if g.blank() && !g.rotated {
+			return nil, nil, wake // only a look can tell whether its lines are the next ones
 		}
 		if !s.open(g) {
 			if g.drained {

@@ -121,7 +121,7 @@ func (s *stream) found(id identity, now time.Time) {
 		s.rotate(g, now, "renamed")
 		s.begin(id, now)
 		return
-	case g.format == Plain && g.prefix.bytes == 0 && g.next == 0 && (id.modified != g.id.modified || id.size > 0):
+	case g.blank() && (id.modified != g.id.modified || id.size > 0):
 		// An empty file was filled. It may have been before, and copied and
 		// truncated, so it begins anew.
 		s.close(g)
