@@ -137,6 +137,7 @@ func (s *stream) missed(here *sibling, known, of []*position.Track, now time.Tim
 		t := tracks[i]
 		switch {
 		case twins[i], sib.id.same(here.id), t == nil && sib.begins(*here):
+		case t == nil && sib.format != Plain && sib.seen == prefix{}: // of an empty file
 		case t == nil && i >= from && !s.t.follows(s.job, sib.name) && !s.t.knows(s, &sib):
 			g := s.add(sib, 0)
 			g.found(sib, now)
@@ -236,8 +237,8 @@ func (s *stream) giveUp(lost []*position.Track) {
 			s.t.finish(t)
 			continue
 		}
-		if g.id.size > g.next {
-			level.Warn(s.t.logger).Log("msg", "file was truncated before it was read to its end, and there is no copy of it", "path", s.path, "bytes", g.id.size-g.next)
+		if n := g.unread(); n > 0 {
+			level.Warn(s.t.logger).Log("msg", "file was truncated before it was read to its end, and there is no copy of it", "path", s.path, "bytes", n)
 			s.t.metrics.lost.Inc()
 		}
 		s.drain(g)

@@ -53,6 +53,16 @@ func (g *generation) pending() bool {
 	return !g.drained && (g.format != Plain || g.rotated || g.id.size > g.next)
 }
 
+// unread is how many bytes are known to be left, at least. Of a compressed file
+// only the size before it was compressed tells, if it was seen.
+func (g *generation) unread() int64 {
+	size := g.id.size
+	if g.format != Plain {
+		size = g.track.Name().Size
+	}
+	return max(0, size-g.next)
+}
+
 // blank reports whether nothing was seen of the file but that it is empty.
 func (g *generation) blank() bool {
 	return g.format == Plain && g.prefix.bytes == 0 && g.next == 0

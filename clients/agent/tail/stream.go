@@ -354,8 +354,8 @@ func (s *stream) move(g *generation, sib sibling) {
 // lose gives up a file that is nowhere to be found.
 func (s *stream) lose(g *generation, err error) {
 	g.rotated = true
-	if g.id.size > g.next {
-		level.Warn(s.t.logger).Log("msg", "file is gone before it was read to its end", "path", s.path, "err", err, "bytes", max(0, g.id.size-g.next))
+	if n := g.unread(); n > 0 {
+		level.Warn(s.t.logger).Log("msg", "file is gone before it was read to its end", "path", s.path, "err", err, "bytes", n)
 		s.t.metrics.lost.Inc()
 	}
 	s.drain(g)
