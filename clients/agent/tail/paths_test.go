@@ -559,7 +559,7 @@ func TestLastLineGoesOnAfterACrash(t *testing.T) {
 			h.check(err)
 			l.write(1)
 			h.settled()
-			l.lines = append(l.lines, "first half,", "second half")
+			l.lines = []string{l.lines[0], "first half,", "second half", l.lines[1]}
 			h.verify([]*logFile{l})
 			if len(h.got) != len(l.lines) {
 				t.Errorf("the server has %d lines, want %d: %v", len(h.got), len(l.lines), h.got)
