@@ -56,7 +56,7 @@ type Book struct {
 	tracks     map[uint64]*Track
 	byKey      map[string]*Track
 	byPath     map[string][]*Track // of files, older ones first
-	byInode    map[inode]*Track
+	byFile     map[fileKey]*Track
 	foreign    map[string]string // what the file holds and no track stands for
 	flights    map[uint64]*Flight
 	left       []*Flight // those that an earlier process left
@@ -74,12 +74,12 @@ type writing struct {
 	broken     error    // why the journal is not written to
 }
 
-type inode struct {
-	job           string
-	device, inode uint64
+type fileKey struct {
+	job string
+	File
 }
 
-func (n *Name) key() inode { return inode{n.Job, n.Device, n.Inode} }
+func (n *Name) key() fileKey { return fileKey{n.Job, n.File} }
 
 // Open reads the positions in file, which need not exist, and the journal
 // beside it. The caller closes the book.
@@ -93,7 +93,7 @@ func Open(fsys vfs.FS, file string, ledger *Ledger, opts Options) (*Book, error)
 		tracks:  map[uint64]*Track{},
 		byKey:   map[string]*Track{},
 		byPath:  map[string][]*Track{},
-		byInode: map[inode]*Track{},
+		byFile:  map[fileKey]*Track{},
 		foreign: map[string]string{},
 		flights: map[uint64]*Flight{},
 	}
@@ -209,7 +209,7 @@ func (b *Book) NewFile(name Name, offset int64) *Track {
 	// nothing is known: it may be rotated away meanwhile.
 	b.describe(t)
 	b.byPath[name.Path] = append(b.byPath[name.Path], t)
-	b.byInode[name.key()] = t
+	b.byFile[name.key()] = t
 	return t
 }
 
@@ -240,7 +240,7 @@ func (b *Book) Copy(of *Track, change func(n *Name)) *Track {
 	t.setKnown()
 	b.describe(t)
 	b.byPath[name.Path] = append(b.byPath[name.Path], t)
-	b.byInode[name.key()] = t
+	b.byFile[name.key()] = t
 	return t
 }
 
@@ -262,14 +262,15 @@ func (b *Book) Paths() []string {
 	return out
 }
 
-// ByInode returns the latest track that a job has of a file, or nil.
-func (b *Book) ByInode(job string, f File) *Track {
+// OfFile returns the latest track that a job has of a file, or nil.
+func (b *Book) OfFile(job string, f File) *Track {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if t := b.byInode[inode{job, f.Device, f.Inode}]; t != nil && t.Name().Same(f) {
+	if t := b.byFile[fileKey{job, f}]; t != nil {
 		return t
 	}
-	return nil
+	f.Born = 0 // it was not known when the track was saved
+	return b.byFile[fileKey{job, f}]
 }
 
 // Move changes which file a track is of.
@@ -290,12 +291,12 @@ func (b *Book) renamed(t *Track, before *Name) {
 	if before.Key != "" || after.Key != "" {
 		return
 	}
-	if b.byInode[before.key()] == t {
-		delete(b.byInode, before.key())
+	if b.byFile[before.key()] == t {
+		delete(b.byFile, before.key())
 	}
 	// A later file may have the inode by now.
-	if b.byInode[after.key()] == nil || before.key() != after.key() {
-		b.byInode[after.key()] = t
+	if b.byFile[after.key()] == nil || before.key() != after.key() {
+		b.byFile[after.key()] = t
 	}
 	if before.Path != after.Path {
 		b.leave(before.Path, t)
@@ -341,8 +342,8 @@ func (b *Book) Forget(t *Track) {
 		delete(b.byKey, name.Key)
 		return
 	}
-	if id := name.key(); b.byInode[id] == t {
-		delete(b.byInode, id)
+	if id := name.key(); b.byFile[id] == t {
+		delete(b.byFile, id)
 	}
 	b.leave(name.Path, t)
 }

@@ -87,8 +87,8 @@ func (b *Book) drop(id uint64) {
 	t := b.tracks[id]
 	delete(b.tracks, id)
 	delete(b.byKey, t.name.Key)
-	if b.byInode[t.name.key()] == t {
-		delete(b.byInode, t.name.key())
+	if b.byFile[t.name.key()] == t {
+		delete(b.byFile, t.name.key())
 	}
 	b.leave(t.name.Path, t)
 }
@@ -144,8 +144,8 @@ func (b *Book) restore(s *saved, clients []int) {
 	}
 	b.byPath[s.Name.Path] = append(b.byPath[s.Name.Path], t)
 	// An inode that was moved to says more than an empty file that once had it.
-	if o := b.byInode[t.name.key()]; o == nil || o.name.PrefixBytes == 0 || t.name.PrefixBytes > 0 {
-		b.byInode[t.name.key()] = t
+	if o := b.byFile[t.name.key()]; o == nil || o.name.PrefixBytes == 0 || t.name.PrefixBytes > 0 {
+		b.byFile[t.name.key()] = t
 	}
 }
 

@@ -308,7 +308,7 @@ func (s *stream) beginNew(id identity, now time.Time) {
 // adopt begins a file that the path did not have before. It may have had another
 // name, or be a copy of one that is read under another.
 func (s *stream) adopt(here sibling, now time.Time) {
-	t := s.t.book.ByInode(s.job, here.id.File)
+	t := s.t.book.OfFile(s.job, here.id.File)
 	if t != nil && t.Name().PrefixBytes == 0 && (t.Name().Finished || !s.mayHaveBeen(t)) {
 		t = nil // it was empty, and an inode alone tells nothing
 	}

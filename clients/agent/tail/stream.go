@@ -323,7 +323,7 @@ func (s *stream) taken(sib *sibling, by *position.Track) bool {
 	if id, err := stat(s.path); err == nil && sib.begins(sibling{name: s.realPath(), id: id, format: s.target.Format}) {
 		return true
 	}
-	of := append(s.t.book.Files(s.path), s.t.book.ByInode(s.job, sib.id.File))
+	of := append(s.t.book.Files(s.path), s.t.book.OfFile(s.job, sib.id.File))
 	return slices.ContainsFunc(of, func(t *position.Track) bool {
 		if t == nil || t == by {
 			return false

@@ -326,7 +326,7 @@ func (t *Tailer) leads(s *stream, path string, id identity) bool {
 // knows reports whether the stream's job read a file under some name, other than
 // by a path that leads to where the stream's does.
 func (t *Tailer) knows(s *stream, sib *sibling) bool {
-	k := t.book.ByInode(s.job, sib.id.File)
+	k := t.book.OfFile(s.job, sib.id.File)
 	if k == nil || sib.format != Plain || !sib.holds(k) {
 		return false
 	}
