@@ -7,9 +7,10 @@
 //	/var/log/app.log   0.log.1  ──▶  0.log         a stream, older generations first
 //	                   rotated       current       each with a position.Track
 //
-// A file is known by device, inode and a hash of its first bytes, so it is found
-// again under the names that rotation gives it, compressed ones included, and
-// after a restart. A file that was truncated is a new generation; what was not
+// A file is known by device, inode, time of birth and a hash of its first bytes,
+// so it is found again under the names that rotation gives it, compressed ones
+// included, and after a restart. Where the time of birth is not known, the hash
+// alone tells files apart that have one inode after the other. A file that was truncated is a new generation; what was not
 // read of the old one is read from the copy beside it, if there is one.
 //
 // # What holds
@@ -22,19 +23,21 @@
 //   - The journal knows a file before it knows a batch with lines of it: its first
 //     bytes are noted when it is first seen, when it is opened and when it is
 //     read, always before its lines are put. So whatever a crash leaves can be
-//     told from what lies there later under the same inode.
+//     told from what lies there later under the same inode. A file of which nothing
+//     is known but that it is empty is looked at again before it is read.
 //   - A generation that lies at its path no more is looked for under other names,
 //     and as a copy, again and again: a listing counts only when a second one says
 //     the same, since names change meanwhile. Generations that are found between
 //     it and the one that lies at the path now are read, too: those that came
 //     after the oldest that is known, and that no track is of (unread). Neither
-//     the time of the newest tells, nor the inode of what was empty.
+//     the time of the newest tells, nor, without its birth, the inode of what was empty.
 //   - A track is read by one stream (Tailer.claim), also when patterns name the
 //     rotated files. A copy in the making begins as what lies at the path does,
 //     and is left alone.
 //
-// Files that are equal in their first 1024 bytes, under one inode or as copies,
-// are one file to this package, and so are shorter ones that begin alike.
+// Files that are equal in their first 1024 bytes, as copies or without births
+// under one inode, are one file to this package, and so are shorter ones that
+// begin alike.
 //
 // # Work
 //
