@@ -33,6 +33,7 @@ type writer struct {
 	wal      *agent.DB
 	registry *prometheus.Registry
 	metrics  *walMetrics
+	series   *walSeries
 }
 
 // newWriter opens the WAL of a tenant. Samples that were not sent are sent now.
@@ -43,10 +44,11 @@ func newWriter(cfg *Config, clients map[string]config.RemoteWriteConfig, tenant 
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("the WAL of recorded samples: %w", err)
 	}
-	w.metrics = &walMetrics{dir: dir, registry: w.registry}
+	w.series = &walSeries{Registerer: reg}
+	w.metrics = &walMetrics{dir: dir, registry: w.registry, series: w.series}
 	begin := func() (int64, error) { return time.Now().UnixMilli(), nil }
 	r := remote.NewStorage(logger, reg, begin, dir, flushDeadline, nil, false)
-	wal, err := agent.Open(logger, reg, r, dir, &agent.Options{
+	wal, err := agent.Open(logger, w.series, r, dir, &agent.Options{
 		TruncateFrequency: cfg.WAL.TruncateFrequency,
 		MinWALTime:        cfg.WAL.MinAge.Milliseconds(),
 		MaxWALTime:        cfg.WAL.MaxAge.Milliseconds(),
@@ -56,6 +58,7 @@ func newWriter(cfg *Config, clients map[string]config.RemoteWriteConfig, tenant 
 		return nil, errors.Join(fmt.Errorf("the WAL of recorded samples in %s: %w", dir, err), r.Close())
 	}
 	wal.SetWriteNotified(r)
+	w.series.opened()
 	w.remote, w.wal = r, wal
 	if err := w.apply(clients); err != nil {
 		return nil, errors.Join(err, w.stop())
@@ -83,6 +86,7 @@ func (w *writer) apply(clients map[string]config.RemoteWriteConfig) error {
 			headers["X-Scope-OrgID"] = w.tenant
 		}
 		rw.Headers = headers
+		rw.QueueConfig = queueOf(rw.QueueConfig)
 		conf.RemoteWriteConfigs = append(conf.RemoteWriteConfigs, &rw)
 	}
 	if err := w.remote.ApplyConfig(conf); err != nil {
@@ -91,7 +95,17 @@ func (w *writer) apply(clients map[string]config.RemoteWriteConfig) error {
 	return nil
 }
 
+// queueOf is the queue of a tenant and client. A queue has room for whole batches all
+// the time, some 2 MB by Prometheus' defaults, which are for the only queue of a
+// process with many series; tenants record few.
+func queueOf(c config.QueueConfig) config.QueueConfig {
+	if c.MaxSamplesPerSend == config.DefaultQueueConfig.MaxSamplesPerSend && c.Capacity == config.DefaultQueueConfig.Capacity {
+		c.MaxSamplesPerSend, c.Capacity = 200, 2000
+	}
+	return c
+}
+
 // appendable takes samples.
-func (w *writer) appendable() storage.Appendable { return w.wal }
+func (w *writer) appendable() storage.Appendable { return counted{w.wal, w.series} }
 
 func (w *writer) stop() error { return errors.Join(w.remote.Close(), w.wal.Close()) }

@@ -3,7 +3,6 @@ package ruler
 import (
 	"io/fs"
 	"path/filepath"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -14,10 +13,7 @@ import (
 type walMetrics struct {
 	dir      string
 	registry *prometheus.Registry // has those of Prometheus' parts
-
-	mu               sync.Mutex // guards the fields below
-	active           float64    // series, when it was last asked
-	created, removed float64    // since then
+	series   *walSeries
 }
 
 // The metrics of a WAL.
@@ -25,8 +21,8 @@ var (
 	walReady    = walDesc("appender_ready", "Whether samples can be written.")
 	walSamples  = walDesc("samples_appended_total", "Samples that were written.")
 	walActive   = walDesc("storage_active_series", "Series with samples in the WAL.")
-	walCreated  = walDesc("storage_created_series_total", "Series by which there were more than at the last scrape, summed up.")
-	walRemoved  = walDesc("storage_removed_series_total", "Series by which there were fewer than at the last scrape, summed up.")
+	walCreated  = walDesc("storage_created_series_total", "Series that the WAL had at the start, and those that began since.")
+	walRemoved  = walDesc("storage_removed_series_total", "Series that had no samples any more, and were forgotten.")
 	walDisk     = walDesc("disk_size", "Bytes on disk.")
 	walReplay   = walDesc("replay_duration", "Seconds that it took to read the WAL at the start.")
 	walCorrupt  = walDesc("corruptions_total", "Places in the WAL that were found damaged, and cut off.")
@@ -52,25 +48,19 @@ func (m *walMetrics) Collect(ch chan<- prometheus.Metric) {
 			found[f.GetName()] += s.GetGauge().GetValue() + s.GetCounter().GetValue()
 		}
 	}
-	m.mu.Lock()
-	active := found["ruler_wal_prometheus_agent_active_series"]
-	m.created += max(0, active-m.active)
-	m.removed += max(0, m.active-active)
-	m.active = active
-	created, removed := m.created, m.removed
-	m.mu.Unlock()
+	created, active := m.series.counts()
 
 	gauge := func(d *prometheus.Desc, v float64) { ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v) }
 	counter := func(d *prometheus.Desc, v float64) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v)
 	}
 	gauge(walReady, 1)
-	gauge(walActive, active)
+	gauge(walActive, float64(active))
 	gauge(walDisk, float64(m.size()))
 	gauge(walReplay, found["ruler_wal_prometheus_agent_data_replay_duration_seconds"])
 	counter(walSamples, found["ruler_wal_prometheus_agent_samples_appended_total"])
-	counter(walCreated, created)
-	counter(walRemoved, removed)
+	counter(walCreated, float64(created))
+	counter(walRemoved, float64(created-active))
 	counter(walCorrupt, found["ruler_wal_prometheus_agent_corruptions_total"])
 	counter(walDamaging, 0)
 }
