@@ -55,7 +55,8 @@ func (a *API) explanation(q *question) (*explain.Query, error) {
 	d.Params.NoCache = loghttp.WantsNoCache(q.Header)
 	ctx, cancel := engine.WithTimeout(q.Context(), d.Own.Timeout)
 	defer cancel()
-	return a.querier.Explain(ctx, q.tenants, expr, d.Params, analyze)
+	plan, err := a.querier.Explain(ctx, q.tenants, expr, d.Params, analyze)
+	return plan, located(text, err)
 }
 
 // explained returns the query and when it is evaluated.

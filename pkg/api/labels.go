@@ -11,8 +11,8 @@ import (
 	"github.com/skaldlogs/skald/pkg/scan"
 )
 
-// errNoMatchers is of label requests, which may leave the selector out instead.
-var errNoMatchers = errors.New("a selector needs at least one matcher; leave query out to ask about all streams")
+// errNoMatchers is of the selector {}, which only series and volumes take.
+var errNoMatchers = errors.New(`parse error at line 1, col 1: a selector needs at least one matcher, as in {app="web"}; labels may be asked for without a selector`)
 
 // labelNames serves /loki/api/v1/labels.
 func (a *API) labelNames(q *question) (any, error) {

@@ -25,15 +25,17 @@ var (
 	errNotLogs        = errors.New("only log selector is supported")
 )
 
-// selected is the request for the streams of a selector; optional ones may be
-// left out, which selects all streams.
+// selected is the request for the streams of a selector, which is not {}; optional
+// ones may be left out, which selects all streams.
 func selected(q *loghttp.SelectorRequest, optional bool) (*scan.Request, error) {
 	req := &scan.Request{Interval: interval(q.Start, q.End)}
 	if q.Query == "" && optional {
 		return req, nil
 	}
 	var err error
-	req.Matchers, err = syntax.ParseMatchers(q.Query)
+	if req.Matchers, err = syntax.ParseMatchers(q.Query); err == nil && len(req.Matchers) == 0 {
+		err = badRequest(errNoMatchers)
+	}
 	return req, err
 }
 
@@ -86,13 +88,13 @@ func (a *API) volume(ranged bool) func(*question) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		req, err := selected(&p.SelectorRequest, false)
+		matchers, err := syntax.ParseMatchers(p.Query) // {} are all streams
 		if err != nil {
 			return nil, err
 		}
 		began := a.now()
 		volumes, err := a.querier.Volume(q.Context(), q.tenants, &querier.VolumeRequest{
-			Matchers: req.Matchers, Interval: req.Interval, TargetLabels: p.TargetLabels,
+			Matchers: matchers, Interval: interval(p.Start, p.End), TargetLabels: p.TargetLabels,
 			ByLabels: p.ByLabels, Limit: p.Limit, Step: p.Step,
 		})
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/skaldlogs/skald/pkg/loghttp"
 	"github.com/skaldlogs/skald/pkg/logql/engine"
+	"github.com/skaldlogs/skald/pkg/logql/pipeline"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/querier"
@@ -91,10 +92,19 @@ func (a *API) run(q *question, text string, expr syntax.Expr, params engine.Para
 	defer cancel()
 	res, err := a.querier.Query(ctx, q.tenants, expr, d.Params)
 	if err != nil {
-		return nil, err
+		return nil, located(text, err)
 	}
 	q.gaps.Tell(res.Warnings...)
 	return res, nil
+}
+
+// located adds to an error about a stage where in the query that is.
+func located(query string, err error) error {
+	var stage *pipeline.StageError
+	if !errors.As(err, &stage) || stage.Stage.Pos() == 0 {
+		return err
+	}
+	return fmt.Errorf("%w\n%s", err, syntax.Place(query, stage.Stage.Pos()))
 }
 
 // result gives the engine's result the form of answers.

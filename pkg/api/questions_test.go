@@ -239,6 +239,10 @@ func TestQuestionsThatAreRefused(t *testing.T) {
 	}{
 		{"no tenant", w, "", "/loki/api/v1/index/stats", `query={app="web"}`, 401, "no org id"},
 		{"no query", w, "t", "/loki/api/v1/index/stats", ``, 400, "parse error"},
+		{"stats of all streams", w, "t", "/loki/api/v1/index/stats", `query={}`, 400, "line 1, col 1: a selector needs at least one matcher"},
+		{"patterns of all streams", w, "t", "/loki/api/v1/patterns", `query={ }`, 400, "at least one matcher"},
+		{"detected labels of {}", w, "t", "/loki/api/v1/detected_labels", `query={}`, 400, "at least one matcher"},
+		{"a stage", w, "t", "/loki/api/v1/query_range", `query={app="web"} |= "x" |~ "("`, 400, "parse error : stage '|~ \"(\"' : error parsing regexp: missing closing ): `(`\nat line 1, col 20:\n{app=\"web\"} |= \"x\" |~ \"(\"\n                   ^"},
 		{"a pipeline", w, "t", "/loki/api/v1/index/volume", `query={app="web"} |= "x"`, 400, "only label matchers are supported"},
 		{"aggregation", w, "t", "/loki/api/v1/index/volume", `query={app="web"}&aggregateBy=x`, 400, "invalid aggregation option"},
 		{"too long", w, "t", "/loki/api/v1/index/volume", `query={app="web"}&start=0&end=7200`, 400, "the query time range exceeds the limit (query length: 1h59m59.999999999s, limit: 1h)"},

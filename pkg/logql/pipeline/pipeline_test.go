@@ -245,6 +245,7 @@ func TestOtherParsers(t *testing.T) {
 		{name: "unpack", stages: `| unpack`, line: `{"_entry":"the \"line\"","pod":"p","n":1,"pod":"q","app":"z"}`, want: `app_extracted=z pod=q line "the \"line\""`},
 		{name: "unpack without entry", stages: `| unpack`, line: `{"pod":"p"}`},
 		{name: "unpack of text", stages: `| unpack`, line: `words`, want: `__error__=JSONParserErr`},
+		{name: "unpack behind white space", stages: `| unpack`, line: ` {"_entry":"x"}`, want: `__error__=JSONParserErr`},
 		{name: "unpack of damage", stages: `| unpack`, line: `{"_entry":"x","pod":`, want: `__error__=JSONParserErr`},
 		{name: "unpack of nothing", stages: `| unpack`, line: ``},
 		{name: "decolorize", stages: `| decolorize`, line: "\x1b[1;31mred\x1b[0m \x1b]0;title\atext\x1b(B \x1b[Kx", want: `line "red text x"`},

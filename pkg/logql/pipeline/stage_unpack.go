@@ -3,7 +3,8 @@ package pipeline
 import "github.com/skaldlogs/skald/pkg/extract"
 
 // unpackStage undoes the agent's pack stage: an object whose member _entry is
-// the line, and whose other strings are labels.
+// the line, and whose other strings are labels. Nothing, not even white space, may
+// stand before it.
 type unpackStage struct{}
 
 // packedEntry is the member that holds the line.
@@ -15,11 +16,10 @@ func (unpackStage) idle(*needs) bool { return false }
 func (unpackStage) need(n *needs) { n.parsed = true }
 
 func (unpackStage) process(e *entry) bool {
-	r := extract.JSON{Text: e.line, Scratch: &e.scratch}
-	i := r.Space(0)
-	if i == len(e.line) {
+	if e.line == "" {
 		return true
 	}
+	r, i := extract.JSON{Text: e.line, Scratch: &e.scratch}, 0
 	if !r.At(i, '{') {
 		e.fail(ErrJSON, "line is not a JSON object")
 		return true

@@ -240,9 +240,14 @@ func align(n int, s string, pad func(s, pad string) string, cut func([]rune) []r
 	}
 }
 
-func decodeBase64(s string) (string, error) {
+// decodeBase64 is what s encodes, or says what is wrong with it: as text, since lines
+// of which some are encoded are common.
+func decodeBase64(s string) string {
 	b, err := base64.StdEncoding.DecodeString(s)
-	return string(b), err
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
 }
 
 // withDefault is the value, or d when the value is empty.

@@ -13,11 +13,22 @@ var timeFuncs = texttemplate.FuncMap{
 	"now":             func() timeValue { return timeValue{time.Now()} },
 	"toDate":          func(layout, s string) timeValue { return toDate(layout, time.Local, s) },
 	"toDateInZone":    toDateInZone,
-	"date":            func(layout string, t timeValue) (string, error) { return t.Format(layout) },
+	"date":            date,
 	"unixEpoch":       func(t timeValue) string { return strconv.FormatInt(t.Unix(), 10) },
 	"unixEpochMillis": func(t timeValue) string { return strconv.FormatInt(t.UnixMilli(), 10) },
 	"unixEpochNanos":  func(t timeValue) string { return strconv.FormatInt(t.UnixNano(), 10) },
 	"unixToTime":      unixToTime,
+}
+
+// date writes a time, or a number of seconds since 1970.
+func date(layout string, v any) (string, error) {
+	switch t := v.(type) {
+	case timeValue:
+		return t.Format(layout)
+	case int, int32, int64:
+		return timeValue{time.Unix(toInt(t), 0)}.Format(layout)
+	}
+	return "", fmt.Errorf("date: %v is no time", v)
 }
 
 // toDateInZone reads a time of a zone, or of UTC if there is no such zone.

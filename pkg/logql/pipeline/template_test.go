@@ -28,6 +28,7 @@ func TestTemplateFunctions(t *testing.T) {
 		{"{{ indent 2 \"a\\nb\" }}{{ nindent 1 \"c\" }}{{ repeat 3 \"x\" }}", "  a\n  b\n cxxx"},
 		{`{{ alignLeft 5 "ab" }}|{{ alignLeft 1 "ab" }}|{{ alignRight 5 "äb" }}|{{ alignRight 1 "ab" }}|{{ alignLeft -1 "ab" }}`, "ab   |a|   äb|b|ab"},
 		{`{{ b64enc "hi" }} {{ b64dec "aGk=" }} {{ urlencode "a b&c" }} {{ urldecode "a+b%26c" }}`, "aGk= hi a+b%26c a b&c"},
+		{`{{ b64dec "YQ" }}`, "illegal base64 data at input byte 0"},
 		{`{{ bytes "2KB" }} {{ bytes "1 MiB" }} {{ duration "1m30s" }} {{ duration_seconds "250ms" }}`, "2000 1.048576e+06 90 0.25"},
 		{`{{ int "42" }} {{ int 3.9 }} {{ int "x" }} {{ float64 "2.5" }} {{ printf "%05.1f" (float64 "3.14") }}`, "42 3 0 2.5 003.1"},
 		{`{{ add 1 2 "3" }} {{ sub 5 2 }} {{ mul 2 3 4 }} {{ div 7 2 }} {{ mod 7 4 }} {{ max 1 5 3 }} {{ min 4 2 }}`, "6 3 24 3 3 5 2"},
@@ -46,6 +47,7 @@ func TestTemplateFunctions(t *testing.T) {
 		{`{{ __timestamp__ }}`, "2024-06-10 06:13:20.123456789 +0000 UTC"},
 		{`{{ toDateInZone "2006-01-02" "UTC" "2024-05-06" | unixEpoch }}`, "1714953600"},
 		{`{{ toDateInZone "2006" "Nowhere/At_All" "2024" | unixEpoch }}`, "1704067200"},
+		{`{{ date "2006" 1718000000 }} {{ 1718000000 | int | date "01" }}`, "2024 06"},
 		{`{{ toDate "2006-01-02" "word" | date "2006" }}`, "0001"},
 		{`{{ (unixToTime "19000").UTC | date "2006-01-02" }} {{ unixToTime "1718000000" | unixEpoch }} {{ unixToTime "1718000000123" | unixEpochMillis }}`, "2022-01-08 1718000000 1718000000123"},
 		{`{{ unixToTime "1718000000123456" | unixEpochNanos }} {{ unixToTime "1718000000123456789" | unixEpochNanos }}`, "1718000000123456000 1718000000123456789"},
@@ -65,7 +67,7 @@ func TestTemplateFunctions(t *testing.T) {
 func TestTemplateFunctionsFail(t *testing.T) {
 	for _, template := range []string{
 		`{{ div 1 0 }}`, `{{ mod 1 "x" }}`, `{{ index .app 9 }}`, `{{ bytes "x" }}`, `{{ duration "1d" }}`, `{{ regexReplaceAll "(" "x" "y" }}`, `{{ count "(" "x" }}`,
-		`{{ b64dec "!" }}`, `{{ urldecode "%zz" }}`, `{{ unixToTime "x" }}`, `{{ unixToTime "1" }}`, `{{ divf 1 0 }}`, `{{ divf 1 2 "x" }}`, `{{ addf "Inf" 1 }}`, `{{ mulf "NaN" }}`, `{{ substr 9 10 "ab" }}`,
+		`{{ urldecode "%zz" }}`, `{{ date "2006" "x" }}`, `{{ unixToTime "x" }}`, `{{ unixToTime "1" }}`, `{{ divf 1 0 }}`, `{{ divf 1 2 "x" }}`, `{{ addf "Inf" 1 }}`, `{{ mulf "NaN" }}`, `{{ substr 9 10 "ab" }}`,
 		`{{ repeat 99999999 "abc" }}`, `{{ repeat -1 "abc" }}`, `{{ indent 99999999 "abc" }}`, `{{ alignLeft 999999999 "x" }}`, `{{ slice "abc" 2 1 }}`,
 		`{{ .app.x }}`,
 		// Programs that would not end, or write without end.

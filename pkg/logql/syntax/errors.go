@@ -42,16 +42,26 @@ func newError(query string, pos, end Pos, msg string) *ParseError {
 // maxExcerpt is how many bytes of a line an error shows on either side.
 const maxExcerpt = 60
 
-// Error is the reason, the line it is about, and a mark below the place.
+// Error is the reason, its line and column, that line, and a mark below the place.
 func (e *ParseError) Error() string {
 	head := fmt.Sprintf("parse error at line %d, col %d: %s", e.Line, e.Col, e.Msg)
 	if e.whole {
 		head = "parse error : " + e.Msg
 	}
-	if e.query == "" {
+	switch {
+	case e.query == "":
 		return head
+	case e.whole:
+		return head + "\n" + e.place()
 	}
 	return head + "\n" + e.excerpt()
+}
+
+// Place shows where in a query something is: line, column, and a mark below it.
+func Place(query string, pos Pos) string { return newError(query, pos, pos, "").place() }
+
+func (e *ParseError) place() string {
+	return fmt.Sprintf("at line %d, col %d:\n%s", e.Line, e.Col, e.excerpt())
 }
 
 // excerpt is the line of the query that holds Pos, cut to a readable width, and

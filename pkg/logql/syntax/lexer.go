@@ -47,7 +47,9 @@ var puncts = []string{
 }
 
 func (l *lexer) next() (token, *ParseError) {
-	l.skipSpace()
+	if err := l.skipSpace(); err != nil {
+		return token{}, err
+	}
 	start := l.pos
 	rest := l.src[start:]
 	if rest == "" {
@@ -88,22 +90,31 @@ func (l *lexer) next() (token, *ParseError) {
 	return token{}, l.fail(Pos(start), Pos(start+n), "syntax error: unexpected character "+strconv.QuoteRune(r))
 }
 
-// skipSpace moves over white space and comments.
-func (l *lexer) skipSpace() {
+// skipSpace moves over white space and comments: from # or // to the end of the
+// line, and from /* to */.
+func (l *lexer) skipSpace() *ParseError {
 	for l.pos < len(l.src) {
-		switch l.src[l.pos] {
-		case ' ', '\t', '\r', '\n':
+		rest := l.src[l.pos:]
+		switch {
+		case rest[0] == ' ', rest[0] == '\t', rest[0] == '\r', rest[0] == '\n':
 			l.pos++
-		case '#':
-			n := strings.IndexByte(l.src[l.pos:], '\n')
+		case rest[0] == '#', strings.HasPrefix(rest, "//"):
+			n := strings.IndexByte(rest, '\n')
 			if n < 0 {
-				n = len(l.src) - l.pos
+				n = len(rest)
 			}
 			l.pos += n
+		case strings.HasPrefix(rest, "/*"):
+			n := strings.Index(rest[2:], "*/")
+			if n < 0 {
+				return l.fail(Pos(l.pos), Pos(l.pos+2), "comment not terminated")
+			}
+			l.pos += n + 4
 		default:
-			return
+			return nil
 		}
 	}
+	return nil
 }
 
 // quoted reads a string with Go's escapes. It may hold any bytes by way of \x.

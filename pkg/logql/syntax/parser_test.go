@@ -31,8 +31,13 @@ parse error at line 1, col 15: syntax error: unexpected IDENTIFIER, expecting ST
               ^`},
 		{"meaning, not form", `sum(rate({app="api"} | unwrap x [1m]) by (y))`, `
 parse error : grouping not allowed for rate aggregation
+at line 1, col 5:
 sum(rate({app="api"} | unwrap x [1m]) by (y))
     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^`},
+		{"a comment without an end", "{app=\"api\"} /* all\n", `
+parse error at line 1, col 13: comment not terminated
+{app="api"} /* all
+            ^^`},
 		{"long line", `{app="api"} |= "` + strings.Repeat("x", 100) + `" | nosuch | logfmt | line_format "` + strings.Repeat("y", 100) + `"`, `
 parse error at line 1, col 121: unknown stage "nosuch"
 …` + strings.Repeat("x", 56) + `" | nosuch | logfmt | line_format "` + strings.Repeat("y", 29) + `…

@@ -73,6 +73,7 @@ func TestPrintedTextParsesToItsTree(t *testing.T) {
 func TestString(t *testing.T) {
 	for _, tc := range []struct{ name, query, want string }{
 		{"spaces and raw strings", "{ app = `web` , env =~ \"p.*\" }", `{app="web", env=~"p.*"}`},
+		{"comments of Go", "{a=\"b\"} // what for\n /* all\n of them */ |= /**/ `//`//", `{a="b"} |= "//"`},
 		{"comment", "{a=\"b\"} # what for\n | json # members", `{a="b"} | json`},
 		{"keywords in capitals", `SUM BY (x) (RATE({a="b"}[5m]))`, `sum by (x)(rate({a="b"}[5m]))`},
 		{"grouping moves to the front", `sum(rate({a="b"}[5m])) by (x, y)`, `sum by (x,y)(rate({a="b"}[5m]))`},
