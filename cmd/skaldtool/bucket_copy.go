@@ -69,6 +69,9 @@ func (o *bucketOptions) interval() (model.Interval, error) {
 // snapshotBucket copies to a folder that is empty or not there yet.
 func snapshotBucket(ctx context.Context, j *bucketJob) error {
 	to := j.args[1]
+	if _, err := j.tenants(); err != nil {
+		return err
+	}
 	switch there, err := os.ReadDir(to); {
 	case errors.Is(err, os.ErrNotExist):
 		if err := os.MkdirAll(to, 0o755); err != nil {
@@ -92,7 +95,19 @@ func restoreBucket(ctx context.Context, j *bucketJob) error {
 	if err != nil {
 		return fmt.Errorf("restore to %s: %w", j.args[1], err)
 	}
+	if from, err := bucketFolder(j.args[0]); err == nil && sameFolder(from, to) {
+		return fmt.Errorf("restore to %s: it is the bucket that is restored", j.args[1])
+	}
 	return j.copyTo(ctx, folderToWrite(to))
+}
+
+func sameFolder(a, b string) bool {
+	ai, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	bi, err := os.Stat(b)
+	return err == nil && os.SameFile(ai, bi)
 }
 
 // restoredFolder returns the folder of the bucket in dir. A folder that has none
@@ -119,11 +134,33 @@ func restoredFolder(dir string) (string, error) {
 	return to, os.Mkdir(to, 0o755)
 }
 
+// tenants are those to copy. One that the bucket has nothing of is a mistake: a
+// snapshot that lacks a tenant is found out when it is needed.
+func (j *bucketJob) tenants() ([]string, error) {
+	all := j.catalog.Tenants()
+	if j.options.tenants == "" {
+		return all, nil
+	}
+	wanted := strings.Split(j.options.tenants, ",")
+	for i := range wanted {
+		wanted[i] = strings.TrimSpace(wanted[i])
+		if !slices.Contains(all, wanted[i]) {
+			return nil, fmt.Errorf("-tenant: the bucket has nothing of tenant %q", wanted[i])
+		}
+	}
+	slices.Sort(wanted)
+	return slices.Compact(wanted), nil
+}
+
 // copyTo copies segment by segment. The copies have sources of their own: a
 // generation of the bucket that they come from has nothing to do with one of the
 // same name and number in that to which they go.
 func (j *bucketJob) copyTo(ctx context.Context, toWrite func(context.Context) (*bucket, func() error, error)) (err error) {
 	iv, err := j.options.interval()
+	if err != nil {
+		return err
+	}
+	tenants, err := j.tenants()
 	if err != nil {
 		return err
 	}
@@ -140,11 +177,7 @@ func (j *bucketJob) copyTo(ctx context.Context, toWrite func(context.Context) (*
 		from: j.bucket, to: storage.New(to, to.catalog, storage.Options{}), interval: iv,
 		source: "copy-" + run.String(), masks: storage.New(j.bucket, j.catalog, storage.Options{Compile: deletes.Compile}),
 	}
-	wanted := strings.Split(j.options.tenants, ",")
-	for _, tenant := range j.catalog.Tenants() {
-		if j.options.tenants != "" && !slices.Contains(wanted, tenant) {
-			continue
-		}
+	for _, tenant := range tenants {
 		before := c.total
 		if err := c.tenant(ctx, tenant); err != nil {
 			return fmt.Errorf("tenant %s: %w", tenant, err)

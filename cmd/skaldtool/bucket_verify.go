@@ -73,9 +73,15 @@ func (v *verification) damage(format string, args ...any) {
 }
 
 // segment verifies the segment of an entry. A server that runs may have swept a
-// dead one meanwhile.
+// dead one meanwhile. Damage of a dead one is told, and is nobody's loss.
 func (v *verification) segment(ctx context.Context, e *catalog.Entry, live bool) error {
 	v.known[e.Object] = true
+	damage := v.damage
+	if !live {
+		damage = func(format string, args ...any) {
+			fmt.Fprintf(v.stdout, format+"; it is dead, and a server removes it\n", args...)
+		}
+	}
 	r, err := segment.Open(ctx, objectFile{v.bucket, e.Object}, e.Size, e.IndexSize)
 	if errors.Is(err, objstore.ErrNotFound) {
 		entered, statErr := v.stillThere(ctx, e)
@@ -83,23 +89,23 @@ func (v *verification) segment(ctx context.Context, e *catalog.Entry, live bool)
 		case statErr != nil:
 			return statErr
 		case entered && live:
-			v.damage("%s: the segment of a live entry is not there: %d entries are lost", e.Object, e.Stats.Rows)
+			damage("%s: the segment of a live entry is not there: %d entries are lost", e.Object, e.Stats.Rows)
 		case entered:
 			fmt.Fprintf(v.stdout, "%s: the segment of a dead entry is not there\n", e.Object)
 		}
 		return nil
 	}
 	if err != nil {
-		v.damage("%s: %v", e.Object, err)
+		damage("%s: %v", e.Object, err)
 		return nil
 	}
 	s := r.Summary()
 	got := catalog.Stats{Streams: s.Streams, Blocks: s.Blocks, Rows: s.Rows, Bytes: s.Bytes, MetadataBytes: s.MetadataBytes}
 	switch {
 	case s.ID != e.ID || s.Tenant != e.Tenant:
-		v.damage("%s: it is segment %s of tenant %s, its entry says %s of %s", e.Object, s.ID, s.Tenant, e.ID, e.Tenant)
+		damage("%s: it is segment %s of tenant %s, its entry says %s of %s", e.Object, s.ID, s.Tenant, e.ID, e.Tenant)
 	case got != e.Stats || s.Interval != e.Interval:
-		v.damage("%s: it holds %+v from %s to %s, its entry says %+v from %s to %s", e.Object,
+		damage("%s: it holds %+v from %s to %s, its entry says %+v from %s to %s", e.Object,
 			got, stamp(s.Interval.Mint), stamp(s.Interval.Maxt), e.Stats, stamp(e.Interval.Mint), stamp(e.Interval.Maxt))
 	}
 	damages, err := r.Verify(ctx)
@@ -107,7 +113,7 @@ func (v *verification) segment(ctx context.Context, e *catalog.Entry, live bool)
 		return err
 	}
 	for _, d := range damages {
-		v.damage("%s: %s", e.Object, d)
+		damage("%s: %s", e.Object, d)
 	}
 	v.segments++
 	v.blocks += s.Blocks
