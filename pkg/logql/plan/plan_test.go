@@ -52,8 +52,10 @@ func TestPushFilters(t *testing.T) {
 		{"neither", `{a="b"} != "x" or "y"`, "excludes x; excludes y", ""},
 		{"patterns", `{a="b"} |> "<_>x." !> "<_>" or "y"`, `matches (?s:\A.+x\.\z); rejects (?s:\A.+\z); rejects (?s:\Ay\z)`, ""},
 		{"an address", `{a="b"} |= ip("10.0.0.1")`, "contains 10.0.0.1", `|= ip("10.0.0.1")`},
-		{"addresses", `{a="b"} |= ip("10.1.0.0/16") |= ip("10.1.2.3-10.1.2.9") |= ip("10.0.0.0/7") != ip("10.0.0.1") |= ip("::1") |= ip("x")`,
-			"contains 10.1.; contains 10.1.2.", `|= ip("10.1.0.0/16") |= ip("10.1.2.3-10.1.2.9") |= ip("10.0.0.0/7") != ip("10.0.0.1") |= ip("::1") |= ip("x")`},
+		{
+			"addresses", `{a="b"} |= ip("10.1.0.0/16") |= ip("10.1.2.3-10.1.2.9") |= ip("10.0.0.0/7") != ip("10.0.0.1") |= ip("::1") |= ip("x")`,
+			"contains 10.1.; contains 10.1.2.", `|= ip("10.1.0.0/16") |= ip("10.1.2.3-10.1.2.9") |= ip("10.0.0.0/7") != ip("10.0.0.1") |= ip("::1") |= ip("x")`,
+		},
 		{"addresses of a new line", `{a="b"} | line_format "{{.c}}" |= ip("10.0.0.1")`, "", `| line_format "{{.c}}" |= ip("10.0.0.1")`},
 	} {
 		filters, rest := plan.PushFilters(parse(t, tc.query).(*syntax.LogSelector).Stages)
@@ -86,6 +88,12 @@ func TestAsRange(t *testing.T) {
 		{"some values are kept", `sum by (c) (rate({a="b"} | json | keep c="d" [5m]))`, `| json | keep c="d"`},
 		{"what is kept makes a series", `rate({a="b"} | json | keep c [5m])`, `| json | keep c`},
 		{"errors are kept", `sum by (__error__) (rate({a="b"} | json | keep c [5m]))`, `| json | keep c`},
+		{"nobody reads a line beside labels", `sum by (c) (rate({a="b"} | json | line_format "{{.c}}" | decolorize | c!="" | drop d [5m]))`, `| json | c!="" | drop d`},
+		{"no label is lost with the line", `rate({a="b"} |= "x" | line_format "{{.c}}" [5m])`, `|= "x"`},
+		{"a template may fail", `sum by (c) (rate({a="b"} | line_format "{{ .c }} {{div 1 0}}" [5m]))`, `| line_format "{{ .c }} {{div 1 0}}"`},
+		{"a parser reads the line", `sum by (c) (rate({a="b"} | line_format "{{.c}}" | json [5m]))`, `| line_format "{{.c}}" | json`},
+		{"a template may read the line", `sum by (c) (rate({a="b"} | line_format "{{.d}}" | label_format c="{{__line__}}" [5m]))`, `| line_format "{{.d}}" | label_format c="{{__line__}}"`},
+		{"the length of a line is grouped", `sum by (c) (bytes_rate({a="b"} | json | line_format "{{.c}}" [5m]))`, `| json | line_format "{{.c}}"`},
 		{"colours do not matter", `sum(rate({a="b"} |= "x" | decolorize [5m]))`, `|= "x"`},
 	} {
 		r, ok := plan.AsRange(parse(t, tc.query).(syntax.MetricExpr))

@@ -2,6 +2,9 @@ package plan
 
 import (
 	"slices"
+	"strings"
+
+	"github.com/grafana/regexp"
 
 	"github.com/skaldlogs/skald/pkg/logql/pipeline"
 	"github.com/skaldlogs/skald/pkg/logql/syntax"
@@ -12,7 +15,10 @@ import (
 // is known to have; bytes says that the length of the line at the end counts.
 func Prune(stages []syntax.Stage, grouping *syntax.Grouping, streamLabels []string, unwraps, bytes bool) []syntax.Stage {
 	if !fromStream(stages, grouping, streamLabels) {
-		return stages
+		if bytes {
+			return stages
+		}
+		return withoutIdleFormats(stages)
 	}
 	needLabels, needLine := unwraps, bytes
 	var kept []syntax.Stage
@@ -59,6 +65,41 @@ func Prune(stages []syntax.Stage, grouping *syntax.Grouping, streamLabels []stri
 	}
 	slices.Reverse(kept)
 	return withoutIdleDrops(kept, needLabels)
+}
+
+// withoutIdleFormats leaves out what writes lines that nobody reads: no stage behind it,
+// where it is labels that count. A template that may fail stays, since that is told.
+func withoutIdleFormats(stages []syntax.Stage) []syntax.Stage {
+	var kept []syntax.Stage
+	read := false
+	for _, s := range slices.Backward(stages) {
+		switch s := s.(type) {
+		case *syntax.LineFormat:
+			if !read && fieldsAlone(s.Template) {
+				continue
+			}
+			read = true
+		case *syntax.Decolorize:
+			if !read {
+				continue
+			}
+		case *syntax.Drop, *syntax.Keep, syntax.LabelFilter:
+		default:
+			read = true
+		}
+		kept = append(kept, s)
+	}
+	slices.Reverse(kept)
+	return kept
+}
+
+// fieldAction is the action of a template that writes a label.
+var fieldAction = regexp.MustCompile(`\{\{-?\s*\.[a-zA-Z_][a-zA-Z0-9_]*\s*-?\}\}`)
+
+// fieldsAlone reports whether a template has no actions but those that write labels,
+// which cannot fail.
+func fieldsAlone(template string) bool {
+	return !strings.Contains(fieldAction.ReplaceAllLiteralString(template, ""), "{{")
 }
 
 // dropsErrors reports whether d may take an error off an entry, which would make a

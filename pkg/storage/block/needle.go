@@ -30,6 +30,7 @@ type finder struct {
 	read   bool // some column was read
 	fitter fitter
 	bytes  [256]bool // those of the needle, in both cases where that does not matter
+	places *places   // nil where they are not at hand
 }
 
 func newFinder(d *decoder, text grep.Text) *finder {

@@ -103,6 +103,9 @@ func (f *finder) mayCross(e *edges, start, end int) bool {
 		return true
 	}
 	needle := f.needle[start:end]
+	if f.places != nil && start == 0 && end == len(f.needle) {
+		return slices.ContainsFunc(e.heads, f.places.beginsHead) || slices.ContainsFunc(e.tails, f.places.endsTail)
+	}
 	for _, head := range e.heads {
 		if !f.bytes[byte(head)] {
 			continue
@@ -124,6 +127,54 @@ func (f *finder) mayCross(e *edges, start, end int) bool {
 		}
 	}
 	return false
+}
+
+// places say where each byte is in a needle of up to 64 bytes: bit k of at[b] is set
+// where byte k is b, in either case where that does not matter. All places at which an
+// edge may lie in the needle are looked at together.
+type places struct {
+	at [256]uint64
+	n  int
+}
+
+// placesOf returns the places of a needle, nil for one that is too long.
+func placesOf(needle string, fold bool) *places {
+	if len(needle) > 64 || len(needle) == 0 {
+		return nil
+	}
+	p := &places{n: len(needle)}
+	for k := range len(needle) {
+		b := needle[k]
+		p.at[b] |= 1 << k
+		if fold && 'a' <= b && b <= 'z' {
+			p.at[b-'a'+'A'] |= 1 << k
+		}
+	}
+	return p
+}
+
+// beginsHead reports whether the needle, without some bytes in front, may begin where
+// head does.
+func (p *places) beginsHead(head uint64) bool {
+	from := p.at[byte(head)] &^ 1
+	for j := 1; from != 0 && head>>8 != 0; j++ {
+		head >>= 8
+		behind := ^uint64(0) << max(0, p.n-j) // from where the needle ends before byte j
+		from &= p.at[byte(head)]>>j | behind
+	}
+	return from != 0
+}
+
+// endsTail reports whether the needle, without some bytes at its end, may end where
+// tail does.
+func (p *places) endsTail(tail uint64) bool {
+	last := p.at[byte(tail)] &^ (1 << (p.n - 1))
+	for j := 1; last != 0 && tail>>8 != 0; j++ {
+		tail >>= 8
+		before := uint64(1)<<j - 1 // where the needle begins behind byte j
+		last &= p.at[byte(tail)]<<j | before
+	}
+	return last != 0
 }
 
 // fitsHead reports whether text may begin where head does.

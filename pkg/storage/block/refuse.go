@@ -54,6 +54,7 @@ func newOutline(text grep.Text) outline {
 	o.charset.addText(text.Text)
 	o.runs.add(model.BorrowBytes(text.Text))
 	o.finder.noteBytes()
+	o.finder.places = placesOf(text.Text, text.Fold)
 	return o
 }
 
