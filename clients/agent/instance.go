@@ -102,6 +102,7 @@ func (in *instance) build() error {
 		Poll: in.cfg.Global.FileWatch.MinPollFrequency, Sync: in.cfg.Target.SyncPeriod,
 		Book: in.book, Clock: &in.clock, Logger: in.a.logger, Metrics: in.a.shared.tail,
 	})
+	in.reg.MustRegister(in.tailer)
 	if err := in.buildSources(); err != nil {
 		return err
 	}

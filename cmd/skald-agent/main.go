@@ -107,7 +107,36 @@ func serve(a *agent.Agent) error {
 	machine.ForgetStart()
 	forget := time.AfterFunc(startTakes, machine.ForgetStart)
 	defer forget.Stop()
+	tidied := make(chan struct{})
+	go func() {
+		defer close(tidied)
+		tidy(ctx)
+	}()
+	defer func() {
+		stop()
+		<-tidied
+	}()
 	return a.Run(ctx, stopping)
+}
+
+const (
+	tidyEvery = 30 * time.Second
+	// garbage is how much of it there may be in an agent of very many files.
+	garbage = 64 << 20
+)
+
+// tidy keeps garbage bounded, until ctx is done.
+func tidy(ctx context.Context) {
+	tick := time.NewTicker(tidyEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			machine.BoundGarbage(garbage)
+		}
+	}
 }
 
 // logReversed logs the configuration a line at a time, the last one first, as it

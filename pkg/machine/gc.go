@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"runtime/debug"
+	"runtime/metrics"
 )
 
 // gcPercent is how much garbage there may be for each byte in use, in percent.
@@ -25,4 +26,26 @@ func TuneGC() {
 	if os.Getenv("GOMEMLIMIT") == "" && debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(int64(memoryShare * float64(Memory())))
 	}
+}
+
+// leastPercent keeps collections from following one another without a pause.
+const leastPercent = 10
+
+// BoundGarbage has garbage collected before there are so many bytes of it, where
+// [TuneGC] would wait for longer: what a program holds and seldom touches should
+// not double as much again. It goes by what is in use now, and is called again as
+// that changes.
+func BoundGarbage(bytes uint64) {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	if metrics.Read(sample); sample[0].Value.Kind() == metrics.KindUint64 {
+		debug.SetGCPercent(percentFor(sample[0].Value.Uint64(), bytes))
+	}
+}
+
+// percentFor is how much garbage there may be beside so much that is in use.
+func percentFor(live, garbage uint64) int {
+	return int(max(leastPercent, min(gcPercent, garbage*100/max(live, 1))))
 }

@@ -103,12 +103,17 @@ func (l *Labels) Tenant() string {
 
 func (l *Labels) render() {
 	b := labels.NewScratchBuilder(l.all.Len())
+	all := true
 	l.all.Range(func(lb labels.Label) {
-		if !strings.HasPrefix(lb.Name, "__") {
-			b.Add(lb.Name, lb.Value)
+		if strings.HasPrefix(lb.Name, "__") {
+			all = false
+			return
 		}
+		b.Add(lb.Name, lb.Value)
 	})
-	l.public = b.Labels()
+	if l.public = l.all; !all {
+		l.public = b.Labels()
+	}
 	l.text = l.public.String()
 	l.tenant = l.all.Get(Reserved)
 }

@@ -5,25 +5,20 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// Metrics of all files.
+// Metrics of all files together; a [Tailer] collects those of each.
 type Metrics struct {
-	readBytes, fileBytes *prometheus.GaugeVec   // by path
-	readLines            *prometheus.CounterVec // by path
-	encodingFailures     *prometheus.CounterVec // by path
-	active               prometheus.Gauge
-	open                 prometheus.Gauge
-	rotations            *prometheus.CounterVec // by kind
-	lost                 prometheus.Counter
-	failed               *prometheus.GaugeVec // by reason
+	encodingFailures *prometheus.CounterVec // by path
+	active           prometheus.Gauge
+	open             prometheus.Gauge
+	rotations        *prometheus.CounterVec // by kind
+	lost             prometheus.Counter
+	failed           *prometheus.GaugeVec // by reason
 }
 
 // NewMetrics registers the metrics of files.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	f := promauto.With(reg)
 	m := &Metrics{
-		readBytes:        f.NewGaugeVec(prometheus.GaugeOpts{Namespace: "promtail", Name: "read_bytes_total", Help: "How far a file was read, in bytes."}, []string{"path"}),
-		fileBytes:        f.NewGaugeVec(prometheus.GaugeOpts{Namespace: "promtail", Name: "file_bytes_total", Help: "How long a file is, in bytes."}, []string{"path"}),
-		readLines:        f.NewCounterVec(prometheus.CounterOpts{Namespace: "promtail", Name: "read_lines_total", Help: "Lines read from files."}, []string{"path"}),
 		encodingFailures: f.NewCounterVec(prometheus.CounterOpts{Namespace: "promtail", Name: "encoding_failures_total", Help: "Lines with bytes that could not be converted to UTF-8."}, []string{"path"}),
 		active:           f.NewGauge(prometheus.GaugeOpts{Namespace: "promtail", Name: "files_active_total", Help: "Files that are followed."}),
 		open:             f.NewGauge(prometheus.GaugeOpts{Namespace: "skald_agent", Name: "files_open", Help: "Files that are open at the moment."}),
@@ -45,8 +40,5 @@ func (m *Metrics) SetFailed(failed map[string]int) {
 }
 
 func (m *Metrics) forget(path string) {
-	m.readBytes.DeleteLabelValues(path)
-	m.fileBytes.DeleteLabelValues(path)
-	m.readLines.DeleteLabelValues(path)
 	m.encodingFailures.DeleteLabelValues(path)
 }

@@ -141,7 +141,7 @@ func (w *worker) step(ctx context.Context, s *stream) (n int, wake time.Time, er
 		g.quiet = time.Now()
 	}
 	g.track.Read(lines)
-	s.count(g, lines)
+	s.lines += lines
 	return len(data), wake, nil
 }
 
@@ -149,7 +149,7 @@ func (w *worker) step(ctx context.Context, s *stream) (n int, wake time.Time, er
 // s.mu held.
 func (w *worker) pick(s *stream, now time.Time) (_ *generation, data []byte, wake time.Time) {
 	for _, g := range s.gens {
-		if g.drained {
+		if g.drained || g.file == nil && !g.pending() {
 			continue
 		}
 		if g.blank() && !g.rotated {
@@ -282,15 +282,4 @@ func (s *stream) learned(g *generation) {
 		})
 		s.t.book.Described(g.track)
 	}
-}
-
-func (s *stream) count(g *generation, lines int64) {
-	if s.lines == nil {
-		s.lines = s.t.metrics.readLines.WithLabelValues(s.path)
-		s.bytes = s.t.metrics.readBytes.WithLabelValues(s.path)
-		s.size = s.t.metrics.fileBytes.WithLabelValues(s.path)
-	}
-	s.lines.Add(float64(lines))
-	s.bytes.Set(float64(g.next))
-	s.size.Set(float64(max(g.next, g.id.size)))
 }

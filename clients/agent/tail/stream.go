@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/go-kit/log/level"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/skaldlogs/skald/clients/agent/entry"
 	"github.com/skaldlogs/skald/clients/agent/position"
@@ -42,9 +41,6 @@ type stream struct {
 	job    string
 	path   string
 	logged string // what was last said of its trouble, so that it is said once
-	lines  prometheus.Counter
-	bytes  prometheus.Gauge
-	size   prometheus.Gauge
 
 	// Used by the goroutine that has the stream, see Tailer.take.
 	chain entry.Chain
@@ -53,6 +49,7 @@ type stream struct {
 	target   *Target
 	labels   *entry.Labels
 	gens     []*generation // older first; the last may lie at the path
+	lines    int64         // read
 	real     string        // path without symbolic links
 	missing  bool          // nothing lies at the path
 	searches int           // how often rotated files were looked for in vain
@@ -397,7 +394,9 @@ func (s *stream) settle() {
 // realPath is the path without symbolic links: where rotation happens.
 func (s *stream) realPath() string {
 	if s.real == "" {
-		s.real = resolve(s.path)
+		if s.real = resolve(s.path); s.real == s.path {
+			s.real = s.path // one text for both: there may be many
+		}
 	}
 	return s.real
 }
