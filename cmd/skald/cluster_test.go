@@ -76,6 +76,7 @@ func TestProcessesApart(t *testing.T) {
 	check(ingesters[0])
 	check(ingesters[2])
 	ingesters[1].start()
+	ingesters[1].awaitRing(3) // it has to hear of the others first
 	push()
 	check(ingesters[1])
 }

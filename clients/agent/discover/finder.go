@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -49,9 +50,13 @@ type Finder struct {
 	manager func(ctx context.Context) (*discovery.Manager, error)
 }
 
+// kubernetesLogs is for the first finder's logger, which is the process's.
+var kubernetesLogs sync.Once
+
 // New returns a finder for files on a host. Metrics of discovery go to reg.
 func New(jobs []Job, host string, logger *slog.Logger, reg prometheus.Registerer) (*Finder, error) {
-	klog.SetSlogLogger(logger.With("component", "kubernetes")) // it has but one logger for the process
+	// The library has but one logger for the process, and reads it without a lock.
+	kubernetesLogs.Do(func() { klog.SetSlogLogger(logger.With("component", "kubernetes")) })
 	f := &Finder{jobs: map[string]Job{}, host: host}
 	configs := map[string]discovery.Configs{}
 	for _, j := range jobs {

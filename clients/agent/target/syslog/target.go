@@ -122,8 +122,7 @@ const maxConnections = 4096
 
 // accept serves connections, and waits for all of them at the end.
 func (t *Target) accept(ctx context.Context, feed *target.Feed) error {
-	stop := context.AfterFunc(ctx, func() { _ = t.listener.Close() })
-	defer stop()
+	defer closeWhenDone(ctx, t.listener)()
 	var serving sync.WaitGroup
 	defer serving.Wait()
 	free := make(chan struct{}, maxConnections)
@@ -157,6 +156,23 @@ func (t *Target) accept(ctx context.Context, feed *target.Feed) error {
 			defer func() { <-free }()
 			t.serve(ctx, conn, feed)
 		})
+	}
+}
+
+// closeWhenDone closes a port when ctx is done. What it returns closes it too, and
+// returns when that is done: the port may then be taken again.
+func closeWhenDone(ctx context.Context, port io.Closer) (closed func()) {
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		_ = port.Close()
+	})
+	return func() {
+		if stop() {
+			_ = port.Close()
+			return
+		}
+		<-done
 	}
 }
 
@@ -194,8 +210,7 @@ func (t *Target) serve(ctx context.Context, conn net.Conn, feed *target.Feed) {
 
 // receive takes datagrams, a message each.
 func (t *Target) receive(ctx context.Context, feed *target.Feed) error {
-	stop := context.AfterFunc(ctx, func() { _ = t.packets.Close() })
-	defer stop()
+	defer closeWhenDone(ctx, t.packets)()
 	buf := make([]byte, 64<<10)
 	for {
 		n, addr, err := t.packets.ReadFrom(buf)
