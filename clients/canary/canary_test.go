@@ -124,8 +124,8 @@ func TestCatchesLoss(t *testing.T) {
 	p := &thief{proxy: httputil.NewSingleHostReverseProxy(server), pushers: make(chan struct{}, 1)}
 	front := httptest.NewServer(p)
 	defer front.Close()
-	cfg := parseConfig(t, strings.TrimPrefix(front.URL, "http://")+` -push -port=0 -interval=1ms -logs-batch-size=20 -size=60 -wait=1s -max-wait=6s -pruneinterval=200ms
-		-spot-check-interval=200ms -spot-check-initial-wait=2s -spot-check-query-rate=500ms -metric-test-interval=300ms -cache-test-interval=300ms -cache-test-now=5s -cache-test-range=1m`)
+	cfg := parseConfig(t, strings.TrimPrefix(front.URL, "http://")+` -push -port=0 -interval=1ms -logs-batch-size=20 -size=60 -wait=1s -max-wait=20s -pruneinterval=200ms
+		-spot-check-interval=200ms -spot-check-initial-wait=10s -spot-check-query-rate=500ms -metric-test-interval=300ms -cache-test-interval=300ms -cache-test-now=10s -cache-test-range=1m`)
 	var log bytes.Buffer
 	c, err := New(cfg, io.Discard, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-kit/log/level"
@@ -22,8 +22,8 @@ import (
 const (
 	pingPeriod  = time.Second
 	pongWait    = 10 * time.Second // a client that is silent for longer is gone
-	busyWait    = time.Minute      // … unless it takes frames, behind which our pings may wait
-	writeWait   = 10 * time.Second // for one frame
+	busyWait    = time.Minute      // … unless frames are on their way to it, behind which our pings may wait
+	writeWait   = 10 * time.Second // for what is on its way when a tail ends
 	frameLimit  = 100              // entries of a frame
 	maxIncoming = 1 << 10          // bytes of a message from a client, which has nothing to say
 	maxReason   = 120              // bytes of the text of a close frame
@@ -129,7 +129,11 @@ type tailing struct {
 	appendFrame func([]byte, *loghttp.TailFrame) []byte
 	categorize  bool
 
-	heard atomic.Int64 // the last pong, in Unix nanoseconds
+	mu       sync.Mutex // guards the fields below, and the connection's read deadline
+	heard    time.Time  // when the last pong came
+	answered time.Time  // when the ping was made that it answers
+	sent     time.Time  // when the system had taken a frame
+	sending  bool       // a frame is on its way to the system
 }
 
 // serve sends entries until the client goes, or something ends the tail; then it
@@ -142,11 +146,15 @@ func (s *tailing) serve(ctx context.Context, tenant string, req *querier.TailReq
 		ctx, stop = context.WithTimeoutCause(ctx, d, errTailTooLong)
 		defer stop()
 	}
+	s.patience(func(now time.Time) { s.heard, s.answered = now, now })
 	var work sync.WaitGroup
 	work.Go(func() { cancel(s.listen()) })
 	work.Go(func() { s.ping(ctx) })
+	sent := make(chan struct{})
+	work.Go(func() { s.cut(ctx, sent) })
 
 	err := s.send(ctx, tenant, req, expr)
+	close(sent)
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
@@ -161,12 +169,15 @@ var errGone = errors.New("the client is gone")
 // listen reads what the client sends, pongs among it, until it is gone.
 func (s *tailing) listen() error {
 	s.conn.SetReadLimit(maxIncoming)
-	alive := func(string) error {
-		s.heard.Store(time.Now().UnixNano())
-		return s.conn.SetReadDeadline(time.Now().Add(pongWait))
-	}
-	s.conn.SetPongHandler(alive)
-	_ = alive("")
+	s.conn.SetPongHandler(func(ping string) error {
+		s.patience(func(now time.Time) {
+			s.heard, s.answered = now, now
+			if ns, err := strconv.ParseInt(ping, 10, 64); err == nil {
+				s.answered = time.Unix(0, ns)
+			}
+		})
+		return nil
+	})
 	for {
 		if _, _, err := s.conn.NextReader(); err != nil {
 			return errGone
@@ -174,16 +185,25 @@ func (s *tailing) listen() error {
 	}
 }
 
-// took gives a client that took a frame more time to answer a ping. One that
-// reads more slowly than entries come has megabytes of them before it, and is
-// not gone for that.
-func (s *tailing) took() {
-	now := time.Now()
-	if now.UnixNano()-s.heard.Load() < int64(busyWait) {
-		// The connection below: unlike the websocket it may be told this while
-		// another goroutine reads.
-		_ = s.conn.NetConn().SetReadDeadline(now.Add(pongWait))
+// patience takes down what has happened, and how long the client may be silent now.
+func (s *tailing) patience(happened func(now time.Time)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	happened(time.Now())
+	// The connection below: unlike the websocket it may be told this while another
+	// goroutine reads.
+	_ = s.conn.NetConn().SetReadDeadline(s.goneLocked())
+}
+
+// goneLocked is when a client is gone of which nothing was heard meanwhile. One that
+// reads more slowly than entries come has megabytes of them before our next ping, and
+// is not gone for that; nor is one for which the system takes no more of a frame until
+// it has read a good part of those.
+func (s *tailing) goneLocked() time.Time {
+	if s.sending || s.sent.After(s.answered) {
+		return s.heard.Add(busyWait)
 	}
+	return s.heard.Add(pongWait)
 }
 
 // ping keeps the connection in use, and finds out whether the client is there.
@@ -192,13 +212,29 @@ func (s *tailing) ping(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		select {
-		case <-tick.C:
-			if s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWait)) != nil {
-				return // the reader finds out as well
-			}
+		case now := <-tick.C:
+			// It may wait for a frame. Whether the client is gone the reader finds out.
+			_ = s.conn.WriteControl(websocket.PingMessage, strconv.AppendInt(nil, now.UnixNano(), 10), time.Now().Add(busyWait))
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// cut ends the connection if a frame is still on its way some time after the tail
+// had to end.
+func (s *tailing) cut(ctx context.Context, sent <-chan struct{}) {
+	select {
+	case <-ctx.Done():
+	case <-sent:
+		return
+	}
+	late := time.NewTimer(writeWait)
+	defer late.Stop()
+	select {
+	case <-late.C:
+		_ = s.conn.NetConn().Close()
+	case <-sent:
 	}
 }
 
@@ -219,13 +255,14 @@ func (s *tailing) send(ctx context.Context, tenant string, req *querier.TailRequ
 			return err
 		}
 		text = s.appendFrame(text[:0], s.frame(b))
-		if err := s.conn.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
+		s.patience(func(time.Time) { s.sending = true })
+		if err := s.conn.SetWriteDeadline(time.Now().Add(busyWait)); err != nil {
 			return errGone
 		}
 		if err := s.conn.WriteMessage(websocket.TextMessage, text); err != nil {
 			return errGone
 		}
-		s.took()
+		s.patience(func(now time.Time) { s.sending, s.sent = false, now })
 	}
 }
 
