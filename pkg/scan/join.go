@@ -21,7 +21,7 @@ func Join(snaps ...Snapshot) Snapshot {
 		d := s.Directory()
 		j.dir.Generations = append(j.dir.Generations, d.Generations...)
 		j.dir.Warnings = append(j.dir.Warnings, d.Warnings...)
-		to := make([]int, len(d.Streams))
+		to, same := make([]int, len(d.Streams)), true
 		for i, stream := range d.Streams {
 			number := -1
 			for _, n := range byHash[stream.Hash] {
@@ -35,34 +35,47 @@ func Join(snaps ...Snapshot) Snapshot {
 				j.dir.Streams = append(j.dir.Streams, stream)
 			}
 			to[i] = number
+			same = same && number == i
+		}
+		if same {
+			to = nil
 		}
 		j.streams = append(j.streams, to)
 		j.dir.Blocks = slices.Grow(j.dir.Blocks, len(d.Blocks))
 		j.blocks = slices.Grow(j.blocks, len(d.Blocks))
-		all := 0
 		for i := range d.Blocks {
-			all += len(d.Blocks[i].Runs)
-		}
-		numbered := make([]Run, 0, all)
-		for i, b := range d.Blocks {
-			start := len(numbered)
-			numbered = append(numbered, b.Runs...)
-			b.Runs = numbered[start:len(numbered):len(numbered)]
-			for r := range b.Runs {
-				b.Runs[r].Stream = to[b.Runs[r].Stream]
-			}
-			j.dir.Blocks = append(j.dir.Blocks, b)
 			j.blocks = append(j.blocks, place{n, i})
+		}
+		j.dir.Blocks = append(j.dir.Blocks, d.Blocks...)
+		if !same {
+			renumber(j.dir.Blocks[len(j.dir.Blocks)-len(d.Blocks):], to)
 		}
 	}
 	return j
+}
+
+// renumber gives blocks runs of their own, with other numbers for their streams.
+func renumber(blocks []Block, to []int) {
+	all := 0
+	for i := range blocks {
+		all += len(blocks[i].Runs)
+	}
+	runs := make([]Run, 0, all)
+	for i := range blocks {
+		start := len(runs)
+		runs = append(runs, blocks[i].Runs...)
+		blocks[i].Runs = runs[start:len(runs):len(runs)]
+	}
+	for r := range runs {
+		runs[r].Stream = to[runs[r].Stream]
+	}
 }
 
 // A joined is several snapshots as one.
 type joined struct {
 	snaps   []Snapshot
 	dir     Directory
-	streams [][]int // by snapshot: the number of each of its streams in dir
+	streams [][]int // by snapshot: the number of each of its streams in dir; nil where it is the same
 	blocks  []place // by block of dir
 }
 
@@ -74,10 +87,10 @@ func (j *joined) Directory() *Directory { return &j.dir }
 func (j *joined) Read(ctx context.Context, i int, want Want) (*Batch, error) {
 	at := j.blocks[i]
 	b, err := j.snaps[at.snap].Read(ctx, at.block, want)
-	if err != nil {
-		return nil, err
-	}
 	to := j.streams[at.snap]
+	if err != nil || to == nil {
+		return b, err
+	}
 	runs := make([]BatchRun, len(b.Runs))
 	for n, r := range b.Runs {
 		r.Stream = to[r.Stream]
