@@ -132,9 +132,19 @@ func item(node *yaml.Node, i int) *yaml.Node {
 // takes it, in YAML or JSON. Keys that are not known are left out, as clients
 // of that API expect; what [Validate] finds is for the caller to ask.
 func ParseGroup(content []byte) (Group, error) {
+	const wrong = "unable to decoded rule group: %w"
 	var g Group
-	if err := yaml.Unmarshal(content, &g); err != nil {
-		return Group{}, fmt.Errorf("unable to decoded rule group: %w", err)
+	var more yaml.Node
+	documents := yaml.NewDecoder(bytes.NewReader(content))
+	if err := documents.Decode(&g); err != nil && !errors.Is(err, io.EOF) {
+		return Group{}, fmt.Errorf(wrong, err)
+	}
+	switch err := documents.Decode(&more); {
+	case err == nil && (len(more.Content) == 0 || more.Content[0].Tag == "!!null"):
+	case err == nil:
+		return Group{}, fmt.Errorf("unable to decoded rule group: line %d: another document begins, and one group is wanted", more.Line)
+	case !errors.Is(err, io.EOF):
+		return Group{}, fmt.Errorf(wrong, err)
 	}
 	return g, nil
 }

@@ -44,6 +44,10 @@ func (e *RuleError) Error() string { return e.Err.Error() }
 // Unwrap returns the reason.
 func (e *RuleError) Unwrap() error { return e.Err }
 
+// MinInterval is how often a group may be evaluated at most: rulers are shared by
+// tenants.
+const MinInterval = time.Second
+
 // Validate tells everything that is wrong with a group, nil if nothing is.
 // What concerns a rule is a [*RuleError].
 func Validate(g Group) []error {
@@ -51,8 +55,8 @@ func Validate(g Group) []error {
 	if g.Name == "" {
 		errs = append(errs, errNoName)
 	}
-	if g.Interval < 0 {
-		errs = append(errs, fmt.Errorf("group %q: the interval %s is negative", g.Name, g.Interval))
+	if i := time.Duration(g.Interval); i != 0 && i < MinInterval {
+		errs = append(errs, fmt.Errorf("group %q: the interval %s is less than %s", g.Name, i, MinInterval))
 	}
 	for _, name := range slices.Sorted(maps.Keys(g.Labels)) {
 		if err := checkLabel(name, g.Labels[name]); err != nil {

@@ -31,6 +31,7 @@ func TestParseTellsEverythingThatIsWrongAndWhere(t *testing.T) {
 		{"lines", rule("record: r", `{a="b"}`), []string{"line 5: could not parse expression for record 'r' in group 'g': the expression selects log lines"}},
 		{"a regular expression that does not compile", rule("alert: A", `rate({a="b"} |~ "(" [1m])`), []string{"line 5: could not parse expression"}},
 		{"the name of a metric", rule("record: a-b", good), []string{"line 4: invalid recording rule name: a-b"}},
+		{"a short interval", "groups:\n- name: g\n  interval: 10ms\n  rules: []\n", []string{`line 2: group "g": the interval 10ms is less than 1s`}},
 		{"fields of alerts", rule("record: r\n    for: 1m", good), []string{"line 5: invalid field 'for' in recording rule"}},
 		{"a label's name", rule("alert: A\n    labels: {a-b: c}", good), []string{"line 5: invalid label name: a-b"}},
 		{"the metric's name", rule("alert: A\n    labels: {__name__: c}", good), []string{"line 5: invalid label name: __name__"}},
@@ -83,13 +84,19 @@ func TestWrittenFilesReadTheSame(t *testing.T) {
 }
 
 func TestParseGroup(t *testing.T) {
-	for _, body := range []string{"name: g\nrules: []\nnosuch: 1\n", `{"name": "g", "rules": [], "interval": "1m"}`} {
+	for _, body := range []string{"name: g\nrules: []\nnosuch: 1\n", "---\nname: g\n---\n", `{"name": "g", "rules": [], "interval": "1m"}`} {
 		if g, err := rulefile.ParseGroup([]byte(body)); err != nil || g.Name != "g" {
 			t.Errorf("%s: %+v, %v", body, g, err)
 		}
 	}
 	if _, err := rulefile.ParseGroup([]byte("- 1")); err == nil || !strings.Contains(err.Error(), "unable to decoded rule group") {
 		t.Errorf("a list is a group: %v", err)
+	}
+	if _, err := rulefile.ParseGroup([]byte("name: g\n---\nname: h\n")); err == nil || !strings.Contains(err.Error(), "line 2: another document begins") {
+		t.Errorf("two groups are one: %v", err)
+	}
+	if g, err := rulefile.ParseGroup(nil); err != nil || g.Name != "" {
+		t.Errorf("nothing: %+v, %v", g, err)
 	}
 }
 
