@@ -51,9 +51,12 @@ func (c *Config) resumes(cursor string, now time.Time) bool {
 }
 
 // args are what journalctl is told, to begin behind a cursor or, where that
-// cannot be, max_age before now.
-func (c *Config) args(cursor string, now time.Time) []string {
-	args := []string{"--output=export", "--follow", "--no-tail", "--no-pager", "--quiet"}
+// cannot be, max_age before now, and to end with what there is or to follow.
+func (c *Config) args(cursor string, now time.Time, follow bool) []string {
+	args := []string{"--output=export", "--no-pager", "--quiet"}
+	if follow {
+		args = append(args, "--follow", "--no-tail")
+	}
 	if c.Path != "" {
 		args = append(args, "--directory="+c.Path)
 	}

@@ -1,11 +1,12 @@
 // Package journal reads the systemd journal, through journalctl.
 //
-//	journalctl --output=export --follow ──▶ exportReader ──▶ labels ──▶ feed
+//	journalctl --output=export [--follow] ──▶ exportReader ──▶ labels ──▶ feed
 //	           --after-cursor=…
 //
 // journalctl knows all formats that a journal's files have and will have, so the
-// agent needs no C library. When it ends, another takes its place behind the last
-// entry that was passed on.
+// agent needs no C library. One that follows leaves out what was before the latest
+// boot, so one that does not is run first. When it ends, others take its place
+// behind the last entry that was passed on.
 //
 // # Position
 //

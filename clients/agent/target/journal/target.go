@@ -73,16 +73,25 @@ func (t *Target) Run(ctx context.Context) error {
 	if _, r.cursor = t.opts.Track.Resume(); !t.cfg.resumes(r.cursor, time.Now()) {
 		feed.StartAt(t.opts.Track.Anew())
 	}
+	said := ""
 	for pause := t.pause; ; pause = min(2*pause, maxPause) {
 		before := feed.Offset()
-		err := r.follow(ctx)
+		// One that follows shows entries of the latest boot only: what an earlier one
+		// left is read first.
+		err := r.run(ctx, false)
+		if err == nil {
+			err = r.run(ctx, true)
+		}
 		if ctx.Err() != nil {
 			return nil
 		}
 		if feed.Offset() > before {
-			pause = t.pause
+			pause, said = t.pause, ""
 		}
-		level.Warn(t.opts.Logger).Log("msg", "journalctl ended; another takes its place", "err", err, "job", t.opts.Job, "in", pause)
+		if text := fmt.Sprint(err); text != said {
+			said = text
+			level.Warn(t.opts.Logger).Log("msg", "journalctl ended; others take its place until one goes on", "err", err, "job", t.opts.Job, "in", pause)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -100,11 +109,12 @@ type reading struct {
 	bytes  int
 }
 
-// follow runs journalctl and passes on what it writes, until it ends.
-func (r *reading) follow(ctx context.Context) error {
+// run runs journalctl and passes on what it writes, until it ends. Where it does
+// not follow, an end with what there is is no error.
+func (r *reading) run(ctx context.Context, follow bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, r.journalctl, r.cfg.args(r.cursor, time.Now())...)
+	cmd := exec.CommandContext(ctx, r.journalctl, r.cfg.args(r.cursor, time.Now(), follow)...)
 	var said tail
 	cmd.Stderr = &said
 	out, err := cmd.StdoutPipe()
@@ -123,7 +133,11 @@ func (r *reading) follow(ctx context.Context) error {
 	if errors.Is(err, io.EOF) && waited != nil {
 		err = waited
 	}
-	if text := strings.TrimSpace(string(said.text)); text != "" {
+	text := strings.TrimSpace(string(said.text))
+	if !follow && waited == nil && text == "" && err == io.EOF { //nolint:errorlint // nothing else went wrong
+		return nil
+	}
+	if text != "" {
 		err = fmt.Errorf("%w: %s", err, text)
 	}
 	return err
@@ -144,7 +158,10 @@ func (r *reading) read(ctx context.Context, in io.Reader) error {
 		rec, err := x.next()
 		if err != nil {
 			// What came whole goes on, or its offsets would stay open for ever.
-			return errors.Join(err, r.pass(ctx, last))
+			if passed := r.pass(ctx, last); passed != nil {
+				err = errors.Join(err, passed)
+			}
+			return err
 		}
 		r.add(rec)
 		last = rec.cursor

@@ -141,6 +141,47 @@ func TestJournalResumesBehindWhatIsSettled(t *testing.T) {
 	}
 }
 
+// TestJournalOfAnEarlierBoot has entries that the agent had not sent when the machine
+// was started anew: they come before those of this boot.
+func TestJournalOfAnEarlierBoot(t *testing.T) {
+	parts.Need(t, "journalctl", "systemd")
+	dir := t.TempDir()
+	later := message(30, "a", "this boot")
+	later.fields[0].value = "1123456789abcdef0123456789abcdef"
+	appendTo(t, dir, message(60, "a", "sent"), message(59, "a", "not sent"))
+	appendTo(t, dir, later)
+	c := targettest.New()
+	opts := c.Options(t, keepUnit)
+	tg, err := New(Config{Path: dir}, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := targettest.Run(t, tg)
+	if got := lines(c.Wait(t, 3)); got != "sent,not sent,this boot" {
+		t.Errorf("lines are %q", got)
+	}
+	stop()
+
+	first, err := exec.Command("journalctl", "--directory="+dir, "--output=export", "--no-pager").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := newExportReader(bytes.NewReader(first)).next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := targettest.New()
+	opts = again.Options(t, keepUnit)
+	opts.Track.Note(0, rec.cursor)
+	if tg, err = New(Config{Path: dir}, opts); err != nil {
+		t.Fatal(err)
+	}
+	targettest.Run(t, tg)
+	if got := lines(again.Wait(t, 2)); got != "not sent,this boot" {
+		t.Errorf("lines behind the first are %q", got)
+	}
+}
+
 // TestJournalBeginsAnew has a position whose cursor is too old: what is read then
 // is none of the entries that had these offsets before.
 func TestJournalBeginsAnew(t *testing.T) {
@@ -214,7 +255,7 @@ func TestArgs(t *testing.T) {
 		if err := cfg.Validate(); err != nil {
 			t.Fatal(err)
 		}
-		args := cfg.args(tc.cursor, now)
+		args := cfg.args(tc.cursor, now, true)
 		if got := args[len(args)-1]; got != tc.want {
 			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
 		}
