@@ -37,6 +37,7 @@ func (c *cli) runQuery(ctx context.Context) error {
 	if f.stdin {
 		return c.queryStdin(ctx, start, end)
 	}
+	c.paging = true
 	if f.parallelWorkers > 1 || f.partPrefix != "" {
 		return c.runParallel(ctx, start, end)
 	}

@@ -29,6 +29,7 @@ type cli struct {
 	flags  flags
 	print  printer
 	now    time.Time
+	paging bool // a server that gives fewer entries at once is asked for as many as it gives
 }
 
 // Run does what args say and returns the exit code: 0, or 1 where anything
@@ -99,6 +100,9 @@ func (c *cli) settle() error {
 	c.cfg.Header = header
 	c.cfg.Asked = func(url string) { c.infof("%s", url) }
 	c.cfg.Failed = func(err error, remaining int) {
+		if c.paging && serverLimit(err) > 0 {
+			return
+		}
 		var status *api.StatusError
 		if errors.As(err, &status) {
 			c.logf("error response from server: %s (%s) attempts remaining: %d", strings.TrimRight(status.Body, "\n"), status.Status, remaining)

@@ -204,3 +204,27 @@ func TestLogLevels(t *testing.T) {
 		}
 	}
 }
+
+// A server that gives fewer entries at once than were asked for is asked again, and that is no
+// failure to tell of.
+func TestServerGivesFewer(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("limit") != "7" {
+			http.Error(w, "max entries limit per query exceeded, limit > max_entries_limit_per_query (100 > 7)", http.StatusBadRequest)
+			return
+		}
+		_, _ = w.Write([]byte(`{"status":"success","data":{"resultType":"streams","result":[{"stream":{"a":"b"},"values":[["7","x"]]}],"stats":{}}}`))
+	}))
+	defer s.Close()
+	code, out, err := run(t, "", "query", "--addr="+s.URL, "-q", "-o", "raw", "--limit=0", "--batch=100", `{a="b"}`)
+	if code != 0 || out != "x\n" || err != "" {
+		t.Errorf("got %d, %q, %s", code, out, err)
+	}
+	code, _, err = run(t, "", "query", "--addr="+s.URL, "--limit=0", "--batch=100", `{a="b"}`)
+	if code != 0 || !strings.Contains(err, "at most 7 entries at once") || strings.Contains(err, "remaining") {
+		t.Errorf("got %d, %s", code, err)
+	}
+	if code, _, err = run(t, "", "instant-query", "--addr="+s.URL, "--limit=100", `count_over_time({a="b"}[1m])`); code != 1 || !strings.Contains(err, "100 > 7") {
+		t.Errorf("an instant query: got %d, %s", code, err)
+	}
+}
