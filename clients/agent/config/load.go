@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/skaldlogs/skald/clients/agent/send"
+	"github.com/skaldlogs/skald/pkg/spell"
 )
 
 // Loaded is a command line and the file it names, read and checked.
@@ -96,14 +97,17 @@ func Parse(text []byte, c *Config) error {
 }
 
 var (
-	notFound = regexp.MustCompile(`field (\S+) not found in type \S+`)
+	notFound = regexp.MustCompile(`field (\S+) not found in type (\S+)`)
 	yamlHead = regexp.MustCompile(`^yaml: (unmarshal errors:\n\s*)?`)
 )
 
 // readable says in the words of the file what is wrong with it.
 func readable(err error) error {
 	text := yamlHead.ReplaceAllString(err.Error(), "")
-	text = notFound.ReplaceAllString(text, `unknown setting "$1"`)
+	text = notFound.ReplaceAllStringFunc(text, func(found string) string {
+		m := notFound.FindStringSubmatch(found)
+		return fmt.Sprintf("unknown setting %q%s", m[1], spell.Perhaps(m[1], settingsOf(m[2])))
+	})
 	return errors.New(strings.ReplaceAll(text, "\n  ", "; "))
 }
 

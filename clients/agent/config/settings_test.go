@@ -254,3 +254,25 @@ func TestUnknownSettingsAreErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestGuesses has settings that are nearly right, each with its line and with what
+// was meant.
+func TestGuesses(t *testing.T) {
+	for _, tc := range []struct{ text, want string }{
+		{"positons: {}", `line 1: unknown setting "positons", perhaps "positions"`},
+		{"scrape_configs:\n- job_name: j\n  static_config: []", `line 3: unknown setting "static_config", perhaps "static_configs"`},
+		{"clients:\n- url: http://a\n  batch_wait: 1s", `line 3: unknown setting "batch_wait", perhaps "batchwait"`},
+		{"clients:\n- url: http://a\n  backoff_config:\n    max_retry: 1", `line 4: unknown setting "max_retry", perhaps "max_retries"`},
+		{"limits_config:\n  max_line_sise: 1", `line 2: unknown setting "max_line_sise", perhaps "max_line_size"`},
+		{"target_config:\n  zzzzzz: 1", `line 2: unknown setting "zzzzzz"`},
+	} {
+		file := filepath.Join(t.TempDir(), "promtail.yaml")
+		if err := os.WriteFile(file, []byte(tc.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := config.Load([]string{"-config.file=" + file}, os.Getenv)
+		if err == nil || !strings.HasSuffix(err.Error(), tc.want) {
+			t.Errorf("%s\nerror is %v, want %s", tc.text, err, tc.want)
+		}
+	}
+}
