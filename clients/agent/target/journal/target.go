@@ -127,8 +127,9 @@ func (r *reading) run(ctx context.Context, follow bool) error {
 	r.running.Store(true)
 	err = r.read(ctx, out)
 	r.running.Store(false)
-	cancel()
-	// What is left in the pipe is read again, by its successor.
+	if !errors.Is(err, io.EOF) {
+		cancel() // what is left in the pipe is read again, by its successor
+	}
 	waited := cmd.Wait()
 	if errors.Is(err, io.EOF) && waited != nil {
 		err = waited
