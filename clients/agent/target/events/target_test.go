@@ -100,13 +100,13 @@ func TestOneReplicaReads(t *testing.T) {
 	s.happen("shop", "0", "Pulled", 1)
 	cfg := Config{Lease: LeaseConfig{Namespace: "logs"}}
 	first, c1 := replica(t, s, cfg)
-	first.lease.leaseTime = 3 * time.Second // not lost on a busy machine
+	first.lease.leaseTime = 12 * time.Second // not lost on a busy machine
 	stopFirst := targettest.Run(t, first)
 	c1.Wait(t, 1)
 
 	second, c2 := replica(t, s, cfg)
 	second.lease.identity += "-second"
-	second.lease.leaseTime = 3 * time.Second
+	second.lease.leaseTime = 12 * time.Second
 	targettest.Run(t, second)
 	s.happen("shop", "1", "Pulled", 2)
 	c1.Wait(t, 2)
