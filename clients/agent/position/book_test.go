@@ -264,3 +264,43 @@ func history(t *testing.T, seed uint64) {
 		mem = mem.Crash(rnd)
 	}
 }
+
+// An inode is used again: what was read of the file that had it before says
+// nothing of the next one, before a restart and after it.
+func TestAFileIsKnownByItsBirth(t *testing.T) {
+	fsys := vfs.NewMem()
+	opts := position.Options{Clients: []string{"one"}}
+	at := func(inode uint64, born int64) position.File { return position.File{Device: 1, Inode: inode, Born: born} }
+	b := open(t, fsys, opts)
+	b.NewFile(position.Name{Path: "/first", File: at(1, 10), PrefixBytes: 5, Prefix: 7}, 5)
+	b.NewFile(position.Name{Path: "/second", File: at(1, 20)}, 0)
+	b.NewFile(position.Name{Path: "/unborn", File: at(2, 0), PrefixBytes: 5, Prefix: 7}, 5)
+	for _, when := range []string{"before", "after"} {
+		for _, tc := range []struct {
+			file position.File
+			path string // empty: of none
+		}{
+			{at(1, 10), "/first"},
+			{at(1, 20), "/second"},
+			{at(1, 30), ""},
+			{at(2, 0), "/unborn"},
+			{at(2, 10), "/unborn"}, // saved before births were known
+			{at(3, 10), ""},
+		} {
+			got := ""
+			if k := b.OfFile("", tc.file); k != nil {
+				got = k.Name().Path
+			}
+			if got != tc.path {
+				t.Errorf("%s a restart: %+v is %q, want %q", when, tc.file, got, tc.path)
+			}
+		}
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		b = open(t, fsys, opts)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
