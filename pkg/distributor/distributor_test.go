@@ -156,6 +156,7 @@ func TestLimitsOfEntries(t *testing.T) {
 		{name: "service_name is not counted", limits: func(l *limits.Limits) { l.MaxLabelNamesPerSeries = 1 }, labels: `{a="1", service_name="2"}`, entries: entries("x"), stored: `{a="1", service_name="2"} 0 x`},
 		{name: "label name too long", limits: func(l *limits.Limits) { l.MaxLabelNameLength = 3 }, labels: `{abcd="1"}`, entries: entries("x"), reason: "label_name_too_long", text: "'abcd'"},
 		{name: "label value too long", limits: func(l *limits.Limits) { l.MaxLabelValueLength = 3 }, labels: `{a="1234"}`, entries: entries("x"), reason: "label_value_too_long", text: "'1234'"},
+		{name: "a label twice", labels: `{b="1", a="2", b="3"}`, entries: entries("x"), reason: "duplicate_label_names", text: `stream '{b="1", a="2", b="3"}' has duplicate label name: 'b'`},
 		{name: "enforced labels", limits: func(l *limits.Limits) { l.EnforcedLabels = []string{"team", "app"} }, entries: entries("x"), reason: "missing_enforced_labels", text: "team"},
 		{name: "too old", entries: at(-8 * 24 * time.Hour), reason: "greater_than_max_sample_age", text: "oldest acceptable timestamp is: 2026-02-22T12:00:00Z"},
 		{name: "old enough", entries: at(-6 * 24 * time.Hour), stored: `{app="a"} -518400000000000 x`},

@@ -98,11 +98,16 @@ func (d *Distributor) parse(tenant, text string, t *tenantRules) (*parsedStream,
 	if !utf8.ValidString(text) {
 		return nil, errNotUTF8
 	}
-	lbls, err := logproto.ParseLabels(strings.Clone(text))
+	p := &parsedStream{limits: l}
+	lbls, err := logproto.ParseLabels(labelText(text))
+	if twice := new(logproto.DuplicateLabelError); errors.As(err, &twice) {
+		p.text = text
+		p.refused = &model.Rejection{Class: model.Invalid, Reason: "duplicate_label_names", Text: fmt.Sprintf("stream '%s' has duplicate label name: '%s'", text, twice.Name)}
+		return p, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	p := &parsedStream{limits: l}
 	p.derive = !lbls.Has("__aggregated_metric__") && !lbls.Has("__pattern__")
 	if name := fields.ServiceName(lbls, l.DiscoverServiceName); name != "" {
 		b := labels.NewBuilder(lbls)
@@ -118,6 +123,14 @@ func (d *Distributor) parse(tenant, text string, t *tenantRules) (*parsedStream,
 	p.refused = checkLabels(lbls, p.text, p.policy, l)
 	d.cache.put(tenant, text, p)
 	return p, nil
+}
+
+// labelText is a copy of a text. None at all is that of no labels.
+func labelText(text string) string {
+	if text == "" {
+		return "{}"
+	}
+	return strings.Clone(text)
 }
 
 // checkLabels reports which limit on labels the stream breaks, or nil.

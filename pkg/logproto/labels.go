@@ -19,6 +19,7 @@ const MaxLabels = 1 << 14
 // ParseLabels reads back.
 //
 // An error wraps [ErrMalformed], and begins with line and column: 1:5: parse error: …
+// It is a [*DuplicateLabelError] where the text is well formed otherwise.
 func ParseLabels(text string) (labels.Labels, error) {
 	p := labelParser{text: text}
 	if len(text) > MaxLabelsBytes {
@@ -31,11 +32,20 @@ func ParseLabels(text string) (labels.Labels, error) {
 	b.Sort()
 	ls := b.Labels()
 	if name, dup := ls.HasDuplicateLabelNames(); dup {
-		return labels.EmptyLabels(), p.errorf(p.second(name), "label %q is there twice", name)
+		return labels.EmptyLabels(), &DuplicateLabelError{name, p.errorf(p.second(name), "label %q is there twice", name)}
 	}
 	// Dropped only now: of two labels with one name, neither may be empty.
 	return ls.WithoutEmpty(), nil
 }
+
+// A DuplicateLabelError says that a label text has a name twice.
+type DuplicateLabelError struct {
+	Name string
+	err  error
+}
+
+func (e *DuplicateLabelError) Error() string { return e.err.Error() }
+func (e *DuplicateLabelError) Unwrap() error { return e.err }
 
 type labelParser struct {
 	text string

@@ -41,7 +41,7 @@ func (d *PushDecoder) Decode(src []byte, dst *model.Batch) error {
 		case num == 1 && typ == protowire.BytesType:
 			d.stream(d.r.length(len(src)))
 		case num != 0:
-			d.r.skip(len(src), num, typ)
+			d.r.other(len(src), num, typ, 1)
 		}
 	}
 	if d.r.err != nil {
@@ -77,7 +77,7 @@ func (d *PushDecoder) stream(end int) {
 				hash = h
 			}
 		case num != 0:
-			r.skip(end, num, typ)
+			r.other(end, num, typ, 3)
 		}
 	}
 	if !d.build.Stream(model.Borrow(lbls), hash) {
@@ -106,7 +106,7 @@ func (d *PushDecoder) entry(end int) {
 				r.fail(at, "metadata of more than %d bytes", MaxRowBytes)
 			}
 		case num != 0:
-			r.skip(end, num, typ)
+			r.other(end, num, typ, 3)
 		}
 	}
 	ts, ok := unixNano(seconds, nanos)
@@ -133,7 +133,7 @@ func (d *PushDecoder) pair(end int) int {
 		case num == 2 && typ == protowire.BytesType:
 			value = r.bytes(end, MaxRowBytes, "metadata value")
 		case num != 0:
-			r.skip(end, num, typ)
+			r.other(end, num, typ, 2)
 		}
 	}
 	if !d.build.Pair(model.Borrow(name), model.Borrow(value)) {

@@ -89,6 +89,16 @@ func (r *wireReader) bytes(end, limit int, what string) []byte {
 	return b
 }
 
+// other passes over the value of a field that is not known. Those up to last are,
+// but not with this wire type: what they hold would be lost.
+func (r *wireReader) other(end int, num protowire.Number, typ protowire.Type, last protowire.Number) {
+	at := r.pos
+	if r.skip(end, num, typ); num <= last {
+		r.fail(at, "field %d has wire type %d", num, typ)
+		r.pos = end
+	}
+}
+
 // skip passes over the value of a field that is not known.
 func (r *wireReader) skip(end int, num protowire.Number, typ protowire.Type) {
 	n := protowire.ConsumeFieldValue(num, typ, r.src[r.pos:end])
@@ -115,7 +125,7 @@ func (r *wireReader) timestamp(end int, seconds *int64, nanos *int32) {
 		case num == 0:
 			return
 		default:
-			r.skip(end, num, typ)
+			r.other(end, num, typ, 2)
 		}
 	}
 }
