@@ -30,6 +30,7 @@ func (s *source) paths() ([]string, error) {
 	out := slices.Clone(s.args)
 	out = append(out, list(s.files)...)
 	for _, dir := range list(s.dirs) {
+		before := len(out)
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 			if ext := filepath.Ext(path); err == nil && !d.IsDir() && (ext == ".yml" || ext == ".yaml") {
 				out = append(out, path)
@@ -38,6 +39,9 @@ func (s *source) paths() ([]string, error) {
 		})
 		if err != nil {
 			return nil, fmt.Errorf("--rule-dirs: %w", err)
+		}
+		if len(out) == before {
+			return nil, fmt.Errorf("--rule-dirs: no *.yml or *.yaml is in %s or below", dir)
 		}
 	}
 	if len(out) == 0 {

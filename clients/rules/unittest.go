@@ -121,7 +121,11 @@ func runTests(ctx context.Context, out io.Writer, paths []string) (failed bool, 
 			}
 		}
 		if len(wrong) == 0 {
-			fmt.Fprintf(out, "%s: ok, %d tests\n", path, len(s.Tests))
+			tests := "tests"
+			if len(s.Tests) == 1 {
+				tests = "test"
+			}
+			fmt.Fprintf(out, "%s: ok, %d %s\n", path, len(s.Tests), tests)
 			continue
 		}
 		failed = true

@@ -185,7 +185,7 @@ func (j *bucketJob) copyTo(ctx context.Context, toWrite func(context.Context) (*
 		if c.total == before {
 			continue
 		}
-		fmt.Fprintf(j.stdout, "%s: %d segments, %d entries\n", tenant, c.total.segments-before.segments, c.total.rows-before.rows)
+		fmt.Fprintf(j.stdout, "%s: %s, %s\n", tenant, count(c.total.segments-before.segments, "segment", "segments"), count(c.total.rows-before.rows, "entry", "entries"))
 	}
 	return nil
 }

@@ -69,8 +69,8 @@ func verifyReceipt(ctx context.Context, j *bucketJob) error {
 		}
 		fmt.Fprintln(j.stdout, f.Text)
 	}
-	fmt.Fprintf(j.stdout, "%s from %s to %s: %d entries removed from %d segments", r.Request.Query, stamp(r.Request.Interval.Mint),
-		stamp(r.Request.Interval.Maxt), r.Removed(), len(r.Steps))
+	fmt.Fprintf(j.stdout, "%s from %s to %s: %s removed from %s", r.Request.Query, stamp(r.Request.Interval.Mint),
+		stamp(r.Request.Interval.Maxt), count(r.Removed(), "entry", "entries"), count(len(r.Steps), "segment", "segments"))
 	if wrong > 0 {
 		fmt.Fprintln(j.stdout)
 		return errReported

@@ -255,8 +255,8 @@ func (r *repair) lost(ctx context.Context, s *segment.Reader) (string, error) {
 	if n == 0 {
 		return "its header is damaged: written again", nil
 	}
-	return fmt.Sprintf("%d of %d blocks cannot be read, with %d entries of %d streams from %s to %s: written again without them",
-		n, len(blocks), rows, len(streams), stamp(span.Mint), stamp(span.Maxt)), nil
+	return fmt.Sprintf("%d of %s cannot be read, with %s of %s from %s to %s: written again without them",
+		n, count(len(blocks), "block", "blocks"), count(rows, "entry", "entries"), count(len(streams), "stream", "streams"), stamp(span.Mint), stamp(span.Maxt)), nil
 }
 
 // orphans are segments without an entry.

@@ -57,10 +57,10 @@ func verifyBucket(ctx context.Context, j *bucketJob) error {
 	if err := v.deletes(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(v.stdout, "%d segments, %d blocks, %d entries, %d bytes", v.segments, v.blocks, v.rows, v.bytes)
+	fmt.Fprintf(v.stdout, "%s, %s, %s, %s", count(v.segments, "segment", "segments"), count(v.blocks, "block", "blocks"), count(v.rows, "entry", "entries"), count(v.bytes, "byte", "bytes"))
 	if v.damaged > 0 {
 		fmt.Fprintf(v.stdout, "\n")
-		fmt.Fprintf(v.stderr, "%d damaged parts in all\n", v.damaged)
+		fmt.Fprintf(v.stderr, "%s in all\n", count(v.damaged, "damaged part", "damaged parts"))
 		return errReported
 	}
 	fmt.Fprintf(v.stdout, ": all sound\n")

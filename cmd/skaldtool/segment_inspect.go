@@ -99,10 +99,10 @@ func verifyFlags(*flag.FlagSet) func(*segment.Reader, io.Writer, io.Writer) erro
 		}
 		s := r.Summary()
 		if len(damages) > 0 {
-			fmt.Fprintf(stderr, "segment %s: %d damaged parts, %d blocks in all\n", s.ID, len(damages), s.Blocks)
+			fmt.Fprintf(stderr, "segment %s: %s, %s in all\n", s.ID, count(len(damages), "damaged part", "damaged parts"), count(s.Blocks, "block", "blocks"))
 			return errReported
 		}
-		fmt.Fprintf(stdout, "segment %s: %d blocks, %d entries, %d bytes: all sound\n", s.ID, s.Blocks, s.Rows, s.Size)
+		fmt.Fprintf(stdout, "segment %s: %s, %s, %s: all sound\n", s.ID, count(s.Blocks, "block", "blocks"), count(s.Rows, "entry", "entries"), count(s.Size, "byte", "bytes"))
 		return nil
 	}
 }

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	prommodel "github.com/prometheus/common/model"
 
 	"github.com/skaldlogs/skald/pkg/compactor"
-	"github.com/skaldlogs/skald/pkg/limits"
 )
 
 //go:embed compactor.html
@@ -107,8 +107,8 @@ type deleteView struct {
 }
 
 // Size, RawSize and Ratio are for people.
-func (l levelView) Size() string    { return limits.Bytes(l.Bytes).String() }
-func (l levelView) RawSize() string { return limits.Bytes(l.RawBytes).String() }
+func (l levelView) Size() string    { return humanize.IBytes(uint64(l.Bytes)) }
+func (l levelView) RawSize() string { return humanize.IBytes(uint64(l.RawBytes)) }
 
 // Ratio is how many bytes of text a byte in the bucket holds.
 func (l levelView) Ratio() string {
@@ -119,7 +119,7 @@ func (l levelView) Ratio() string {
 }
 
 // DeadSize is for people.
-func (t tenantView) DeadSize() string { return limits.Bytes(t.DeadBytes).String() }
+func (t tenantView) DeadSize() string { return humanize.IBytes(uint64(t.DeadBytes)) }
 
 func viewOf(s *compactor.Status, now time.Time) *compactorView {
 	v := &compactorView{

@@ -9,12 +9,16 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/objstore"
+	"github.com/skaldlogs/skald/pkg/objstore/pagecache"
 	"github.com/skaldlogs/skald/pkg/scan"
 	"github.com/skaldlogs/skald/pkg/storage"
 	"github.com/skaldlogs/skald/pkg/storage/catalog"
+	"github.com/skaldlogs/skald/pkg/vfs"
 )
 
 var (
@@ -137,6 +141,62 @@ func TestDamagedBlock(t *testing.T) {
 		if err := snap.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// What was mended in its place is read again, and what is damaged not each time.
+func TestMended(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		at   func(e *catalog.Entry) int
+	}{
+		{"data", func(*catalog.Entry) int { return 40 }},
+		{"prune part", func(e *catalog.Entry) int { return int(e.Size - e.IndexSize - 20) }},
+		{"index", func(e *catalog.Entry) int { return int(e.Size) - 30 }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				bucket := &objstore.Memory{}
+				rows := someRows(rand.New(rand.NewPCG(1, 14)), 500, 0)
+				e := put(t, open(t, bucket, storage.Options{}), "t", 1, rows)
+				whole, err := objstore.ReadAll(t.Context(), bucket, e.Object, 1<<30)
+				if err != nil {
+					t.Fatal(err)
+				}
+				change(t, bucket, e.Object, flip(tc.at(e)))
+
+				cache, err := pagecache.Open(vfs.NewMem(), "cache", bucket, pagecache.Options{Memory: 1 << 20, Disk: 1 << 20})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer cache.Close()
+				s := open(t, bucket, storage.Options{Cache: cache})
+				ask := func() (rows int, whole bool) {
+					t.Helper()
+					snap, err := s.Open(t.Context(), everything("t"), nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer snap.Close()
+					got, errs := answer(t, snap)
+					return len(got), len(errs)+len(snap.Directory().Warnings) == 0
+				}
+				for range 3 { // the first forgets what it has read, the others what is read for ten seconds
+					if n, ok := ask(); ok || n == len(rows) {
+						t.Fatalf("%d rows, whole %v, want damage", n, ok)
+					}
+				}
+				change(t, bucket, e.Object, func([]byte) []byte { return whole })
+				if _, ok := ask(); ok {
+					t.Error("what is known to be damaged is read from the bucket each time")
+				}
+				time.Sleep(11 * time.Second)
+				_, _ = ask() // meets the damage that is kept, and forgets it
+				if n, ok := ask(); !ok || n != len(rows) {
+					t.Errorf("%d rows, whole %v, want all %d", n, ok, len(rows))
+				}
+			})
+		})
 	}
 }
 

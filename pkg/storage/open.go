@@ -34,7 +34,7 @@ func (s *Store) Open(ctx context.Context, req *scan.Request, exclude []scan.Gene
 	err = p.each(ctx, func(i int, r *segment.Reader) error {
 		snap, err := r.Snapshot(req, filters)
 		if err == nil {
-			snaps[i] = p.hide(p.entries[i], snap)
+			snaps[i] = p.hide(p.entries[i], doubtful{snap, s.doubts, p.entries[i]})
 			others.Add(int64(r.BlockCount() - len(snap.Directory().Blocks)))
 		}
 		return err

@@ -109,6 +109,7 @@ func (p *pinned) each(ctx context.Context, use func(i int, r *segment.Reader) er
 			}
 			if err = damaged(err); errors.Is(err, scan.ErrDamaged) || errors.Is(err, segment.ErrUnsupported) {
 				reasons[i] = err
+				p.store.doubts.note(e)
 				return nil
 			}
 			if err != nil {

@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/go-kit/log"
 	"github.com/oklog/ulid/v2"
@@ -65,6 +66,7 @@ type Store struct {
 	bucket  objstore.Bucket
 	catalog *catalog.Catalog
 	readers *readers
+	doubts  *doubts
 	logger  log.Logger
 	metrics *metrics
 	compile func(query string) (Deletion, error)
@@ -101,10 +103,12 @@ func New(bucket objstore.Bucket, c *catalog.Catalog, o Options) *Store {
 	if o.Cache != nil {
 		source = func(e *catalog.Entry) segment.Source { return cachedObject{o.Cache, e.Object, e.Size} }
 	}
+	readers := newReaders(source, opened, hot, o.IndexCacheBytes, m)
 	return &Store{
 		bucket:  bucket,
 		catalog: c,
-		readers: newReaders(source, opened, hot, o.IndexCacheBytes, m),
+		readers: readers,
+		doubts:  &doubts{cache: o.Cache, readers: readers, last: map[ulid.ULID]time.Time{}},
 		logger:  log.With(o.Logger, "component", "store"),
 		metrics: m,
 		compile: o.Compile,

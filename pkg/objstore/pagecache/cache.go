@@ -131,6 +131,27 @@ func (c *Cache) Read(ctx context.Context, object string, size int64, ranges []Ra
 	}
 }
 
+// maxForget is how many pages of an object are looked for at most: sizes may be wrong
+// where something is damaged. They are those of 16 GiB.
+const maxForget = 1 << 17
+
+// Forget lets go of what is kept of an object of the given size, in memory and on
+// disk: what is read from now on comes from the bucket, unless it is on its way.
+func (c *Cache) Forget(object string, size int64) {
+	for p := int64(0); p < maxForget && p*PageBytes < size; p++ {
+		k := key{object, uint32(p)}
+		c.mu.Lock()
+		c.memory.remove(k)
+		c.mu.Unlock()
+		if c.disk == nil {
+			continue
+		}
+		if err := c.disk.forget(k); err != nil {
+			c.trouble("a page on disk cannot be removed", err)
+		}
+	}
+}
+
 // pagesOf returns the numbers of the pages that hold ranges, in ascending order.
 func pagesOf(size int64, ranges []Range) ([]uint32, error) {
 	var pages []uint32

@@ -148,6 +148,34 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// What is forgotten comes from the bucket again; other objects stay.
+func TestForget(t *testing.T) {
+	b := &counted{}
+	object(t, b, "o", 3*page, 1)
+	object(t, b, "other", page, 2)
+	c := open(t, vfs.NewMem(), b, 2*page, 10*page) // one page of o is on disk alone
+	defer c.Close()
+	readAll := func(name string, size int64) []byte {
+		p := make([]byte, size)
+		if err := c.ReadAt(t.Context(), name, size, p, 0); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	readAll("o", 3*page)
+	readAll("other", page)
+	mended := object(t, b, "o", 3*page, 3)
+	c.Forget("o", 3*page)
+	c.Forget("o", 1<<62)
+	if got := readAll("o", 3*page); !bytes.Equal(got, mended) {
+		t.Error("old bytes, want those that are in the bucket now")
+	}
+	before := b.gets.Load()
+	if readAll("other", page); b.gets.Load() != before {
+		t.Error("another object was forgotten, too")
+	}
+}
+
 func TestDiskIsBounded(t *testing.T) {
 	fs, b := vfs.NewMem(), &counted{}
 	data := object(t, b, "o", 20*page, 1)

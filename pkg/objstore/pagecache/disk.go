@@ -117,6 +117,21 @@ func (d *disk) read(name string) ([]byte, error) {
 	return b, err
 }
 
+// forget removes the file of a page, if there is one.
+func (d *disk) forget(k key) error {
+	name := nameOf(k)
+	d.mu.Lock()
+	_, ok := d.files.get(key{object: name})
+	d.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	if err := d.drop(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 func (d *disk) drop(name string) error {
 	d.mu.Lock()
 	d.files.remove(key{object: name})

@@ -153,7 +153,8 @@ func (c *Catalog) apply(ctx context.Context, t *tenant, l *listing) error {
 	)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(readers)
-	// try reads an object unless that was done, and notes damage.
+	// try reads an object unless that was done, and notes damage. What is damaged is
+	// read each time: it may have been mended.
 	try := func(id ulid.ULID, d Damage, read func() error) {
 		if t.tried(id) {
 			return
@@ -198,6 +199,7 @@ func (c *Catalog) apply(ctx context.Context, t *tenant, l *listing) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	t.forgetKnown(damaged)
 	if len(entries)+len(deletes)+len(damaged) == 0 && t.as(l) {
 		return nil // as most often: what is known need not be put together again
 	}
@@ -217,7 +219,9 @@ func (c *Catalog) apply(ctx context.Context, t *tenant, l *listing) error {
 			if d.Delete {
 				_, there = l.deletes[id]
 			}
-			if !there {
+			_, entry := entries[id]
+			_, request := deletes[id]
+			if !there || entry || request {
 				delete(t.damaged, id)
 				c.damaged.Dec()
 			}
@@ -264,14 +268,22 @@ func (t *tenant) as(l *listing) bool {
 	return true
 }
 
-// tried reports whether the object of that id was read before, or found damaged.
+// tried reports whether the object of that id was read before.
 func (t *tenant) tried(id ulid.ULID) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	_, entry := t.entries[id]
 	_, request := t.deletes[id]
-	_, damaged := t.damaged[id]
-	return entry || request || damaged
+	return entry || request
+}
+
+// forgetKnown leaves of damage what was not known.
+func (t *tenant) forgetKnown(damaged map[ulid.ULID]Damage) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for id := range t.damaged {
+		delete(damaged, id)
+	}
 }
 
 // A damageError says that an entry was reached and is not what was written.
