@@ -40,8 +40,8 @@ var ErrClaimed = errors.New("another process is at work on it")
 // names them. Who wants the right puts one and then looks for those of others: of
 // two that want it at the same time at least one sees the other, and whoever sees
 // another gives way. So it takes no more of the store than listings that are
-// complete. A claim whose process is gone is void after ten minutes, or when a
-// process of its name comes back.
+// complete. A claim whose process is gone is void after ten minutes, by the clock of
+// the store where it has one, or when a process of its name comes back.
 //
 // A catalog that is its bucket's owner gives claims away without a look.
 //
@@ -51,7 +51,7 @@ type Claim struct {
 	tenant  string
 	of      []ulid.ULID
 	id      ulid.ULID
-	began   time.Time // by the wall clock, which goes on while the machine sleeps
+	began   time.Time
 }
 
 // Claim returns the right to do something to the live segments and the delete
@@ -72,7 +72,7 @@ func (c *Catalog) Claim(ctx context.Context, tenant string, of []ulid.ULID) (*Cl
 // there. It is called right before the right is used, however long what led to
 // it has taken.
 func (cl *Claim) Confirm(ctx context.Context) error {
-	if cl.catalog.mode == Owner || time.Since(cl.began) < claimFor/2 {
+	if cl.catalog.mode == Owner || cl.age() < claimFor/2 {
 		return nil
 	}
 	old := cl.id
@@ -82,6 +82,13 @@ func (cl *Claim) Confirm(ctx context.Context) error {
 		return fmt.Errorf("claim segments of tenant %s anew: %w", cl.tenant, err)
 	}
 	return nil
+}
+
+// age is how long ago the claim was made: by the wall clock, which goes on while the
+// machine sleeps, or by the other one, which goes on when the wall clock is set back.
+func (cl *Claim) age() time.Duration {
+	now := time.Now()
+	return max(now.Sub(cl.began), now.Round(0).Sub(cl.began.Round(0)))
 }
 
 // Close gives the right back. What was done under it is in the catalog by then.
@@ -94,7 +101,7 @@ func (cl *Claim) Close() {
 // take puts a claim and keeps it if it is alone.
 func (cl *Claim) take(ctx context.Context) error {
 	c := cl.catalog
-	cl.began = time.Now().Round(0)
+	cl.began = time.Now()
 	id, err := ulid.New(ulid.Timestamp(cl.began), rand.Reader)
 	if err != nil {
 		return err
@@ -128,19 +135,25 @@ func (cl *Claim) take(ctx context.Context) error {
 // alone looks at the claims of others.
 func (cl *Claim) alone(ctx context.Context, mine ulid.ULID) error {
 	c := cl.catalog
-	var others []ulid.ULID
+	listed := map[ulid.ULID]time.Time{} // when each was put, if the store says
 	folder := claimFolder(cl.tenant)
 	if err := c.bucket.List(ctx, folder, func(i objstore.Info) error {
-		id, err := ulid.ParseStrict(strings.TrimPrefix(i.Name, folder))
-		if err == nil && id != cl.id && id != mine {
-			others = append(others, id)
+		if id, err := ulid.ParseStrict(strings.TrimPrefix(i.Name, folder)); err == nil {
+			listed[id] = i.Modified
 		}
 		return nil
 	}); err != nil {
 		return err
 	}
-	for _, id := range others {
-		if cl.began.Sub(id.Timestamp()) >= claimFor {
+	now := listed[cl.id]
+	delete(listed, cl.id)
+	delete(listed, mine)
+	for id, put := range listed {
+		age := now.Sub(put)
+		if now.IsZero() || put.IsZero() {
+			age = cl.began.Sub(id.Timestamp()) // by the clocks of two processes
+		}
+		if age >= claimFor {
 			cl.drop(id)
 			continue
 		}

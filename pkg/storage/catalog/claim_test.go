@@ -188,6 +188,31 @@ func TestClaimOfHangingBucket(t *testing.T) {
 	})
 }
 
+// The clocks of processes need not agree where the store has one: a claim by a clock
+// that is an hour slow counts, and one by a clock that is fast ends in time.
+func TestClaimOfOtherClocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, off := range []time.Duration{-time.Hour, time.Hour} {
+			bucket := &objstore.Memory{}
+			b := process(t, bucket, "b")
+			segments(t, b, 1)
+			id := ulid.MustNew(ulid.Timestamp(time.Now().Add(off)), bytes.NewReader(make([]byte, 16)))
+			object, err := encodeClaim(claimJSON{ID: id, Tenant: "t", Process: "a", Of: idsOf(1)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := bucket.PutIfAbsent(t.Context(), claimName("t", id), object); err != nil {
+				t.Fatal(err)
+			}
+			claim(t, b, ErrClaimed, 1)
+			time.Sleep(claimFor - time.Second)
+			claim(t, b, ErrClaimed, 1)
+			time.Sleep(time.Second)
+			claim(t, b, nil, 1).Close()
+		}
+	})
+}
+
 // A claim that cannot be read may be of anything.
 func TestDamagedClaim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
