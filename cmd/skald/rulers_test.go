@@ -116,7 +116,7 @@ rules:
 		parts.Await(t, "alerts are pending for long", func() bool {
 			found := s.evaluated(t)
 			for _, since := range found {
-				if time.Since(since) < 10*time.Second {
+				if time.Since(since) < 15*time.Second {
 					return false
 				}
 			}
