@@ -1,10 +1,13 @@
 package loghttp
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"mime"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -97,6 +100,29 @@ func jsonFault(text []byte, err error) string {
 	if errors.As(json.Unmarshal(text, new(json.RawMessage)), &fault) {
 		return fmt.Sprintf("json: %v at offset %d", fault, fault.Offset)
 	}
-	what, _, _ := strings.Cut(err.Error(), ", error found in #")
+	what, where, found := strings.Cut(err.Error(), ", error found in #")
+	if offset, ok := faultOffset(text, where); found && ok {
+		return fmt.Sprintf("%s at offset %d", what, offset)
+	}
 	return what
+}
+
+// faultPlace is how the decoder tells where it stands: so many bytes into a piece of
+// the text, which is in a longer piece.
+var faultPlace = regexp.MustCompile(`(?s)^(\d+) byte of \.\.\.\|(.*)\|\.\.\., bigger context \.\.\.\|(.*)\|\.\.\.$`)
+
+// faultOffset is how many bytes of the text the decoder had read. It is not known
+// where the pieces that it tells are there more than once.
+func faultOffset(text []byte, where string) (offset int, ok bool) {
+	m := faultPlace.FindStringSubmatch(where)
+	if m == nil {
+		return 0, false
+	}
+	read, err := strconv.Atoi(m[1])
+	piece, longer := m[2], m[3]
+	if err != nil || strings.Count(longer, piece) != 1 || bytes.Count(text, []byte(longer)) != 1 {
+		return 0, false
+	}
+	offset = bytes.Index(text, []byte(longer)) + strings.Index(longer, piece) + read
+	return offset, offset <= len(text)
 }

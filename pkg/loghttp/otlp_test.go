@@ -242,7 +242,9 @@ func TestOTLPFaults(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"resourceLogs": [`:  "json: unexpected end of JSON input at offset 18",
 		`{`:                   "json: unexpected end of JSON input at offset 1",
-		`{"resourceLogs": 7}`: "",
+		`{"resourceLogs": 7}`: "expect [ or , or ] or n, but found 7 at offset 18",
+		`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"` + strings.Repeat("long ", 40) + `"},"severityNumber":"x"}]}]}]}`: "unknown string value at offset 293",
+		`{"resourceLogs":[5,{"resourceLogs":[5` + "\x00": "json: invalid character '\\x00' after array element at offset 38",
 	} {
 		_, err := loghttp.ReadOTLP(loghttp.PushBody{Reader: strings.NewReader(body), ContentType: "application/json"}, otlpLimits, mapping(t, nil), otlpNow)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "found in #") {
