@@ -21,6 +21,7 @@ func TestFewDescriptors(t *testing.T) {
 	dir, r := t.TempDir(), newReceiver(t)
 	agent, pages := newAgent(t, dir, r.Listener.Addr().String())
 	agent.In = []string{prlimit, fmt.Sprintf("--nofile=%d:%d", descriptors, descriptors)}
+	agent.Env = []string{"GOMAXPROCS=2"} // each reader needs some of its own
 	rnd := rand.New(rand.NewPCG(6, 4))
 	var writers []*writer
 	lines := 0
