@@ -17,7 +17,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/labels"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/time/rate"
 
 	"github.com/skaldlogs/skald/pkg/guard"
 	"github.com/skaldlogs/skald/pkg/limits"
@@ -46,6 +45,9 @@ type Options struct {
 	// Mine reports whether the bucket is this process's to compact, where several
 	// share it; it is asked before each pass. Without it, it is.
 	Mine func() bool
+	// Busy reports whether the process has something more urgent to do, behind which
+	// merges stay. Without it nothing is.
+	Busy func() bool
 	// Ages say how long other processes may read what is dead. The zero value is
 	// for a bucket that only this process reads.
 	Ages storage.Ages
@@ -74,7 +76,7 @@ type Compactor struct {
 	ages      storage.Ages
 	logger    log.Logger
 	metrics   *metrics
-	pace      *rate.Limiter // nil: as fast as it goes
+	pace      *pacer
 	now       func() time.Time
 	slice     int64
 	encoders  sync.Pool // of *block.Encoder, which are worth keeping
@@ -125,9 +127,7 @@ func New(cfg Config, o Options) *Compactor {
 		clean:     map[cleanKey]struct{}{},
 		waits:     map[ulid.ULID]string{},
 	}
-	if r := cfg.MaxReadRate; r > 0 {
-		c.pace = rate.NewLimiter(rate.Limit(r), max(r.Int(), block.TargetBytes))
-	}
+	c.pace = newPacer(&cfg, o.Busy, c.metrics.rested)
 	c.Service = services.NewTimerService(cfg.CompactionInterval, c.starting, c.running, c.stopping)
 	return c
 }

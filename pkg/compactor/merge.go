@@ -6,10 +6,9 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
-	"golang.org/x/time/rate"
-
 	"github.com/skaldlogs/skald/pkg/model"
 	"github.com/skaldlogs/skald/pkg/scan"
 	"github.com/skaldlogs/skald/pkg/storage"
@@ -35,9 +34,10 @@ type merge struct {
 	number [][]uint32      // by input and stream of the input: a place in labels
 	cutoff []int64         // by stream: rows before it are past retention
 	groups map[string][]part
-	order  scan.Order // of the next block
-	slice  int64      // sliceBytes, less in tests
-	pace   *rate.Limiter
+	order  scan.Order     // of the next block
+	slice  int64          // sliceBytes, less in tests
+	pace   *pacer         // nil: as fast as it goes
+	since  time.Time      // when it last rested
 	claim  *catalog.Claim // of the inputs
 
 	masks   []*storage.Mask // what deletes rows
@@ -71,7 +71,7 @@ type part struct {
 // newMerge lays the directories of the inputs together. keepFrom says before
 // which time the rows of a stream are past retention.
 func newMerge(j *job, held *storage.Held, keepFrom func(labels.Labels) int64) *merge {
-	m := &merge{job: j, held: held, groups: map[string][]part{}, slice: sliceBytes}
+	m := &merge{job: j, held: held, groups: map[string][]part{}, slice: sliceBytes, since: time.Now()}
 	m.order.Generation = math.MaxUint64
 	m.numberStreams()
 	m.cutoff = make([]int64, len(m.labels))
@@ -136,7 +136,7 @@ func (m *merge) run(ctx context.Context, store *storage.Store) (*catalog.Entry, 
 		Replaces: m.job.ids(),
 		Claim:    m.claim,
 		Check: func(ctx context.Context, r *segment.Reader) error {
-			if err := m.want.Check(ctx, r); err != nil || m.check == nil {
+			if err := m.want.Check(ctx, r, m.rest); err != nil || m.check == nil {
 				return err
 			}
 			return m.check(ctx, r)
@@ -256,8 +256,10 @@ func (m *merge) readPart(ctx context.Context, p part, iv model.Interval, to *row
 	if !some {
 		return nil
 	}
-	if err := m.wait(ctx, p.info.Bytes); err != nil {
-		return err
+	if m.pace != nil {
+		if err := m.pace.read(ctx, p.info.Bytes); err != nil {
+			return err
+		}
 	}
 	b, err := m.held.Segments[p.input].ReadBlockIn(ctx, p.block, iv)
 	if err != nil {
@@ -275,7 +277,7 @@ func (m *merge) readPart(ctx context.Context, p part, iv model.Interval, to *row
 			}
 		}
 	}
-	return nil
+	return m.rest(ctx)
 }
 
 // expired is how many rows were past retention, once the merge has run.
@@ -290,19 +292,14 @@ func (m *merge) expired() int64 {
 	return n
 }
 
-// wait keeps to the pace of all merges.
-func (m *merge) wait(ctx context.Context, bytes int64) error {
+// rest gives way to what is more urgent. It is called after each block.
+func (m *merge) rest(ctx context.Context) error {
 	if m.pace == nil {
-		return nil
+		return ctx.Err()
 	}
-	for bytes > 0 {
-		n := min(bytes, int64(m.pace.Burst()))
-		if err := m.pace.WaitN(ctx, int(n)); err != nil {
-			return err
-		}
-		bytes -= n
-	}
-	return nil
+	err := m.pace.rest(ctx, time.Since(m.since))
+	m.since = time.Now()
+	return err
 }
 
 // writeSlice sorts rows, drops duplicates, and adds the blocks of what is left.
@@ -312,7 +309,7 @@ func (m *merge) writeSlice(ctx context.Context, w *segment.Writer, key string, g
 	m.duplicates += int64(duplicates)
 	for _, piece := range byTime(sorted) {
 		for len(piece) > 0 {
-			if err := ctx.Err(); err != nil {
+			if err := m.rest(ctx); err != nil {
 				return err
 			}
 			n := nextBlock(piece)

@@ -27,7 +27,7 @@ type metrics struct {
 	mergeSeconds         prometheus.Histogram
 	mergedSegments       prometheus.Counter
 	readBytes, rawBytes  prometheus.Counter
-	duplicates           prometheus.Counter
+	duplicates, rested   prometheus.Counter
 	unreadable           prometheus.Gauge
 	droppedSegments      *prometheus.CounterVec
 	droppedRows          *prometheus.CounterVec
@@ -125,6 +125,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		duplicates: f.NewCounter(prometheus.CounterOpts{
 			Name: "compactor_duplicate_entries_dropped_total",
 			Help: "Entries that merges left out because an equal one was there.",
+		}),
+		rested: f.NewCounter(prometheus.CounterOpts{
+			Name: "compactor_merge_rest_seconds_total",
+			Help: "How long merges rested because queries ran, or entries waited for being sealed.",
 		}),
 		unreadable: f.NewGauge(prometheus.GaugeOpts{
 			Name: "compactor_unreadable_segments",

@@ -119,7 +119,7 @@ func (v *verification) written(ctx context.Context, s *Segment) error {
 	}
 	seg, err := storage.OpenSegment(ctx, v.bucket, &catalog.Entry{ID: s.ID, Tenant: v.tenant, Object: s.Object, Size: s.Size})
 	if err == nil {
-		err = digest.Digest(s.Rows).Check(ctx, seg)
+		err = digest.Digest(s.Rows).Check(ctx, seg, nil)
 	}
 	return v.damage("segment "+s.ID.String(), err)
 }

@@ -77,6 +77,9 @@ func New(cfg Config, o Options) *Frontend {
 	return f
 }
 
+// Running is how many parts of queries are being evaluated.
+func (f *Frontend) Running() int { return f.queue.running() }
+
 // Query answers a query in the name of one tenant, or of several. Its errors are
 // those of the querier, and [ErrTooManyOutstanding].
 func (f *Frontend) Query(ctx context.Context, tenants []string, expr syntax.Expr, p engine.Params) (*engine.Result, error) {

@@ -14,6 +14,7 @@ var ErrTooManyOutstanding = errors.New("too many outstanding requests")
 // A queue lets a number of parts run at once. Those that must wait stand in one
 // line for each tenant, and the lines take turns.
 type queue struct {
+	slots       int
 	outstanding int // queries that a tenant may have at once
 
 	mu      sync.Mutex
@@ -31,7 +32,7 @@ type line struct {
 }
 
 func newQueue(slots, outstanding int) *queue {
-	return &queue{free: slots, outstanding: outstanding, lines: map[string]*line{}}
+	return &queue{slots: slots, free: slots, outstanding: outstanding, lines: map[string]*line{}}
 }
 
 // of returns the line of a tenant.
@@ -130,6 +131,13 @@ func (q *queue) release() {
 		q.turns = append(q.turns, l)
 	}
 	q.tidy(l)
+}
+
+// running is how many parts run.
+func (q *queue) running() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.slots - q.free
 }
 
 // length is how many parts wait.

@@ -62,6 +62,9 @@ func (s *sealers) submit(g *group, b *buffer) {
 	s.jobs <- sealJob{group: g, buf: b}
 }
 
+// Behind reports whether entries wait for being sealed.
+func (i *Ingester) Behind() bool { return len(i.sealers.jobs) > 0 }
+
 // sealAll seals every buffer of the head, however small. Nothing may be appended
 // to the head meanwhile.
 func (s *sealers) sealAll(h *head) error {

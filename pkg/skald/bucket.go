@@ -161,6 +161,7 @@ func (s *Skald) initCompactor() (services.Service, error) {
 		Defaults:   &s.cfg.Limits,
 		Ingesters:  allIngesters{s},
 		Mine:       s.compacts,
+		Busy:       s.busy,
 		Fault:      killAt(),
 		Logger:     s.logger,
 		Registerer: s.reg,
@@ -175,6 +176,11 @@ func (s *Skald) initCompactor() (services.Service, error) {
 	}
 	s.compactor = compactor.New(s.cfg.Compactor, o)
 	return s.compactor, nil
+}
+
+// busy reports whether queries run here, or entries wait for being sealed.
+func (s *Skald) busy() bool {
+	return s.frontend != nil && s.frontend.Running() > 0 || s.ingester != nil && s.ingester.Behind()
 }
 
 // bucketDir is the folder of the bucket.

@@ -93,8 +93,9 @@ func (h *Hasher) Hash(stream uint64, ts int64, line string, m model.Metadata) (w
 	return h.h.Sum64(), identity
 }
 
-// Of reads all of a segment.
-func Of(ctx context.Context, r *segment.Reader) (Digest, error) {
+// Of reads all of a segment. It calls rest, unless that is nil, after each block,
+// and ends with its error.
+func Of(ctx context.Context, r *segment.Reader, rest func(context.Context) error) (Digest, error) {
 	var d Digest
 	var h Hasher
 	hashes := make([]uint64, r.Summary().Streams)
@@ -116,13 +117,19 @@ func Of(ctx context.Context, r *segment.Reader) (Digest, error) {
 				d.Add(whole)
 			}
 		}
+		if rest == nil {
+			continue
+		}
+		if err := rest(ctx); err != nil {
+			return d, err
+		}
 	}
 	return d, nil
 }
 
-// Check reports that a segment does not hold the rows of d.
-func (d Digest) Check(ctx context.Context, r *segment.Reader) error {
-	got, err := Of(ctx, r)
+// Check reports that a segment does not hold the rows of d. It reads it as [Of] does.
+func (d Digest) Check(ctx context.Context, r *segment.Reader, rest func(context.Context) error) error {
+	got, err := Of(ctx, r, rest)
 	if err != nil {
 		return err
 	}
