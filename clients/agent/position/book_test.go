@@ -270,7 +270,9 @@ func history(t *testing.T, seed uint64) {
 func TestAFileIsKnownByItsBirth(t *testing.T) {
 	fsys := vfs.NewMem()
 	opts := position.Options{Clients: []string{"one"}}
-	at := func(inode uint64, born int64) position.File { return position.File{Device: 1, Inode: inode, Born: born} }
+	at := func(inode uint64, born int64) position.File {
+		return position.File{Device: 1, Inode: inode, Born: born}
+	}
 	b := open(t, fsys, opts)
 	b.NewFile(position.Name{Path: "/first", File: at(1, 10), PrefixBytes: 5, Prefix: 7}, 5)
 	b.NewFile(position.Name{Path: "/second", File: at(1, 20)}, 0)
