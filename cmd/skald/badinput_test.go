@@ -107,7 +107,6 @@ func TestBadInput(t *testing.T) {
 
 		// Labels and entries.
 		{name: "labels that do not parse", body: raw(string(one(`{app="x`, "x"))), status: 400, text: "couldn't parse labels: 1:"},
-		{name: "no labels text", body: raw(string(one(``, "x"))), status: 400, text: "couldn't parse labels: "},
 		{name: "labels with a regexp", body: raw(string(one(`{app=~"x"}`, "x"))), status: 400, text: "couldn't parse labels: 1:"},
 		{name: "a label name in quotes", body: raw(string(one(`{"a b"="x"}`, "x"))), status: 400, text: "couldn't parse labels: 1:"},
 		{name: "one label twice", body: raw(string(one(`{app="x", app="y"}`, "x"))), status: 400, text: "app"},
