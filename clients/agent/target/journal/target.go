@@ -107,10 +107,12 @@ type reading struct {
 	cursor string // of the last entry that was passed on
 	batch  []entry.Entry
 	bytes  int
+	noted  string // what journalctl said last when it ended well
 }
 
 // run runs journalctl and passes on what it writes, until it ends. Where it does
-// not follow, an end with what there is is no error.
+// not follow, an end with what there is is no error, whatever journalctl had to say:
+// it speaks of each damaged file at each run, and reads the others.
 func (r *reading) run(ctx context.Context, follow bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -135,13 +137,24 @@ func (r *reading) run(ctx context.Context, follow bool) error {
 		err = waited
 	}
 	text := strings.TrimSpace(string(said.text))
-	if !follow && waited == nil && text == "" && err == io.EOF { //nolint:errorlint // nothing else went wrong
+	if !follow && waited == nil && err == io.EOF { //nolint:errorlint // nothing else went wrong
+		r.note(text)
 		return nil
 	}
 	if text != "" {
 		err = fmt.Errorf("%w: %s", err, text)
 	}
 	return err
+}
+
+// note logs what journalctl said, once: the agent's own warnings may be entries of
+// the journal that it reads.
+func (r *reading) note(text string) {
+	if text == "" || text == r.noted {
+		return
+	}
+	r.noted = text
+	level.Warn(r.opts.Logger).Log("msg", "journalctl has read what it could, and warns", "said", text, "job", r.opts.Job)
 }
 
 const (

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-kit/log"
 	"github.com/prometheus/common/model"
 
 	"github.com/skaldlogs/skald/clients/agent/position"
@@ -219,6 +221,47 @@ func TestWhatCameBeforeTheEndIsPassedOn(t *testing.T) {
 	}
 	if offset, cursor := opts.Track.Resume(); offset != 1 || cursor != "c1" {
 		t.Errorf("the position is %d, %q; want 1, c1", offset, cursor)
+	}
+}
+
+// TestDamagedFileIsPassedOver has a journalctl that warns at each run of a file it
+// ignores, as after an unclean shutdown, and ends well: what follows is run all the
+// same, and the warning is logged once, however often journalctl is replaced.
+func TestDamagedFileIsPassedOver(t *testing.T) {
+	dir := t.TempDir()
+	later := message(1, "a", "later")
+	later.cursor = "c"
+	if err := os.WriteFile(filepath.Join(dir, "entry"), appendExport(nil, later), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "journalctl")
+	script := `#!/bin/sh
+case "$*" in
+*--follow*) exec cat "${0%/*}/entry" ;;
+*) echo "Journal file x.journal is truncated, ignoring file." >&2 ;;
+esac
+`
+	if err := os.WriteFile(program, []byte(script), 0o700); err != nil { //nolint:gosec // it is run
+		t.Fatal(err)
+	}
+	var logged bytes.Buffer
+	c := targettest.New()
+	opts := c.Options(t, keepUnit)
+	opts.Logger = log.NewLogfmtLogger(log.NewSyncWriter(&logged))
+	tg := &Target{
+		opts: opts, journalctl: program, pause: time.Millisecond,
+		labeler: target.NewLabeler(map[string]string{"job": "j"}, opts.Relabel),
+	}
+	if err := tg.cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	stop := targettest.Run(t, tg)
+	if got := lines(c.Wait(t, 3)[:3]); got != "later,later,later" {
+		t.Errorf("lines are %q", got)
+	}
+	stop()
+	if n := strings.Count(logged.String(), "is truncated"); n != 1 {
+		t.Errorf("the warning is logged %d times, want once:\n%s", n, logged.String())
 	}
 }
 
