@@ -69,7 +69,8 @@ func (o *bucketOptions) interval() (model.Interval, error) {
 // snapshotBucket copies to a folder that is empty or not there yet.
 func snapshotBucket(ctx context.Context, j *bucketJob) error {
 	to := j.args[1]
-	if _, err := j.tenants(); err != nil {
+	what, err := j.selected()
+	if err != nil {
 		return err
 	}
 	switch there, err := os.ReadDir(to); {
@@ -82,14 +83,18 @@ func snapshotBucket(ctx context.Context, j *bucketJob) error {
 	case len(there) > 0:
 		return fmt.Errorf("snapshot to %s: the folder is not empty", to)
 	}
-	return j.copyTo(ctx, folderToWrite(to))
+	return j.copyTo(ctx, what, folderToWrite(to))
 }
 
 // restoreBucket copies into the bucket of a configuration, or of a folder that is
 // there.
 func restoreBucket(ctx context.Context, j *bucketJob) error {
+	what, err := j.selected()
+	if err != nil {
+		return err
+	}
 	if j.configured {
-		return j.copyTo(ctx, j.toWrite)
+		return j.copyTo(ctx, what, j.toWrite)
 	}
 	to, err := restoredFolder(j.args[1])
 	if err != nil {
@@ -98,7 +103,7 @@ func restoreBucket(ctx context.Context, j *bucketJob) error {
 	if from, err := bucketFolder(j.args[0]); err == nil && sameFolder(from, to) {
 		return fmt.Errorf("restore to %s: it is the bucket that is restored", j.args[1])
 	}
-	return j.copyTo(ctx, folderToWrite(to))
+	return j.copyTo(ctx, what, folderToWrite(to))
 }
 
 func sameFolder(a, b string) bool {
@@ -134,6 +139,22 @@ func restoredFolder(dir string) (string, error) {
 	return to, os.Mkdir(to, 0o755)
 }
 
+// A selection is what is copied of a bucket.
+type selection struct {
+	tenants  []string
+	interval model.Interval
+}
+
+// selected is what the options ask for. It is called before anything is made where
+// the copy goes, so that a mistake leaves nothing there.
+func (j *bucketJob) selected() (what selection, err error) {
+	if what.interval, err = j.options.interval(); err != nil {
+		return what, err
+	}
+	what.tenants, err = j.tenants()
+	return what, err
+}
+
 // tenants are those to copy. One that the bucket has nothing of is a mistake: a
 // snapshot that lacks a tenant is found out when it is needed.
 func (j *bucketJob) tenants() ([]string, error) {
@@ -141,12 +162,18 @@ func (j *bucketJob) tenants() ([]string, error) {
 	if j.options.tenants == "" {
 		return all, nil
 	}
-	wanted := strings.Split(j.options.tenants, ",")
-	for i := range wanted {
-		wanted[i] = strings.TrimSpace(wanted[i])
-		if !slices.Contains(all, wanted[i]) {
-			return nil, fmt.Errorf("-tenant: the bucket has nothing of tenant %q", wanted[i])
+	var wanted []string
+	for name := range strings.SplitSeq(j.options.tenants, ",") {
+		if name = strings.TrimSpace(name); name == "" {
+			continue // a comma at the end
 		}
+		if !slices.Contains(all, name) {
+			return nil, fmt.Errorf("-tenant: the bucket has nothing of tenant %q", name)
+		}
+		wanted = append(wanted, name)
+	}
+	if len(wanted) == 0 {
+		return nil, fmt.Errorf("-tenant: %q names no tenant", j.options.tenants)
 	}
 	slices.Sort(wanted)
 	return slices.Compact(wanted), nil
@@ -155,15 +182,7 @@ func (j *bucketJob) tenants() ([]string, error) {
 // copyTo copies segment by segment. The copies have sources of their own: a
 // generation of the bucket that they come from has nothing to do with one of the
 // same name and number in that to which they go.
-func (j *bucketJob) copyTo(ctx context.Context, toWrite func(context.Context) (*bucket, func() error, error)) (err error) {
-	iv, err := j.options.interval()
-	if err != nil {
-		return err
-	}
-	tenants, err := j.tenants()
-	if err != nil {
-		return err
-	}
+func (j *bucketJob) copyTo(ctx context.Context, what selection, toWrite func(context.Context) (*bucket, func() error, error)) (err error) {
 	to, closeBucket, err := toWrite(ctx)
 	if err != nil {
 		return err
@@ -174,10 +193,10 @@ func (j *bucketJob) copyTo(ctx context.Context, toWrite func(context.Context) (*
 		return err
 	}
 	c := &copier{
-		from: j.bucket, to: storage.New(to, to.catalog, storage.Options{}), interval: iv,
+		from: j.bucket, to: storage.New(to, to.catalog, storage.Options{}), interval: what.interval,
 		source: "copy-" + run.String(), masks: storage.New(j.bucket, j.catalog, storage.Options{Compile: deletes.Compile}),
 	}
-	for _, tenant := range tenants {
+	for _, tenant := range what.tenants {
 		before := c.total
 		if err := c.tenant(ctx, tenant); err != nil {
 			return fmt.Errorf("tenant %s: %w", tenant, err)
