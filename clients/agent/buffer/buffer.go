@@ -100,7 +100,8 @@ func (b *Buffer) Flush(context.Context, time.Time) error { return nil }
 
 // Put implements [entry.Sink]. It returns when the entries are in a file, so
 // that a crash of the process does not lose them (that of the machine may, see
-// [Buffer.Commit]), and waits while there is no room. Their marks are settled: the buffer answers for them now.
+// [Buffer.Commit]), and waits while there is no room. Their marks are settled: the
+// buffer answers for them now.
 func (b *Buffer) Put(ctx context.Context, entries []entry.Entry) error {
 	for {
 		ok, err := b.put(entries)

@@ -77,8 +77,9 @@ func (t *Track) saved() saved {
 // Changed says that a track's name or position is not the one that was saved.
 func (b *Book) Changed() { b.dirty.Store(true) }
 
-// Save writes the positions, if any changed, and begins a new journal. After an
-// error the old files are as good as they were.
+// Save writes the positions and begins a new journal, if a position changed or the
+// journal is broken: a new one is how it is mended. After an error the old files
+// are as good as they were.
 func (b *Book) Save() error {
 	if b.opts.ReadOnly || !b.dirty.Swap(false) && b.JournalError() == nil {
 		return nil

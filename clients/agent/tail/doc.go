@@ -10,8 +10,9 @@
 // A file is known by device, inode, time of birth and a hash of its first bytes,
 // so it is found again under the names that rotation gives it, compressed ones
 // included, and after a restart. Where the time of birth is not known, the hash
-// alone tells files apart that have one inode after the other. A file that was truncated is a new generation; what was not
-// read of the old one is read from the copy beside it, if there is one.
+// alone tells files apart that have one inode after the other. A file that was
+// truncated is a new generation; what was not read of the old one is read from the
+// copy beside it, if there is one.
 //
 // # What holds
 //
