@@ -63,6 +63,9 @@ type Tailer struct {
 	exists   map[string]bool      // targets whose files another has: said already
 	unnamed  map[string]time.Time // paths with positions that no target names: since when; of the scan alone
 	scanning sync.Mutex
+
+	collecting sync.Mutex            // taken before all others
+	told       map[*stream]collected // by those that there were; guarded by collecting
 }
 
 type streamKey struct{ job, path string }
