@@ -140,7 +140,7 @@ func (c *Compactor) applyTenant(ctx context.Context, tenant string) error {
 	var errs []error
 	waiting := map[ulid.ULID][]*catalog.Entry{}  // by request: segments that it is not done with
 	unreadable := map[ulid.ULID][]deletes.Left{} // by request: those that it cannot be done with
-	for _, e := range snap.Entries {
+	for n, e := range snap.Entries {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -156,10 +156,14 @@ func (c *Compactor) applyTenant(ctx context.Context, tenant string) error {
 		var err error
 		released := e.Level > 0 || e.Released
 		if released && !c.isUnreadable(e.ID) {
-			if err = claim.Confirm(ctx); err == nil {
-				err = c.deleteFrom(ctx, e, touching)
+			if err := claim.Confirm(ctx); err != nil {
+				// Whoever has the requests now may cancel them.
+				for _, e := range snap.Entries[n:] {
+					c.failing[e.ID] = struct{}{}
+				}
+				return errors.Join(append(errs, c.yield(err))...)
 			}
-			if err == nil {
+			if err = c.deleteFrom(ctx, e, touching); err == nil {
 				continue
 			}
 		}

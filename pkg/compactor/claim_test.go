@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -287,5 +288,103 @@ func TestCancelBesideAnotherProcess(t *testing.T) {
 		if f.Wrong {
 			t.Errorf("receipt: %s", f.Text)
 		}
+	}
+}
+
+var errAway = errors.New("the bucket is away")
+
+// An awayBucket puts no claim while it is away: the first that it was asked for
+// brings it back. then is called once the claim that was to be replaced is given back.
+type awayBucket struct {
+	objstore.Bucket
+	away  bool
+	drops int // how many claims to be given back until then
+	then  func()
+}
+
+func (b *awayBucket) PutIfAbsent(ctx context.Context, name string, data []byte) error {
+	if b.away && strings.HasPrefix(name, "claims/") {
+		b.away, b.drops = false, 2
+		return errAway
+	}
+	return b.Bucket.PutIfAbsent(ctx, name, data)
+}
+
+func (b *awayBucket) Delete(ctx context.Context, name string) error {
+	err := b.Bucket.Delete(ctx, name)
+	if b.drops > 0 && strings.HasPrefix(name, "claims/") {
+		if b.drops--; b.drops == 0 {
+			b.then()
+		}
+	}
+	return err
+}
+
+// A process that could not confirm its claim of a request removes nothing more: the
+// request may have been cancelled since.
+func TestCancelOnceClaimIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t)
+		m.cfg.RetentionEnabled = true
+		m.cfg.DeleteRequestCancelPeriod = time.Hour
+		rnd := rand.New(rand.NewPCG(1, 1))
+		for n := range 4 {
+			m.flush("t", "i", someRows(rnd, 30, epoch.Add(time.Duration(n)*time.Hour), time.Hour), 15)
+		}
+		m.release()
+		api, _ := m.another("api")
+		id, err := api.Delete(t.Context(), "t", `{app="app-1"}`, model.Ever)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.clock = m.clock.Add(2 * time.Hour)
+		way, rewritten := &awayBucket{Bucket: m.bucket}, 0
+		var left []string
+		way.then = func() {
+			if err := api.CancelDelete(t.Context(), "t", id, true); err != nil {
+				t.Errorf("cancelling what nobody is at work on: %v", err)
+			}
+			m.on()
+			left = m.read("t")
+		}
+		worker, _ := m.mortal("worker", way, func(at storage.Step) error {
+			if at == storage.EntryWritten {
+				rewritten++
+				way.away = rewritten == 1
+				time.Sleep(6 * time.Minute) // the claim is to be taken anew
+			}
+			return nil
+		})
+		if err := worker.Compact(t.Context()); !errors.Is(err, errAway) {
+			t.Errorf("compacting: %v, want %v", err, errAway)
+		}
+		if rewritten != 1 || left == nil {
+			t.Errorf("%d segments were rewritten, %d rows were left when the request was cancelled", rewritten, len(left))
+		}
+		m.on()
+		if err := sameAnswer(m.read("t"), left); err != nil {
+			t.Errorf("after it was cancelled: %v", err)
+		}
+	})
+}
+
+// A request that cannot be cancelled because the bucket is away is not said to be
+// another process's.
+func TestCancelWhileBucketIsAway(t *testing.T) {
+	m := newMachine(t)
+	m.flush("t", "i", someRows(rand.New(rand.NewPCG(1, 1)), 30, epoch, time.Hour), 15)
+	way := &awayBucket{Bucket: m.bucket, then: func() {}}
+	api, _ := m.mortal("api", way, nil)
+	id, err := api.Delete(t.Context(), "t", `{app="app-1"}`, model.Ever)
+	if err != nil {
+		t.Fatal(err)
+	}
+	way.away = true
+	err = api.CancelDelete(t.Context(), "t", id, true)
+	if !errors.Is(err, errAway) || errors.Is(err, catalog.ErrClaimed) || strings.Contains(err.Error(), "is being removed") {
+		t.Errorf("cancelling: %v, want only that %v", err, errAway)
+	}
+	if err := api.CancelDelete(t.Context(), "t", id, true); err != nil {
+		t.Errorf("cancelling once it is back: %v", err)
 	}
 }

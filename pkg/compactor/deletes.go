@@ -161,8 +161,11 @@ func (c *Compactor) CancelDelete(ctx context.Context, tenant string, id ulid.ULI
 		switch {
 		case err == nil:
 			defer claim.Close()
-		case !errors.Is(err, catalog.ErrNotLive):
+		case errors.Is(err, catalog.ErrNotLive): // it is done, or cancelled
+		case errors.Is(err, catalog.ErrClaimed):
 			return fmt.Errorf("what the delete request selects is being removed: %w", err)
+		default:
+			return fmt.Errorf("cancel delete request %s: %w", id, err)
 		}
 		found = c.request(tenant, id)
 	}

@@ -51,7 +51,7 @@ type Claim struct {
 	tenant  string
 	of      []ulid.ULID
 	id      ulid.ULID
-	began   time.Time
+	began   time.Time // zero: it is lost
 }
 
 // Claim returns the right to do something to the live segments and the delete
@@ -70,7 +70,8 @@ func (c *Catalog) Claim(ctx context.Context, tenant string, of []ulid.ULID) (*Cl
 
 // Confirm makes sure that nobody else has the right by now, and that all is still
 // there. It is called right before the right is used, however long what led to
-// it has taken.
+// it has taken. When it fails the right is lost, and whoever was waiting may have
+// it; the next call tries to get it back.
 func (cl *Claim) Confirm(ctx context.Context) error {
 	if cl.catalog.mode == Owner || cl.age() < claimFor/2 {
 		return nil
@@ -128,6 +129,7 @@ func (cl *Claim) take(ctx context.Context) error {
 	}
 	if err != nil {
 		cl.drop(id)
+		cl.began = time.Time{}
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -158,6 +159,87 @@ func TestClaimInTime(t *testing.T) {
 		claim(t, process(t, bucket, "a"), nil, 3).Close() // started again
 		if n := claims(t, bucket); n != 0 {
 			t.Errorf("%d claims are left", n)
+		}
+	})
+}
+
+var errAway = errors.New("the bucket is away")
+
+// An awayBucket fails each read and put but for the next few, while it is away.
+type awayBucket struct {
+	objstore.Bucket
+	away bool
+	left int
+}
+
+func (b *awayBucket) reach() error {
+	if b.left--; b.away && b.left < 0 {
+		return errAway
+	}
+	return nil
+}
+
+func (b *awayBucket) PutIfAbsent(ctx context.Context, name string, data []byte) error {
+	if err := b.reach(); err != nil {
+		return err
+	}
+	return b.Bucket.PutIfAbsent(ctx, name, data)
+}
+
+func (b *awayBucket) Get(ctx context.Context, name string) (io.ReadCloser, error) {
+	if err := b.reach(); err != nil {
+		return nil, err
+	}
+	return b.Bucket.Get(ctx, name)
+}
+
+func (b *awayBucket) List(ctx context.Context, prefix string, fn func(objstore.Info) error) error {
+	if err := b.reach(); err != nil {
+		return err
+	}
+	return b.Bucket.List(ctx, prefix, fn)
+}
+
+// A claim that could not be confirmed is lost, whichever step failed: it is not
+// confirmed again while another has it, however young the attempt, and it is once
+// the other gave it back.
+func TestConfirmAfterFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for steps := 0; ; steps++ {
+			bucket := &objstore.Memory{}
+			way := &awayBucket{Bucket: bucket}
+			a, b := process(t, way, "a"), process(t, bucket, "b")
+			segments(t, b, 1)
+			cl := claim(t, a, nil, 1)
+			time.Sleep(claimFor / 2)
+			way.away, way.left = true, steps
+			err := cl.Confirm(t.Context())
+			way.away = false
+			if err == nil {
+				if steps < 3 {
+					t.Errorf("confirming takes only %d steps", steps)
+				}
+				cl.Close()
+				return
+			}
+			if !errors.Is(err, errAway) {
+				t.Fatalf("after %d steps: %v, want %v", steps, err, errAway)
+			}
+			taken := claim(t, b, nil, 1)
+			for range 2 {
+				if err := cl.Confirm(t.Context()); !errors.Is(err, ErrClaimed) {
+					t.Errorf("after %d steps: a lost claim that another has is confirmed: %v", steps, err)
+				}
+			}
+			taken.Close()
+			if err := cl.Confirm(t.Context()); err != nil {
+				t.Errorf("after %d steps: nobody has it, and it is not confirmed: %v", steps, err)
+			}
+			claim(t, b, ErrClaimed, 1)
+			cl.Close()
+			if n := claims(t, bucket); n != 0 {
+				t.Errorf("after %d steps: %d claims are left", steps, n)
+			}
 		}
 	})
 }
