@@ -21,8 +21,8 @@ const (
 	maxEarly = 62
 	// placesOfBuffer is how many places a buffer has.
 	placesOfBuffer = maxEarly + 2
-	// earlyQueue is how many buffers may wait for it.
-	earlyQueue = 256
+	// earlyQueue is how many buffers may wait for it, and stay in memory as long.
+	earlyQueue = 16
 )
 
 // early is what was sealed of an open buffer. Its group guards it.
@@ -53,10 +53,16 @@ func (g *group) looked(b *buffer, n int) bool {
 	return true
 }
 
-// sealEarly makes blocks of the rows of b that are in none.
+// sealEarly makes blocks of the rows of b that are in none, unless b was sealed while it
+// waited or memory became short.
 func (g *group) sealEarly(s *sealer, b *buffer) error {
 	g.mu.Lock()
 	e := &b.early
+	if !g.holds(b) || g.head.gen.memory.pressed() {
+		e.busy = false
+		g.mu.Unlock()
+		return nil
+	}
 	v, bytes, place := b.rest(), b.bytes, b.place+uint32(e.times)
 	g.mu.Unlock()
 	var blocks []block.Encoded
@@ -119,7 +125,8 @@ func (s *sealers) sealEarly(g *group, b *buffer) {
 	}
 }
 
-// startEarly starts that worker. Its working memory goes when it has nothing to do.
+// startEarly starts that worker. Its working memory goes when it has nothing to do. What
+// waits when the sealers stop is not sealed early any more.
 func (s *sealers) startEarly() {
 	s.wg.Go(func() {
 		for {
@@ -129,6 +136,11 @@ func (s *sealers) startEarly() {
 				return
 			case j := <-s.early:
 				for more := true; more; {
+					select {
+					case <-s.quit:
+						return
+					default:
+					}
 					if err := j.group.sealEarly(&w, j.buf); err != nil {
 						level.Error(s.ing.logger).Log("msg", "rows could not be sealed early; queries look at them as they are",
 							"err", err, "tenant", j.group.head.tenant.id)

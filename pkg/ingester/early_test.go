@@ -132,9 +132,10 @@ func TestWhenRowsAreSealedEarly(t *testing.T) {
 	}
 	push(earlyBytes / 2)
 	g := openGroups(m, "t")[0]
+	b := g.open // the flusher may freeze where memory is short
 	looks := func() (n int) {
 		for range 10 * earlyLooks {
-			if n++; g.looked(g.open, g.open.bytes-g.open.early.bytes) {
+			if n++; g.looked(b, b.bytes-b.early.bytes) {
 				return n
 			}
 		}
@@ -150,7 +151,7 @@ func TestWhenRowsAreSealedEarly(t *testing.T) {
 	if n := looks(); n != 0 {
 		t.Error("it is sealed while it is being sealed")
 	}
-	if err := g.sealEarly(new(sealer), g.open); err != nil {
+	if err := g.sealEarly(new(sealer), b); err != nil {
 		t.Fatal(err)
 	}
 	if n := looks(); n != 0 {
@@ -162,8 +163,50 @@ func TestWhenRowsAreSealedEarly(t *testing.T) {
 	}
 	m.ing.memory.bytes.Add(m.ing.memory.limit)
 	defer m.ing.memory.bytes.Add(-m.ing.memory.limit)
-	g.open.early.busy = false
+	if w := new(sealer); g.sealEarly(w, b) != nil || w.bytes != nil {
+		t.Error("what waited is sealed where memory became short")
+	}
 	if n := looks(); n != 0 {
 		t.Error("it is sealed where memory is short")
+	}
+}
+
+// What was sealed as a whole while it waited is not sealed early.
+func TestSealedWhileItWaited(t *testing.T) {
+	m := newRig(t, vfs.NewMem(), nil)
+	m.mustOn()
+	defer m.off()
+	m.mustPush("t", streamOf(`{app="a"}`, entry(1, "one")))
+	g := openGroups(m, "t")[0]
+	b := g.open
+	b.early.busy = true
+	if err := m.ing.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w := new(sealer)
+	if err := g.sealEarly(w, b); err != nil {
+		t.Fatal(err)
+	}
+	if w.bytes != nil || b.early.busy {
+		t.Errorf("it was sealed again (%t), or is about to be (%t)", w.bytes != nil, b.early.busy)
+	}
+}
+
+// Who stops the sealers does not wait for what could be sealed early.
+func TestStopLeavesWhatWaitsToBeSealedEarly(t *testing.T) {
+	m := newRig(t, vfs.NewMem(), nil)
+	m.mustOn()
+	defer m.off()
+	m.mustPush("t", streamOf(`{app="a"}`, entry(1, "one")))
+	g := openGroups(m, "t")[0]
+	s := newSealers(m.ing)
+	for range earlyQueue {
+		s.sealEarly(g, g.open)
+	}
+	close(s.quit)
+	s.startEarly()
+	s.wg.Wait()
+	if n := g.open.early.times; n != 0 {
+		t.Errorf("%d buffers were sealed early", n)
 	}
 }
