@@ -136,6 +136,7 @@ func (m *merge) run(ctx context.Context, store *storage.Store) (*catalog.Entry, 
 		Replaces: m.job.ids(),
 		Claim:    m.claim,
 		Check: func(ctx context.Context, r *segment.Reader) error {
+			m.since = time.Now()
 			if err := m.want.Check(ctx, r, m.rest); err != nil || m.check == nil {
 				return err
 			}
@@ -260,6 +261,7 @@ func (m *merge) readPart(ctx context.Context, p part, iv model.Interval, to *row
 		if err := m.pace.read(ctx, p.info.Bytes); err != nil {
 			return err
 		}
+		m.since = time.Now() // waiting is no work
 	}
 	b, err := m.held.Segments[p.input].ReadBlockIn(ctx, p.block, iv)
 	if err != nil {

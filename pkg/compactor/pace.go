@@ -16,6 +16,8 @@ const (
 	restTimes = 3
 	// restStep is how soon it notices that this is over.
 	restStep = 10 * time.Millisecond
+	// maxRest bounds a single rest: what took long may have waited, for the bucket.
+	maxRest = time.Second
 )
 
 // A pacer keeps all merges together to a rate, and each of them behind what is
@@ -54,7 +56,7 @@ func (p *pacer) rest(ctx context.Context, worked time.Duration) error {
 	if p.busy == nil {
 		return nil
 	}
-	for left := restTimes * worked; left > 0 && p.busy(); left -= restStep {
+	for left := min(restTimes*worked, maxRest); left > 0 && p.busy(); left -= restStep {
 		step := min(left, restStep)
 		select {
 		case <-ctx.Done():

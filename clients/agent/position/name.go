@@ -29,7 +29,8 @@ type File struct {
 	Device uint64 `json:"dev,omitempty"`
 	Inode  uint64 `json:"ino,omitempty"`
 	// Born is when the inode was made a file, in nanoseconds: inodes are used
-	// again, but not twice at one moment. It is 0 where the file system does not say.
+	// again, but not within a tick of the file system's clock, or hardly ever. It
+	// is 0 where the file system does not say.
 	Born int64 `json:"born,omitempty"`
 }
 
@@ -39,5 +40,5 @@ func (f File) Same(o File) bool {
 	return f.Device == o.Device && f.Inode == o.Inode && (f.Born == o.Born || f.Born == 0 || o.Born == 0)
 }
 
-// Certainly reports whether both are one file beyond doubt.
+// Certainly reports whether both are one file, and where both were born is known.
 func (f File) Certainly(o File) bool { return f == o && f.Born != 0 }

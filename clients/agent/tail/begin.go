@@ -2,6 +2,9 @@ package tail
 
 import (
 	"cmp"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -14,6 +17,14 @@ import (
 // begin finds the generations that lead up to the file that lies at the path.
 func (s *stream) begin(id identity, now time.Time) {
 	s.real = ""
+	if err := s.readable(id); err != nil {
+		if starved(err) {
+			s.searches = max(s.searches, 1)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			s.complain("file cannot be read", err) // until an event or the next scan
+		}
+		return
+	}
 	known := s.t.tracks(s.job, s.path)
 	if len(known) == 0 {
 		s.beginNew(id, now)
@@ -51,6 +62,18 @@ func (s *stream) begin(id identity, now time.Time) {
 		return
 	}
 	s.adopt(here, now)
+}
+
+// readable opens what lies at the path: what nobody may read has no first bytes.
+func (s *stream) readable(id identity) error {
+	if id.size == 0 {
+		return nil
+	}
+	f, err := os.Open(s.path)
+	if err == nil {
+		err = f.Close()
+	}
+	return err
 }
 
 // back reports whether the newest file lies at the path again, as after a
@@ -96,6 +119,7 @@ func (s *stream) missed(here *sibling, known, of []*position.Track, now time.Tim
 		tracks[i] = match(&all[i], known)
 		found[tracks[i]] = found[tracks[i]] || !all[i].id.same(here.id)
 	}
+	unseen := false // it is not known what some of them are
 	for i := range all {
 		if tracks[i] == nil {
 			if t := s.unseen(&all[i], known); t != nil && !all[i].begins(*here) {
@@ -103,6 +127,7 @@ func (s *stream) missed(here *sibling, known, of []*position.Track, now time.Tim
 			}
 			// Once it has another name, only this finds it again.
 			all[i].seen = all[i].prefix(prefixBytes)
+			unseen = unseen || all[i].seen.bytes < 0
 		}
 	}
 	var lost []*position.Track
@@ -117,8 +142,8 @@ func (s *stream) missed(here *sibling, known, of []*position.Track, now time.Tim
 	twins := copies(all, tracks)
 	here.seen = here.sight()
 	again, err := listSiblings(s.realPath())
-	settled = settled && err == nil && slices.EqualFunc(all, again, sameFile)
-	if len(lost) > 0 && !s.t.canOpen(s.realPath()) {
+	settled = settled && !unseen && err == nil && slices.EqualFunc(all, again, sameFile)
+	if (len(lost) > 0 || unseen) && !s.t.canOpen(s.realPath()) {
 		s.searches = max(s.searches, 1)
 		return false // for want of descriptors nothing is known of what lies there
 	}

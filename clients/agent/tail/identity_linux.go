@@ -31,10 +31,12 @@ func statx(dir int, path string, flags int) (identity, error) {
 	var st unix.Statx_t
 	for {
 		err := unix.Statx(dir, path, flags, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &st)
-		if err == unix.EINTR {
+		switch {
+		case err == unix.EINTR:
 			continue
-		}
-		if err != nil {
+		case err == unix.ENOSYS || err == unix.EPERM: // before Linux 4.11, or in a sandbox that does not know it
+			return oldStat(dir, path)
+		case err != nil:
 			return identity{}, err
 		}
 		id := identity{
@@ -42,10 +44,38 @@ func statx(dir int, path string, flags int) (identity, error) {
 			size: int64(st.Size), modified: nanos(st.Mtime),
 			regular: st.Mode&unix.S_IFMT == unix.S_IFREG,
 		}
-		if st.Mask&unix.STATX_BTIME != 0 && keepsBirth(id.Device, dir, path) {
+		if st.Mask&unix.STATX_BTIME == 0 {
+			return id, nil
+		}
+		keeps, err := keepsBirth(id.Device, dir, path)
+		if keeps {
 			id.Born = nanos(st.Btime)
 		}
-		return id, nil
+		return id, err
+	}
+}
+
+// oldStat is statx without the time of birth.
+func oldStat(dir int, path string) (identity, error) {
+	var st unix.Stat_t
+	for {
+		var err error
+		if path == "" {
+			err = unix.Fstat(dir, &st)
+		} else {
+			err = unix.Stat(path, &st)
+		}
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return identity{}, err
+		}
+		return identity{
+			File: position.File{Device: st.Dev, Inode: st.Ino},
+			size: st.Size, modified: unix.TimespecToNsec(st.Mtim),
+			regular: st.Mode&unix.S_IFMT == unix.S_IFREG,
+		}, nil
 	}
 }
 
@@ -78,9 +108,9 @@ func silent(dir string) bool {
 // births are whether a device's files keep the time of their birth.
 var births sync.Map
 
-func keepsBirth(device uint64, dir int, path string) bool {
+func keepsBirth(device uint64, dir int, path string) (bool, error) {
 	if keeps, known := births.Load(device); known {
-		return keeps.(bool)
+		return keeps.(bool), nil
 	}
 	var st unix.Statfs_t
 	var err error
@@ -90,10 +120,10 @@ func keepsBirth(device uint64, dir int, path string) bool {
 		err = unix.Statfs(path, &st)
 	}
 	if err != nil {
-		return false // the file is gone; the next one tells
+		return false, err // the next look tells
 	}
 	magic := int64(st.Type) & 0xffffffff
 	keeps := !remote[magic] && magic != overlay
 	births.Store(device, keeps)
-	return keeps
+	return keeps, nil
 }

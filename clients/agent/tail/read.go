@@ -78,6 +78,9 @@ func (w *worker) run(ctx context.Context, s *stream) (outcome, error) {
 	}
 	out.wake = earlier(out.wake, s.chain.Due())
 	s.mu.Lock()
+	if s.searches > 0 { // a step may have begun to
+		out.wake = earlier(out.wake, time.Now().Add(searchPause))
+	}
 	s.trim()
 	s.mu.Unlock()
 	return out, nil

@@ -217,11 +217,12 @@ func starved(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
 }
 
-// canOpen reports whether the folder of a path can be looked at, or is not there.
+// canOpen reports whether there is a descriptor with which to look at the folder
+// of a path.
 func (t *Tailer) canOpen(path string) bool {
 	f, err := os.Open(filepath.Dir(path))
 	if err != nil {
-		return errors.Is(err, fs.ErrNotExist)
+		return !starved(err)
 	}
 	_ = f.Close()
 	return true
