@@ -260,8 +260,12 @@ scrape_configs:
 `, r.URL))
 	agent.Await("sent", func() bool { return r.lines() == 1 && metrics(pages + "/metrics")["promtail_sent_entries_total"] == 1 })
 	host := r.Listener.Addr().String()
-	_, text := get(pages + "/metrics")
 	path := filepath.Join(dir, "a.log")
+	var text string
+	agent.Await("known to be read", func() bool { // what is looked at just now tells older values
+		_, text = get(pages + "/metrics")
+		return strings.Contains(text, fmt.Sprintf("\npromtail_read_lines_total{path=%q} 2\n", path))
+	})
 	for _, series := range []string{
 		`promtail_encoded_bytes_total{host="HOST"} `, `promtail_sent_bytes_total{host="HOST"} `, `promtail_sent_entries_total{host="HOST"} 1`,
 		`promtail_dropped_bytes_total{host="HOST",reason="ingester_error",tenant=""} 0`,

@@ -29,6 +29,10 @@ type receiver struct {
 	// answer, if not nil, says how the n-th push is answered; 0 is to take it.
 	// With late the entries are taken although the answer is an error.
 	answer func(n int) (status int, late bool)
+	// holdAt, if not 0, is a number of distinct lines: when as many have come, the
+	// next line is held, and each push that has it is refused.
+	holdAt int
+	held   string
 }
 
 type received struct {
@@ -63,7 +67,9 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	defer r.mu.Unlock()
 	r.pushes++
 	status, late := 0, false
-	if r.answer != nil {
+	if r.holds(&batch) {
+		status = http.StatusServiceUnavailable
+	} else if r.answer != nil {
 		status, late = r.answer(r.pushes)
 	}
 	if status == 0 || late {
@@ -85,6 +91,24 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		status = http.StatusNoContent
 	}
 	w.WriteHeader(status)
+}
+
+// holds reports whether a push has the line that is held, and begins to hold one.
+func (r *receiver) holds(batch *model.Batch) bool {
+	if r.holdAt == 0 || len(r.seen) < r.holdAt {
+		return false
+	}
+	for _, s := range batch.Streams {
+		for _, e := range s.Entries {
+			if r.held == "" && !r.seen[e.Line] {
+				r.held = strings.Clone(e.Line)
+			}
+			if e.Line == r.held {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // lines counts the distinct lines that came.

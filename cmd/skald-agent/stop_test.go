@@ -46,13 +46,15 @@ func stopWhileServerFails(t *testing.T, inFlight int, seed uint64) {
 		return n
 	}
 	for range 6 {
-		// Some pushes are taken, then they fail by chance: the one that fails is in
-		// the midst of those that the agent holds when it is told to stop.
+		// Some pushes are taken, then they fail by chance, then one fails always: it is
+		// in the midst of those that the agent has when it is told to stop. Fewer lines
+		// come before it than are written below, so there is one.
 		answers := rand.New(rand.NewPCG(seed, rnd.Uint64()))
 		r.mu.Lock()
-		from := r.pushes + rnd.IntN(10)
-		r.answer = func(n int) (int, bool) {
-			if n < from || answers.IntN(3) > 0 {
+		from := len(r.seen) + rnd.IntN(200)
+		r.holdAt, r.held = from+1+rnd.IntN(200), ""
+		r.answer = func(int) (int, bool) {
+			if len(r.seen) < from || answers.IntN(3) > 0 {
 				return 0, false
 			}
 			return http.StatusServiceUnavailable, answers.IntN(2) == 0
@@ -62,12 +64,12 @@ func stopWhileServerFails(t *testing.T, inFlight int, seed uint64) {
 		for _, w := range writers {
 			w.write(rnd, 200+rnd.IntN(400))
 		}
-		agent.Await("failing", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.pushes > from })
+		agent.Await("failing", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.held != "" })
 		agent.Stop()
 	}
 	left := lines() - r.lines()
 	r.mu.Lock()
-	r.answer = nil
+	r.answer, r.holdAt = nil, 0
 	r.mu.Unlock()
 	agent.Start()
 	agent.Reach("lines", lines(), r.lines)
