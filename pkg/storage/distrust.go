@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -20,7 +21,7 @@ type doubts struct {
 	cache   *pagecache.Cache // nil for none
 	readers *readers
 
-	mu   sync.Mutex // guards the field below
+	mu   sync.Mutex // guards the field below; held for no I/O
 	last map[ulid.ULID]time.Time
 }
 
@@ -29,24 +30,28 @@ const trustDamage = 10 * time.Second
 
 // note hears of damage.
 func (d *doubts) note(e *catalog.Entry) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	now := time.Now()
-	if last, ok := d.last[e.ID]; ok && now.Sub(last) < trustDamage {
+	if !d.begin(e.ID) {
 		return
 	}
-	d.last[e.ID] = now
-	d.readers.drop(e.ID)
 	if d.cache != nil {
 		d.cache.Forget(e.Object, e.Size)
 	}
+	d.readers.drop(e.ID) // after the pages that one might have been made of meanwhile
 }
 
-// drop forgets a segment that is no more.
-func (d *doubts) drop(id ulid.ULID) {
+// begin reports whether it is time to forget what is kept of a segment, and takes it
+// that this is done.
+func (d *doubts) begin(id ulid.ULID) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.last, id)
+	now := time.Now()
+	old := func(last time.Time) bool { return now.Sub(last) >= trustDamage }
+	if last, ok := d.last[id]; ok && !old(last) {
+		return false
+	}
+	maps.DeleteFunc(d.last, func(_ ulid.ULID, last time.Time) bool { return old(last) })
+	d.last[id] = now
+	return true
 }
 
 // A doubtful snapshot tells of the damage that reading meets.

@@ -86,7 +86,6 @@ func (s *Store) sweepDead(ctx context.Context, tenant string, ages Ages) error {
 			continue
 		}
 		s.readers.drop(e.ID)
-		s.doubts.drop(e.ID)
 		if err := s.fault(EntryRemoved); err != nil {
 			return err
 		}

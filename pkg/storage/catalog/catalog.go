@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
@@ -193,6 +194,7 @@ func (c *Catalog) tenant(name string) *tenant {
 type tenant struct {
 	name     string
 	changing chan struct{} // holds one token; who has it may change the catalog and the fields below
+	retried  time.Time     // when what is damaged was last read again; whose is the token, is this
 	snapshot atomic.Pointer[Snapshot]
 	inUse    atomic.Bool // an entry or a delete request is there, be it dead or damaged
 

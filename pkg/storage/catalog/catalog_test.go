@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/cockroachdb/datadriven"
 	"github.com/oklog/ulid/v2"
@@ -43,13 +45,17 @@ func testEntry(tenant string, n, level int) Entry {
 //	unreleased in=… ingester=…
 //	tenants in=…
 //	damage tenant=… id=n               changes a byte of an entry in the bucket
+//	cut, restore                       nothing in the bucket can be read, or all again
+//	wait                               until what is damaged is read again
 //	bucket                             lists the bucket
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/transcripts", func(t *testing.T, path string) {
 		bucket := &objstore.Memory{}
 		catalogs := map[string]*Catalog{}
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			return step(t, d, bucket, catalogs)
+		synctest.Test(t, func(t *testing.T) {
+			datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+				return step(t, d, bucket, catalogs)
+			})
 		})
 	})
 }
@@ -132,6 +138,14 @@ func step(t *testing.T, d *datadriven.TestData, bucket *objstore.Memory, catalog
 		}
 		data[len(data)/2] ^= 1
 		return said(bucket.Put(ctx, name, bytes.NewReader(data), -1))
+	case "cut", "restore":
+		for _, c := range catalogs {
+			c.bucket.(*dyingBucket).cut = d.Cmd == "cut"
+		}
+		return "ok"
+	case "wait":
+		time.Sleep(retryDamage)
+		return "ok"
 	case "bucket":
 		var b strings.Builder
 		_ = bucket.List(ctx, "", func(i objstore.Info) error {
@@ -225,6 +239,7 @@ var errDead = errors.New("the process is dead")
 type dyingBucket struct {
 	objstore.Bucket
 	left int
+	cut  bool // objects are listed, and cannot be read
 }
 
 func (b *dyingBucket) die() error {
@@ -232,6 +247,13 @@ func (b *dyingBucket) die() error {
 		return errDead
 	}
 	return nil
+}
+
+func (b *dyingBucket) Get(ctx context.Context, name string) (io.ReadCloser, error) {
+	if b.cut {
+		return nil, errors.New("403 forbidden")
+	}
+	return b.Bucket.Get(ctx, name)
 }
 
 func (b *dyingBucket) Put(ctx context.Context, name string, r io.Reader, size int64) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 	"golang.org/x/sync/errgroup"
@@ -16,6 +17,10 @@ import (
 // readers is how many entries are read at once. Reading is waiting, for a
 // remote store.
 const readers = 16
+
+// retryDamage is how long what is known to be damaged is taken to be so. Every query
+// of a Follower refreshes.
+const retryDamage = 10 * time.Second
 
 // Refresh brings what is known of a tenant up to date with the bucket: what
 // others had added, released or removed before the call is seen. For an Owner
@@ -153,21 +158,27 @@ func (c *Catalog) apply(ctx context.Context, t *tenant, l *listing) error {
 	)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(readers)
+	retry := time.Since(t.retried) >= retryDamage
+	if retry {
+		t.retried = time.Now()
+	}
 	// try reads an object unless that was done, and notes damage. What is damaged is
-	// read each time: it may have been mended.
+	// read again now and then: it may have been mended.
 	try := func(id ulid.ULID, d Damage, read func() error) {
-		if t.tried(id) {
+		whole, damage := t.tried(id)
+		if whole || damage && !retry {
 			return
 		}
 		g.Go(func() error {
 			err := read()
-			switch damage := (*damageError)(nil); {
+			switch found := (*damageError)(nil); {
 			case err == nil, errors.Is(err, objstore.ErrNotFound): // removed since the listing
-			case errors.As(err, &damage):
-				d.Err = damage.err
+			case errors.As(err, &found):
+				d.Err = found.err
 				mu.Lock()
 				defer mu.Unlock()
 				damaged[id] = d
+			case damage: // as far as anybody knows it still is
 			default:
 				return err
 			}
@@ -268,13 +279,15 @@ func (t *tenant) as(l *listing) bool {
 	return true
 }
 
-// tried reports whether the object of that id was read before.
-func (t *tenant) tried(id ulid.ULID) bool {
+// tried reports whether the object of that id was read before, and whether that was
+// tried and it is damaged.
+func (t *tenant) tried(id ulid.ULID) (whole, damage bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	_, entry := t.entries[id]
 	_, request := t.deletes[id]
-	return entry || request
+	_, damage = t.damaged[id]
+	return entry || request, damage
 }
 
 // forgetKnown leaves of damage what was not known.
