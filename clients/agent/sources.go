@@ -131,7 +131,7 @@ func (in *instance) buffered(s *config.Scrape, kind string) (target.Options, err
 		return o, fmt.Errorf("scrape_configs: job %s: %w", s.JobName, err)
 	}
 	if always {
-		o.Commit = b.Commit
+		o.Safe = b
 	}
 	in.buffers = append(in.buffers, runningBuffer{b, o.Chain})
 	o.Chain = b

@@ -55,7 +55,9 @@ type Buffer struct {
 	end   int64      // of what is whole
 	began int64      // end when the buffer was opened: before it are an earlier process's entries
 	frame []byte
-	waits bool // put had no room: said already
+	waits bool  // put had no room: said already
+	lost  int64 // before it, a sync failed: what was put there may not be on disk
+	why   error // of that sync
 
 	syncing sync.Mutex // held by whoever syncs; taken before mu
 	synced  int64      // end of what is on disk for sure
@@ -145,9 +147,15 @@ func (b *Buffer) put(entries []entry.Entry) (ok bool, err error) {
 	}
 	if _, err := b.last.Write(frame); err != nil {
 		// What of it was written is unknown: the next frame begins a file.
-		_ = b.last.Close()
-		b.last = nil
-		if n := len(b.files) - 1; b.files[n] == b.end && b.fs.Remove(b.name(b.end)) == nil {
+		n := len(b.files) - 1
+		empty := b.files[n] == b.end
+		if empty {
+			_ = b.last.Close()
+			b.last = nil
+		} else {
+			_ = b.retire() // a commit has the error
+		}
+		if empty && b.fs.Remove(b.name(b.end)) == nil {
 			b.files = b.files[:n] // or a full disk would be full of them
 		} else {
 			b.end += int64(len(frame))
@@ -186,15 +194,28 @@ func (b *Buffer) full(err error) error {
 	return err
 }
 
+// retire syncs and closes the last file: a commit syncs none but the last. Where
+// that fails, those learn of it who commit what they put there. Call with b.mu held,
+// and a last file.
+func (b *Buffer) retire() error {
+	err := errors.Join(b.last.Sync(), b.last.Close())
+	b.last = nil
+	if err == nil {
+		b.synced = max(b.synced, b.end)
+		return nil
+	}
+	b.lose(err)
+	level.Error(b.opts.Logger).Log("msg", "what came of late may be lost if the machine fails now", "folder", b.dir, "err", err)
+	return err
+}
+
+// lose notes that a sync failed. Call with b.mu held.
+func (b *Buffer) lose(err error) { b.lost, b.why = b.end, err }
+
 // begin makes the next file. Call with b.mu held.
 func (b *Buffer) begin() error {
 	if b.last != nil {
-		err := b.last.Sync() // a commit looks at the last file only
-		if err = errors.Join(err, b.last.Close()); err != nil {
-			b.last = nil
-			return fmt.Errorf("write buffer: %w", err)
-		}
-		b.last = nil
+		_ = b.retire() // a commit has the error
 	}
 	f, err := b.fs.Create(b.name(b.end))
 	if err != nil {
@@ -209,37 +230,54 @@ func (b *Buffer) begin() error {
 	return nil
 }
 
-// Commit returns when all that was put before is on disk, so that not even a crash
-// of the machine loses it. Those who wait at the same time share one sync. After an
-// error nothing is known of what was put since the last good one; what is put
-// later lies in another file.
-func (b *Buffer) Commit() error {
+// Begin returns where what is put from now on
+// begins, for [Buffer.Commit].
+func (b *Buffer) Begin() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.end
+}
+
+// Commit returns when all that was put since begun, which Begin returned, is on
+// disk, so that not even a crash of the machine loses it. Those who wait at the same
+// time share one sync. Where one failed since begun, whoever asked for it, Commit
+// fails: nothing is known of what was put before. What is put later lies in another
+// file.
+func (b *Buffer) Commit(begun int64) error {
 	b.mu.Lock()
 	upTo := b.end
 	b.mu.Unlock()
 	b.syncing.Lock()
 	defer b.syncing.Unlock()
 	b.mu.Lock()
-	file, end := b.last, b.end
-	done := b.synced >= upTo
-	b.mu.Unlock()
-	if done || file == nil {
-		return nil
+	defer b.mu.Unlock()
+	if begun >= b.lost && b.synced < upTo && b.last != nil {
+		b.sync()
 	}
+	if begun < b.lost {
+		return fmt.Errorf("sync buffer: %w", b.why)
+	}
+	return nil
+}
+
+// sync syncs the last file, which there is. Call with b.mu held, which it gives up
+// meanwhile, and b.syncing.
+func (b *Buffer) sync() {
+	file, end := b.last, b.end
+	b.mu.Unlock()
 	err := file.Sync()
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	switch {
 	case err == nil:
 		b.synced = max(b.synced, end)
-		return nil
-	case b.last != file:
-		// It was synced when it was closed, or Put has had the error.
-		return nil
+	case b.last == file:
+		_ = b.last.Close()
+		b.last = nil
+		b.lose(err)
+	case !errors.Is(err, fs.ErrClosed):
+		// The system tells of a failure once: who closed the file did not hear of it.
+		b.lose(err)
 	}
-	_ = b.last.Close()
-	b.last = nil
-	return fmt.Errorf("sync buffer: %w", err)
 }
 
 // syncs commits now and then.
@@ -247,6 +285,7 @@ func (b *Buffer) syncs(ctx context.Context) {
 	if b.opts.SyncEvery <= 0 {
 		return
 	}
+	begun := b.Begin()
 	tick := time.NewTicker(b.opts.SyncEvery)
 	defer tick.Stop()
 	for {
@@ -254,9 +293,10 @@ func (b *Buffer) syncs(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := b.Commit(); err != nil {
+			if err := b.Commit(begun); err != nil {
 				level.Error(b.opts.Logger).Log("msg", "what came of late may be lost if the machine fails now", "err", err)
 			}
+			begun = b.Begin()
 		}
 	}
 }
@@ -418,7 +458,5 @@ func (b *Buffer) Close() error {
 	if b.last == nil {
 		return nil
 	}
-	err := errors.Join(b.last.Sync(), b.last.Close())
-	b.last = nil
-	return err
+	return b.retire()
 }

@@ -190,7 +190,7 @@ func TestCommit(t *testing.T) {
 			put(t, b, written, n)
 			written += n
 			if rnd.IntN(2) == 0 {
-				if err := b.Commit(); err != nil {
+				if err := b.Commit(0); err != nil {
 					t.Fatal(err)
 				}
 				committed = written
@@ -237,17 +237,118 @@ func TestFailedSync(t *testing.T) {
 	})
 	b, book, _ := open(t, fsys, 1<<20)
 	defer book.Close()
-	put(t, b, 0, 2)
+	put(t, b, 0, 1)
+	begun := b.Begin()
+	put(t, b, 1, 1)
 	broken = true
-	if err := b.Commit(); !errors.Is(err, syscall.EIO) {
+	if err := b.Commit(0); !errors.Is(err, syscall.EIO) {
 		t.Errorf("a sync that fails gives %v", err)
 	}
 	broken = false
+	if err := b.Commit(begun); !errors.Is(err, syscall.EIO) {
+		t.Errorf("after a sync that failed for another the commit gives %v", err)
+	}
+	later := b.Begin()
 	put(t, b, 2, 2)
-	if err := b.Commit(); err != nil {
+	if err := b.Commit(later); err != nil {
 		t.Error(err)
 	}
+	if err := b.Commit(begun); !errors.Is(err, syscall.EIO) {
+		t.Errorf("a later file's sync makes a commit of what was lost give %v", err)
+	}
 	check(t, take(t, b, 4), 0, 4)
+}
+
+// TestFailedSyncOfAnEarlierFile has the disk fill up when a file is left for the
+// next: that is no want of room, which passes, but what was put may be lost, and
+// whoever commits it is told.
+func TestFailedSyncOfAnEarlierFile(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		op    vfs.Op
+		write bool // the file is left because a write fails, not because it is long
+	}{
+		{"sync, the next file", vfs.OpSync, false},
+		{"close, the next file", vfs.OpClose, false},
+		{"sync, a failed write", vfs.OpSync, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			broken, noRoom, hits := false, false, 0
+			fsys := vfs.NewFaulty(vfs.NewMem(), func(op vfs.Op, name string) error {
+				if noRoom && op == vfs.OpWrite && strings.HasSuffix(name, ".entries") {
+					return &vfs.PartialWrite{N: 3, Err: syscall.ENOSPC}
+				}
+				if broken && op == tc.op && strings.HasSuffix(name, ".entries") {
+					broken = false
+					hits++
+					return syscall.ENOSPC
+				}
+				return nil
+			})
+			b, book, _ := open(t, fsys, 1<<20)
+			defer book.Close()
+			begun := b.Begin()
+			put(t, b, 0, 1)
+			broken = true
+			if noRoom = tc.write; noRoom {
+				tryPut(t, b)
+				noRoom, broken = false, false
+			}
+			put(t, b, 1, 20)
+			if hits != 1 {
+				t.Fatalf("%d faults, want one", hits)
+			}
+			if err := b.Commit(begun); !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("the commit of what may be lost gives %v", err)
+			}
+			later := b.Begin()
+			put(t, b, 21, 2)
+			if err := b.Commit(later); err != nil {
+				t.Errorf("the commit of what was put later: %v", err)
+			}
+			check(t, take(t, b, 23), 0, 23)
+		})
+	}
+}
+
+// tryPut has a put fail, for want of room on the disk.
+func tryPut(t *testing.T, b *buffer.Buffer) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := b.Put(ctx, []entry.Entry{{Labels: entry.NewLabels(labels.FromStrings("app", "a")), Line: "no room"}}); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error is %v, want that of who waits", err)
+	}
+}
+
+// TestCommitAfterAFailedWrite crashes the machine after a write had no room and the
+// commit of what was put before it went well.
+func TestCommitAfterAFailedWrite(t *testing.T) {
+	for seed := range seeds.Few(t, 20) {
+		mem := vfs.NewMem()
+		noRoom := false
+		fsys := vfs.NewFaulty(mem, func(op vfs.Op, name string) error {
+			if noRoom && op == vfs.OpWrite && strings.HasSuffix(name, ".entries") {
+				return &vfs.PartialWrite{N: 3, Err: syscall.ENOSPC}
+			}
+			return nil
+		})
+		b, _, _ := open(t, fsys, 1<<20)
+		begun := b.Begin()
+		put(t, b, 0, 2)
+		noRoom = true
+		tryPut(t, b)
+		if err := b.Commit(begun); err != nil {
+			t.Fatal(err)
+		}
+		b, _, _ = open(t, mem.Crash(rand.New(rand.NewPCG(seed, 9))), 1<<20)
+		put(t, b, 1000, 1)
+		got := takeUntil(t, b, "line 1000")
+		if len(got) != 3 {
+			t.Fatalf("seed %d: %d entries, want the two that were committed and a later one", seed, len(got))
+		}
+		check(t, got[:2], 0, 2)
+	}
 }
 
 // TestCommitsAreShared has many put while one syncs: the next sync is for them all.
@@ -267,7 +368,7 @@ func TestCommitsAreShared(t *testing.T) {
 	}
 	var commits sync.WaitGroup
 	commit := func() {
-		if err := b.Commit(); err != nil {
+		if err := b.Commit(0); err != nil {
 			t.Error(err)
 		}
 	}
@@ -306,11 +407,12 @@ func BenchmarkCommit(b *testing.B) {
 					es[i] = entry.Entry{Labels: ls, Timestamp: int64(i), Line: strings.Repeat("x", 216)}
 				}
 				for pb.Next() {
+					begun := buf.Begin()
 					if err := buf.Put(context.Background(), es); err != nil {
 						b.Error(err)
 					}
 					if commit {
-						if err := buf.Commit(); err != nil {
+						if err := buf.Commit(begun); err != nil {
 							b.Error(err)
 						}
 					}

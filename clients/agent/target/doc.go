@@ -23,6 +23,15 @@ import (
 	"github.com/skaldlogs/skald/clients/agent/position"
 )
 
+// A Committer has what a source put survive a crash of the machine. Any number of
+// goroutines may call it.
+type Committer interface {
+	// Begin is called before the first entry of a sender is put.
+	Begin() (begun int64)
+	// Commit returns when what was put since begun is safe, or why it may not be.
+	Commit(begun int64) error
+}
+
 // Options are what a source needs of the agent. Chain, Track, Clock and Logger
 // must be set.
 type Options struct {
@@ -33,10 +42,8 @@ type Options struct {
 	Relabel []*relabel.Config
 	// Chain is where entries go.
 	Chain entry.Chain
-	// Commit, if not nil, is called before a sender is told that what it sent is
-	// safe: it returns when what was put survives a crash of the machine. Any number
-	// of goroutines may call it.
-	Commit func() error
+	// Safe, if not nil, is asked before a sender is told that what it sent is safe.
+	Safe Committer
 	// Track counts the lines of the source. Its offsets are those of lines, from
 	// its first on.
 	Track *position.Track

@@ -72,12 +72,21 @@ func (f *Feed) Put(ctx context.Context, entries []entry.Entry) error {
 	return err
 }
 
-// Commit returns when what was put is as safe as it gets.
-func (f *Feed) Commit() error {
-	if f.opts.Commit == nil {
+// Begin is called before what is to be committed is put. It returns what Commit
+// asks for.
+func (f *Feed) Begin() (begun int64) {
+	if f.opts.Safe == nil {
+		return 0
+	}
+	return f.opts.Safe.Begin()
+}
+
+// Commit returns when what was put since begun is as safe as it gets.
+func (f *Feed) Commit(begun int64) error {
+	if f.opts.Safe == nil {
 		return nil
 	}
-	return f.opts.Commit()
+	return f.opts.Safe.Commit(begun)
 }
 
 // arm sets the timer to when the chain has something to flush.

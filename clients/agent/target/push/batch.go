@@ -14,9 +14,10 @@ const maxBatch = 1000
 type batch struct {
 	feed    *target.Feed
 	entries []entry.Entry
+	begun   int64 // of the request, for its commit
 }
 
-func newBatch(feed *target.Feed) *batch { return &batch{feed: feed} }
+func newBatch(feed *target.Feed) *batch { return &batch{feed: feed, begun: feed.Begin()} }
 
 // add adds an entry, whose mark it sets.
 func (b *batch) add(ctx context.Context, e entry.Entry) error {
@@ -41,5 +42,5 @@ func (b *batch) end(ctx context.Context) error {
 	if err := b.put(ctx); err != nil {
 		return err
 	}
-	return b.feed.Commit()
+	return b.feed.Commit(b.begun)
 }

@@ -85,10 +85,11 @@ func (b *batch) put(ctx context.Context) error {
 	if len(b.entries) == 0 {
 		return nil
 	}
+	begun := b.feed.Begin()
 	err := b.feed.Put(ctx, b.entries)
 	switch {
 	case err == nil:
-		err = b.feed.Commit()
+		err = b.feed.Commit(begun)
 	case ctx.Err() == nil:
 		for i := range b.entries {
 			b.entries[i].Mark.Drop(reasonBuffer)
