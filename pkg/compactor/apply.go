@@ -163,7 +163,7 @@ func (c *Compactor) applyTenant(ctx context.Context, tenant string) error {
 				}
 				return errors.Join(append(errs, c.yield(err))...)
 			}
-			if err = c.deleteFrom(ctx, e, touching); err == nil {
+			if err = c.deleteFrom(ctx, claim, e, touching); err == nil {
 				continue
 			}
 		}
@@ -225,8 +225,9 @@ func (c *Compactor) forgetSteps(ctx context.Context, snap *catalog.Snapshot, mas
 	return nil
 }
 
-// deleteFrom writes a segment again without what masks delete.
-func (c *Compactor) deleteFrom(ctx context.Context, e *catalog.Entry, touching []*storage.Mask) (err error) {
+// deleteFrom writes a segment again without what masks delete, whose requests asked
+// is the claim of.
+func (c *Compactor) deleteFrom(ctx context.Context, asked *catalog.Claim, e *catalog.Entry, touching []*storage.Mask) (err error) {
 	began := time.Now()
 	defer func() {
 		if err != nil {
@@ -265,7 +266,7 @@ func (c *Compactor) deleteFrom(ctx context.Context, e *catalog.Entry, touching [
 	}
 	j := &job{tenant: e.Tenant, inputs: []*catalog.Entry{e}, level: max(1, e.Level), reason: byDelete}
 	m := newMerge(j, held, func(labels.Labels) int64 { return math.MinInt64 })
-	m.slice, m.pace, m.claim = c.slice, c.pace, claim
+	m.slice, m.pace, m.claim, m.asked = c.slice, c.pace, claim, asked
 	m.encoder = c.encoders.Get().(*block.Encoder)
 	defer c.encoders.Put(m.encoder)
 	m.deleting(masks)
@@ -276,6 +277,9 @@ func (c *Compactor) deleteFrom(ctx context.Context, e *catalog.Entry, touching [
 			return err
 		}
 		after.Rows = deletes.Rows(m.want)
+		if err := m.keep(ctx); err != nil {
+			return err
+		}
 		return c.putSteps(ctx, m, before, after)
 	}
 	merged, err := m.run(ctx, c.store)
@@ -283,7 +287,7 @@ func (c *Compactor) deleteFrom(ctx context.Context, e *catalog.Entry, touching [
 		return err
 	}
 	if merged == nil {
-		if err := claim.Confirm(ctx); err != nil {
+		if err := m.keep(ctx); err != nil {
 			return err
 		}
 		if err := c.putSteps(ctx, m, before, nil); err != nil {

@@ -388,3 +388,98 @@ func TestCancelWhileBucketIsAway(t *testing.T) {
 		t.Errorf("cancelling once it is back: %v", err)
 	}
 }
+
+// A slowBucket takes a minute for each part of a segment that is read once one was
+// read whole, as it is before it is written again.
+type slowBucket struct {
+	objstore.Bucket
+	slow  bool
+	then  func() // called after each part
+	parts int
+}
+
+func (b *slowBucket) Get(ctx context.Context, name string) (io.ReadCloser, error) {
+	b.slow = b.slow || strings.Contains(name, "segment")
+	return b.Bucket.Get(ctx, name)
+}
+
+func (b *slowBucket) GetRange(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
+	if b.slow {
+		time.Sleep(time.Minute)
+		b.parts++
+		b.then()
+	}
+	return b.Bucket.GetRange(ctx, name, off, n)
+}
+
+// However long a segment takes to be written again, it and the requests stay this
+// process's all the while.
+func TestClaimsAreKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t)
+		m.cfg.RetentionEnabled = true
+		e := m.flush("t", "i", someRows(rand.New(rand.NewPCG(1, 1)), 60, epoch, time.Hour), 5)
+		m.release()
+		api, view := m.another("api")
+		id, err := api.Delete(t.Context(), "t", `{app="app-1"}`, model.Ever)
+		if err != nil {
+			t.Fatal(err)
+		}
+		way := &slowBucket{Bucket: m.bucket}
+		way.then = func() {
+			if err := api.CancelDelete(t.Context(), "t", id, true); !errors.Is(err, catalog.ErrClaimed) {
+				t.Errorf("part %d: cancelling the request: %v, want that it is claimed", way.parts, err)
+			}
+			if _, err := view.Claim(t.Context(), "t", []ulid.ULID{e.ID}); !errors.Is(err, catalog.ErrClaimed) {
+				t.Errorf("part %d: claiming the segment: %v, want that it is claimed", way.parts, err)
+			}
+		}
+		worker, _ := m.mortal("worker", way, func(at storage.Step) error {
+			way.slow = way.slow && at != storage.EntryWritten
+			return nil
+		})
+		if err := worker.Compact(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if way.parts < 15 {
+			t.Errorf("only %d parts were read", way.parts)
+		}
+		if _, err := deletes.ReadReceipt(t.Context(), m.bucket, "t", id); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A process that slept while it wrote a segment again does not remove what a request
+// selects that was cancelled meanwhile.
+func TestCancelWhileOwnerSleeps(t *testing.T) {
+	for _, query := range []string{`{app="app-1"}`, `{app=~".+"}`} { // some rows of it, and all
+		synctest.Test(t, func(t *testing.T) {
+			m := newMachine(t)
+			m.cfg.RetentionEnabled = true
+			rows := someRows(rand.New(rand.NewPCG(1, 1)), 30, epoch, time.Hour)
+			m.flush("t", "i", rows, 15)
+			m.release()
+			api, _ := m.another("api")
+			id, err := api.Delete(t.Context(), "t", query, model.Ever)
+			if err != nil {
+				t.Fatal(err)
+			}
+			way := &slowBucket{Bucket: m.bucket}
+			way.then = func() {
+				way.slow = false
+				way.then = func() {}
+				time.Sleep(10 * time.Minute)
+				if err := api.CancelDelete(t.Context(), "t", id, true); err != nil {
+					t.Errorf("cancelling what a process sleeps over: %v", err)
+				}
+			}
+			worker, _ := m.mortal("worker", way, nil)
+			if err := worker.Compact(t.Context()); !errors.Is(err, catalog.ErrNotLive) {
+				t.Errorf("%s: compacting: %v, want that the request is gone", query, err)
+			}
+			m.on()
+			m.want("t", rows)
+		})
+	}
+}

@@ -41,6 +41,7 @@ type merge struct {
 	claim  *catalog.Claim // of the inputs
 
 	masks   []*storage.Mask // what deletes rows
+	asked   *catalog.Claim  // of the requests for it, unless nil
 	deletes []bool          // by stream: whether one of them may
 	removed []digest.Digest // by mask: the rows that it deleted
 	gone    []goneRow       // of the slice at hand
@@ -294,8 +295,25 @@ func (m *merge) expired() int64 {
 	return n
 }
 
-// rest gives way to what is more urgent. It is called after each block.
+// keep holds on to what was claimed, which takes nothing while the claims are young.
+func (m *merge) keep(ctx context.Context) error {
+	for _, claim := range []*catalog.Claim{m.claim, m.asked} {
+		if claim == nil {
+			continue
+		}
+		if err := claim.Confirm(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rest gives way to what is more urgent, and keeps the claims meanwhile. It is
+// called after each block.
 func (m *merge) rest(ctx context.Context) error {
+	if err := m.keep(ctx); err != nil {
+		return err
+	}
 	if m.pace == nil {
 		return ctx.Err()
 	}
