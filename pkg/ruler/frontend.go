@@ -208,7 +208,10 @@ func (f *Frontend) query(ctx context.Context, tenants []string, expr syntax.Expr
 		return nil, 0, fmt.Errorf("no answer within %s (ruler_remote_evaluation_timeout, query_timeout): %w", timeout, cmp.Or(context.Cause(ctx), err))
 	case errors.Is(err, errTooLarge):
 		*reason = "max_size"
-		return nil, len(body), fmt.Errorf("%w: ruler_remote_evaluation_max_response_size is %d bytes", err, most)
+		if most > 0 { // else it was too large for the other end, which says so
+			err = fmt.Errorf("%w: ruler_remote_evaluation_max_response_size is %d bytes", err, most)
+		}
+		return nil, len(body), err
 	case err != nil:
 		return nil, 0, err
 	case status/100 != 2:

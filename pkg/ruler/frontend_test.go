@@ -2,6 +2,7 @@ package ruler
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -147,5 +148,19 @@ func TestFrontendFails(t *testing.T) {
 				t.Errorf("%s over %s: %v failures by reason of %s, want 1", tc.name, way, got, tc.reason)
 			}
 		}
+	}
+}
+
+// Where no limit is set, an answer that is too large for the other end is not put down
+// to one.
+func TestTooLargeForTheOtherEnd(t *testing.T) {
+	h := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	f := frontends(t, h, limits.Limits{})["gRPC"]
+	f.do = func(*http.Request, int64) (int, []byte, error) {
+		return 0, nil, fmt.Errorf("%w: 9 bytes of 8", errTooLarge)
+	}
+	_, err := f.Query(t.Context(), []string{"t"}, parsed(t, "vector(1)"), engine.Params{Start: 1, End: 1})
+	if want := "ask the query frontend: the answer is too large: 9 bytes of 8"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

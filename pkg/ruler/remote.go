@@ -97,7 +97,8 @@ func (w *writer) apply(clients map[string]config.RemoteWriteConfig) error {
 
 // queueOf is the queue of a tenant and client. A queue has room for whole batches all
 // the time, some 2 MB by Prometheus' defaults, which are for the only queue of a
-// process with many series; tenants record few.
+// process with many series; tenants record few. Whether a user wrote these defaults is
+// not known here: if both are just that, they are taken for not written.
 func queueOf(c config.QueueConfig) config.QueueConfig {
 	if c.MaxSamplesPerSend == config.DefaultQueueConfig.MaxSamplesPerSend && c.Capacity == config.DefaultQueueConfig.Capacity {
 		c.MaxSamplesPerSend, c.Capacity = 200, 2000

@@ -68,7 +68,8 @@ func Prune(stages []syntax.Stage, grouping *syntax.Grouping, streamLabels []stri
 }
 
 // withoutIdleFormats leaves out what writes lines that nobody reads: no stage behind it,
-// where it is labels that count. A template that may fail stays, since that is told.
+// where it is labels that count. A template with actions that may fail stays, since that
+// is told.
 func withoutIdleFormats(stages []syntax.Stage) []syntax.Stage {
 	var kept []syntax.Stage
 	read := false
@@ -96,8 +97,9 @@ func withoutIdleFormats(stages []syntax.Stage) []syntax.Stage {
 // fieldAction is the action of a template that writes a label.
 var fieldAction = regexp.MustCompile(`\{\{-?\s*\.[a-zA-Z_][a-zA-Z0-9_]*\s*-?\}\}`)
 
-// fieldsAlone reports whether a template has no actions but those that write labels,
-// which cannot fail.
+// fieldsAlone reports whether a template has no actions but those that write labels.
+// They fail only where a line gets longer than 1 MiB or stages write too much for one
+// line, which does not happen where they are left out.
 func fieldsAlone(template string) bool {
 	return !strings.Contains(fieldAction.ReplaceAllLiteralString(template, ""), "{{")
 }
