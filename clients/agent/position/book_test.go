@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/skaldlogs/skald/clients/agent/position"
@@ -304,5 +305,67 @@ func TestAFileIsKnownByItsBirth(t *testing.T) {
 	}
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestAFailedBeginIsEndedByTheNext has a batch whose first try is whole in the
+// journal though its sync failed. It is tried again in the next file and done: after a
+// crash, from which the positions do not name that file yet, it is not sent again.
+func TestAFailedBeginIsEndedByTheNext(t *testing.T) {
+	mem := vfs.NewMem()
+	broken, stuck := false, false
+	fsys := vfs.NewFaulty(mem, func(op vfs.Op, name string) error {
+		journal := strings.Contains(name, ".journal-")
+		if broken && op == vfs.OpSync && journal || stuck && op == vfs.OpSync && !journal {
+			broken = false
+			return syscall.EIO
+		}
+		return nil
+	})
+	opts := position.Options{Clients: []string{"one"}}
+	b := open(t, fsys, opts)
+	f := &position.Flight{
+		Body: []byte("body"), Entries: 1,
+		Parts: []position.Part{{Track: b.Keyed("k"), Lines: 1, Ranges: []position.Range{{Start: 0, End: 1}}}},
+	}
+	broken = true
+	if b.Begin(f) {
+		t.Fatal("a batch has begun that is not on disk")
+	}
+	stuck = true
+	if err := b.Save(); err == nil {
+		t.Fatal("the positions were saved")
+	}
+	if !b.Begin(f) {
+		t.Fatalf("the batch does not begin in the next file: %v", b.JournalError())
+	}
+	f.Done()
+	// What the crash leaves of the disk is all that was written.
+	after := vfs.NewMem()
+	if err := after.MkdirAll("/run"); err != nil {
+		t.Fatal(err)
+	}
+	infos, err := mem.ReadDir("/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := 0
+	for _, info := range infos {
+		text, err := vfs.ReadFile(mem, "/run/"+info.Name, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "body") {
+			files++
+		}
+		if err := vfs.WriteFile(after, "/run/"+info.Name, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if files != 2 {
+		t.Fatalf("%d files hold the batch, want both", files)
+	}
+	if left := open(t, after, opts).InFlight(0); len(left) != 0 {
+		t.Errorf("%d batches are left in flight, want none", len(left))
 	}
 }

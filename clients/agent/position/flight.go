@@ -57,8 +57,12 @@ func (b *Book) Begin(f *Flight) bool {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.lastFlight++
-	f.number = b.lastFlight
+	if f.number == 0 {
+		// A try that failed may lie whole in an earlier file all the same: what ends the
+		// flight is to end that, too.
+		b.lastFlight++
+		f.number = b.lastFlight
+	}
 	if b.record(f); b.journal == nil {
 		b.askForSave() // which begins a journal anew
 		if !b.opts.Unjournaled {
