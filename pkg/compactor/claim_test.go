@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -393,18 +394,20 @@ func TestCancelWhileBucketIsAway(t *testing.T) {
 // read whole, as it is before it is written again.
 type slowBucket struct {
 	objstore.Bucket
-	slow  bool
+	slow  atomic.Bool
 	then  func() // called after each part
 	parts int
 }
 
 func (b *slowBucket) Get(ctx context.Context, name string) (io.ReadCloser, error) {
-	b.slow = b.slow || strings.Contains(name, "segment")
+	if strings.HasPrefix(name, "segments/") {
+		b.slow.Store(true)
+	}
 	return b.Bucket.Get(ctx, name)
 }
 
 func (b *slowBucket) GetRange(ctx context.Context, name string, off, n int64) (io.ReadCloser, error) {
-	if b.slow {
+	if b.slow.Load() {
 		time.Sleep(time.Minute)
 		b.parts++
 		b.then()
@@ -435,7 +438,9 @@ func TestClaimsAreKept(t *testing.T) {
 			}
 		}
 		worker, _ := m.mortal("worker", way, func(at storage.Step) error {
-			way.slow = way.slow && at != storage.EntryWritten
+			if at == storage.EntryWritten {
+				way.slow.Store(false)
+			}
 			return nil
 		})
 		if err := worker.Compact(t.Context()); err != nil {
@@ -467,7 +472,7 @@ func TestCancelWhileOwnerSleeps(t *testing.T) {
 			}
 			way := &slowBucket{Bucket: m.bucket}
 			way.then = func() {
-				way.slow = false
+				way.slow.Store(false)
 				way.then = func() {}
 				time.Sleep(10 * time.Minute)
 				if err := api.CancelDelete(t.Context(), "t", id, true); err != nil {
