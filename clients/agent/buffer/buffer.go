@@ -230,8 +230,7 @@ func (b *Buffer) begin() error {
 	return nil
 }
 
-// Begin returns where what is put from now on
-// begins, for [Buffer.Commit].
+// Begin returns where what is put from now on begins, for [Buffer.Commit].
 func (b *Buffer) Begin() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
