@@ -52,7 +52,7 @@ func missing(t testing.TB, what, debian string) {
 	Lacks(t, "%s is not installed (Debian's package %s has it)", what, debian)
 }
 
-// Lacks skips a test for what this machine does not have or allow, unless [Required]
+// Lacks skips a test for what this machine does not have, unless [Required]
 // forbids it.
 func Lacks(t testing.TB, format string, args ...any) {
 	t.Helper()

@@ -26,7 +26,7 @@ func TestNeed(t *testing.T) {
 	t.Setenv(parts.Required, "")
 	for name, need := range map[string]func(t *testing.T){
 		"program": func(t *testing.T) { parts.Need(t, "no-such-server", "a-server") },
-		"right":   func(t *testing.T) { parts.Lacks(t, "it may not") },
+		"tool":    func(t *testing.T) { parts.Lacks(t, "it is not there") },
 		"file":    func(t *testing.T) { parts.NeedFile(t, filepath.Join(dir, "*.so"), "a-server") },
 	} {
 		var skipped bool
