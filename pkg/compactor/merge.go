@@ -37,7 +37,7 @@ type merge struct {
 	order  scan.Order     // of the next block
 	slice  int64          // sliceBytes, less in tests
 	pace   *pacer         // nil: as fast as it goes
-	since  time.Time      // when it last rested
+	since  time.Time      // as of when its work counts, for the next rest
 	claim  *catalog.Claim // of the inputs
 
 	masks   []*storage.Mask // what deletes rows

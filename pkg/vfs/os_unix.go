@@ -30,8 +30,8 @@ func (osFS) Usage(dir string) (Usage, error) {
 	return Usage{Free: uint64(st.Bavail) * size, Total: (used + uint64(st.Bavail)) * size}, nil
 }
 
-// flock locks f until funlock, or until all descriptors of it are closed. The lock belongs to the open file, so a
-// second one of the same process is refused as well.
+// flock locks f until funlock, or until all descriptors of it are closed. The lock
+// belongs to the open file, so a second one of the same process is refused as well.
 func flock(f *os.File) error {
 	for {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)

@@ -18,9 +18,9 @@ import (
 func (s *stream) begin(id identity, now time.Time) {
 	s.real = ""
 	if err := s.readable(id); err != nil {
-		if starved(err) {
+		if starved(err) || errors.Is(err, fs.ErrNotExist) { // it passes, or another file lies there by now
 			s.searches = max(s.searches, 1)
-		} else if !errors.Is(err, fs.ErrNotExist) {
+		} else {
 			s.complain("file cannot be read", err) // until an event or the next scan
 		}
 		return
